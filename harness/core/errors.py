@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["ConfigError", "EnvironmentFault", "HarnessError", "Location"]
+__all__ = ["ConfigError", "MachineError", "HarnessError", "Location"]
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -46,5 +46,5 @@ class ConfigError(HarnessError):
     """What a person wrote (YAML, PromQL, an option) cannot be used as it stands."""
 
 
-class EnvironmentFault(HarnessError):
+class MachineError(HarnessError):
     """The machine cannot do what was asked: missing tool, full disk, refused permission, no network."""
