@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["ConfigError", "MachineError", "HarnessError", "Location"]
+__all__ = ["ConfigError", "HarnessError", "Location", "MachineError"]
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -1,0 +1,272 @@
+"""The event vocabulary: everything a campaign tells the outside world, typed and versioned.
+
+A campaign appends events to ``events.ndjson`` in its bundle; fronts and reporters read that file and
+know nothing else. One JSON object per line, key ``event`` first. Adding a field with a default keeps
+the version; any other change raises ``SCHEMA_VERSION``.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+import orjson
+
+from harness.core.errors import HarnessError
+
+__all__ = [
+    "EVENT_TYPES",
+    "SCHEMA_VERSION",
+    "VERDICTS",
+    "CampaignEnded",
+    "CampaignFailed",
+    "CampaignStarted",
+    "CellEnded",
+    "CellHeld",
+    "ClauseJudged",
+    "ComponentEnded",
+    "ComponentReady",
+    "Event",
+    "EventSink",
+    "HopSeen",
+    "Note",
+    "PhaseEnded",
+    "PhaseStarted",
+    "PlannedClause",
+    "Verdict",
+    "decode_event",
+    "encode_event",
+]
+
+SCHEMA_VERSION: Final = 1
+
+Verdict = Literal["held", "violated", "inconclusive", "invalid", "not applicable", "waived", "waived but held"]
+VERDICTS: Final[tuple[Verdict, ...]] = (
+    "held",
+    "violated",
+    "inconclusive",
+    "invalid",
+    "not applicable",
+    "waived",
+    "waived but held",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedClause:
+    """A selected clause as reporters need it: its id, its words, and where it is promised."""
+
+    id: str
+    statement: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignStarted:
+    """First event: what will be proved. ``t`` is epoch seconds, ``bundle`` the folder of the evidence."""
+
+    t: float
+    campaign: str
+    bundle: str
+    speed: float
+    backend: str
+    scenarios: tuple[str, ...]
+    clauses: tuple[PlannedClause, ...]
+    replayed: bool = False
+    schema: int = SCHEMA_VERSION
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A line for people: what is going on, or a warning that changes no verdict."""
+
+    t: float
+    text: str
+    level: Literal["info", "warning"] = "info"
+
+
+@dataclass(frozen=True, slots=True)
+class ComponentReady:
+    """A part of the stack or of the subject answers; ``took_s`` is wall time since its start."""
+
+    t: float
+    cell: str
+    component: str
+    took_s: float
+    url: str = ""
+    version: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ComponentEnded:
+    """A part ended. ``expected`` is false where nobody asked it to; ``tail`` holds its last log lines."""
+
+    t: float
+    cell: str
+    component: str
+    expected: bool
+    exit_code: int | None
+    tail: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseStarted:
+    """A phase of a story began at production second ``production_s`` of its cell."""
+
+    t: float
+    cell: str
+    phase: str
+    production_s: float
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseEnded:
+    """A phase ended, and why (its length, its condition, or its bound)."""
+
+    t: float
+    cell: str
+    phase: str
+    production_s: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class HopSeen:
+    """One hop of the causal chain from fault to recovery was observed.
+
+    ``hop`` is one of fault, metric, log, health, pending, firing, alertmanager, inhibited, receiver,
+    resolved, healed; ``about`` names the fault, alert, stream or endpoint. ``latency_s`` is production
+    time since ``since``, the hop it is measured from; ``wall`` marks latencies of the real world.
+    """
+
+    t: float
+    cell: str
+    hop: str
+    about: str
+    production_s: float
+    latency_s: float | None = None
+    since: str = ""
+    wall: bool = False
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CellHeld:
+    """``--hold`` keeps a failing cell alive: its URLs and queries to paste."""
+
+    t: float
+    cell: str
+    urls: dict[str, str]
+    queries: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CellEnded:
+    """A story is over; ``fit`` is false where generator or stack made its verdicts invalid."""
+
+    t: float
+    cell: str
+    production_s: float
+    fit: bool
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ClauseJudged:
+    """The verdict on one clause; ``details`` are further lines for a person, ``reproduce`` a command."""
+
+    t: float
+    clause: str
+    verdict: Verdict
+    message: str
+    details: tuple[str, ...] = ()
+    source: str = ""
+    reproduce: str = ""
+    attempt: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignFailed:
+    """The campaign ended without verdicts (exit code 2): a configuration or harness error."""
+
+    t: float
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignEnded:
+    """Last event: how many clauses got which verdict, the exit code and where the bundle lies."""
+
+    t: float
+    duration_s: float
+    counts: dict[str, int]
+    exit_code: int
+    bundle: str
+    cancelled: bool = False
+
+
+Event = (
+    CampaignStarted
+    | Note
+    | ComponentReady
+    | ComponentEnded
+    | PhaseStarted
+    | PhaseEnded
+    | HopSeen
+    | CellHeld
+    | CellEnded
+    | ClauseJudged
+    | CampaignFailed
+    | CampaignEnded
+)
+EventSink = Callable[[Event], None]
+
+EVENT_TYPES: Final[dict[str, type[Any]]] = {
+    "campaign_started": CampaignStarted,
+    "note": Note,
+    "component_ready": ComponentReady,
+    "component_ended": ComponentEnded,
+    "phase_started": PhaseStarted,
+    "phase_ended": PhaseEnded,
+    "hop_seen": HopSeen,
+    "cell_held": CellHeld,
+    "cell_ended": CellEnded,
+    "clause_judged": ClauseJudged,
+    "campaign_failed": CampaignFailed,
+    "campaign_ended": CampaignEnded,
+}
+_NAMES: Final = {kind: name for name, kind in EVENT_TYPES.items()}
+
+
+def encode_event(event: Event) -> bytes:
+    """One line of ``events.ndjson``, newline included."""
+    fields = {item.name: getattr(event, item.name) for item in dataclasses.fields(event)}
+    return orjson.dumps({"event": _NAMES[type(event)], **fields}, option=orjson.OPT_APPEND_NEWLINE)
+
+
+def decode_event(line: bytes | str) -> Event:
+    """The event on one line; raises ``HarnessError`` for a line that this version cannot read."""
+    try:
+        fields = orjson.loads(line)
+        kind = EVENT_TYPES[fields.pop("event")]
+        if fields.get("schema", SCHEMA_VERSION) != SCHEMA_VERSION:
+            raise HarnessError(
+                f"events of schema {fields['schema']} cannot be read by this version (schema {SCHEMA_VERSION})",
+                remedy="replay the bundle with the harness version that recorded it",
+            )
+        return _build(kind, fields)
+    except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
+        raise HarnessError(f"not an event line: {error!r}") from None
+
+
+def _build(kind: type[Any], fields: dict[str, Any]) -> Event:
+    if kind is CampaignStarted:
+        fields["clauses"] = tuple(PlannedClause(**clause) for clause in fields["clauses"])
+    for name, value in fields.items():
+        if isinstance(value, list):
+            fields[name] = tuple(value)
+    event: Event = kind(**fields)
+    return event

@@ -1,0 +1,317 @@
+"""Record types: each is one fact seen during a campaign.
+
+``cell`` is the name of the scenario whose cell saw it (``campaign`` for parts that serve all cells).
+``t`` is wall time in epoch seconds; production time is ``(t - CellStarted.t) * CellStarted.speed``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal
+
+__all__ = [
+    "CAMPAIGN",
+    "RECORD_TYPES",
+    "AlertSnapshot",
+    "Barrier",
+    "CellFinished",
+    "CellStarted",
+    "ComponentState",
+    "Document",
+    "Exposition",
+    "FaultAction",
+    "HttpAnswer",
+    "LogLine",
+    "Notification",
+    "PhaseMark",
+    "Reading",
+    "Record",
+    "Request",
+    "RuleState",
+    "Series",
+    "Unmet",
+]
+
+CAMPAIGN: Final = "campaign"
+
+
+@dataclass(frozen=True, slots=True)
+class CellStarted:
+    """The zero of a cell's production time, written when its stack and subject are ready."""
+
+    cell: str
+    t: float
+    speed: float
+    scrape_s: float
+    """Wall seconds between scrapes of the subject, as bound."""
+    evaluation_s: float
+    """Wall seconds between rule evaluations, as bound."""
+    instances: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CellFinished:
+    """The end of a cell: ``completed`` stories ran all their phases; others say why not in ``reason``."""
+
+    cell: str
+    t: float
+    completed: bool
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseMark:
+    """A phase started or ended. ``planned_s`` is the production bound of the phase."""
+
+    cell: str
+    t: float
+    phase: str
+    action: Literal["start", "end"]
+    reason: str = ""
+    planned_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class FaultAction:
+    """A fault was injected, confirmed (its effect was seen), healed, or could not be."""
+
+    cell: str
+    t: float
+    phase: str
+    fault: str
+    action: Literal["inject", "confirm", "heal", "healed", "failed"]
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """A stretch of one series that answers ``query``: ``points`` are (epoch seconds, value) pairs.
+
+    Stretches of one series are disjoint and in order of time.
+    """
+
+    cell: str
+    t: float
+    query: str
+    labels: dict[str, str]
+    points: tuple[tuple[float, float], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RuleState:
+    """What Prometheus says of one alerting rule after an evaluation; written when it changes.
+
+    ``active`` holds the pending and firing alerts: labels, annotations, state, activeAt, value.
+    """
+
+    cell: str
+    t: float
+    group: str
+    alert: str
+    state: str
+    health: str
+    last_error: str
+    evaluated_t: float
+    active: tuple[dict[str, Any], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AlertSnapshot:
+    """What Alertmanager says of one alert; written when it changes. ``state``: active, suppressed, gone."""
+
+    cell: str
+    t: float
+    labels: dict[str, str]
+    fingerprint: str
+    state: str
+    starts_t: float
+    inhibited_by: tuple[str, ...] = ()
+    silenced_by: tuple[str, ...] = ()
+    receivers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Notification:
+    """One delivery to a sink. ``alerts`` is empty where the medium (mail, chat) carries text only."""
+
+    cell: str
+    t: float
+    receiver: str
+    integration: str
+    status: str
+    group_key: str
+    alerts: tuple[dict[str, Any], ...]
+    title: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One document found in Elasticsearch, with the wall time at which it was first seen there."""
+
+    cell: str
+    t: float
+    index: str
+    id: str
+    stream: str
+    source: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class LogLine:
+    """One line of a log stream; ``fields`` is ``None`` where the line is not a JSON object."""
+
+    cell: str
+    t: float
+    stream: str
+    instance: str
+    file: str
+    number: int
+    fields: dict[str, Any] | None
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class HttpAnswer:
+    """What an endpoint answered to a probe; ``status`` 0 means no answer, then ``error`` says why."""
+
+    cell: str
+    t: float
+    instance: str
+    endpoint: str
+    status: int
+    duration_s: float
+    content_type: str = ""
+    body: Any = None
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Exposition:
+    """The text of one instance's metrics endpoint, fetched beside Prometheus."""
+
+    cell: str
+    t: float
+    instance: str
+    text: str
+    content_type: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request of the load generator: times in epoch seconds, exact, nothing rounded.
+
+    ``intended_t`` is when the schedule wanted it sent; response time counts from there, service time
+    from ``sent_t``. ``status`` 0 means that no answer came; ``error`` then names the kind.
+    """
+
+    cell: str
+    phase: str
+    kind: str
+    seq: int
+    request_id: str
+    instance: str
+    intended_t: float
+    sent_t: float | None
+    first_byte_t: float | None
+    first_token_t: float | None
+    end_t: float | None
+    status: int
+    expected: bool
+    bytes_in: int = 0
+    bytes_out: int = 0
+    work_units: float = 0.0
+    labels: dict[str, str] = field(default_factory=dict)
+    error: str = ""
+    aborted: bool = False
+    dropped: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A counter of the stack's own conduct, such as dropped notifications or missed evaluations."""
+
+    cell: str
+    t: float
+    component: str
+    name: str
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class ComponentState:
+    """A process of the stack, the subject or the generator was ready or exited.
+
+    ``role`` is stack, subject, helper or generator; ``expected`` is false for an exit nobody asked for.
+    """
+
+    cell: str
+    t: float
+    component: str
+    role: str
+    action: Literal["ready", "exited"]
+    expected: bool = True
+    exit_code: int | None = None
+    tail: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Barrier:
+    """A conservation barrier: everything sent has settled in ``plane`` (metrics or logs), or has not."""
+
+    cell: str
+    t: float
+    plane: str
+    passed: bool
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Unmet:
+    """A need that could not be recorded, and why: clauses that need it are inconclusive."""
+
+    cell: str
+    t: float
+    need: str
+    reason: str
+
+
+Record = (
+    CellStarted
+    | CellFinished
+    | PhaseMark
+    | FaultAction
+    | Series
+    | RuleState
+    | AlertSnapshot
+    | Notification
+    | Document
+    | LogLine
+    | HttpAnswer
+    | Exposition
+    | Request
+    | Reading
+    | ComponentState
+    | Barrier
+    | Unmet
+)
+
+RECORD_TYPES: Final[dict[str, type[Any]]] = {
+    "cell_started": CellStarted,
+    "cell_finished": CellFinished,
+    "phase": PhaseMark,
+    "fault": FaultAction,
+    "series": Series,
+    "rule": RuleState,
+    "alert": AlertSnapshot,
+    "notification": Notification,
+    "document": Document,
+    "line": LogLine,
+    "answer": HttpAnswer,
+    "exposition": Exposition,
+    "request": Request,
+    "reading": Reading,
+    "component": ComponentState,
+    "barrier": Barrier,
+    "unmet": Unmet,
+}

@@ -1,0 +1,66 @@
+"""The evidence as judges read it: an append-only collection of records, by type and cell."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Any, TypeVar
+
+from harness.evidence.records import CellFinished, CellStarted, PhaseMark, Record
+
+__all__ = ["Evidence"]
+
+_R = TypeVar("_R", bound=Any)
+
+
+class Evidence:
+    """All records of a campaign so far. Growing it never changes what was already there."""
+
+    def __init__(self, records: Iterable[Record] = ()) -> None:
+        self._by_type: dict[type[Any], dict[str, list[Any]]] = defaultdict(lambda: defaultdict(list))
+        for record in records:
+            self.add(record)
+
+    def add(self, record: Record) -> None:
+        """Append one record."""
+        self._by_type[type(record)][record.cell].append(record)
+
+    def of(self, kind: type[_R], cell: str) -> Sequence[_R]:
+        """Records of ``kind`` seen by ``cell``, in the order in which they were added."""
+        return self._by_type[kind][cell] if kind in self._by_type else ()
+
+    def cells(self) -> tuple[str, ...]:
+        """Cells that started, in order."""
+        return tuple(self._by_type[CellStarted])
+
+    def started(self, cell: str) -> CellStarted | None:
+        """The zero of the cell's production time; ``None`` before its stack is ready."""
+        found = self.of(CellStarted, cell)
+        return found[0] if found else None
+
+    def finished(self, cell: str) -> CellFinished | None:
+        """How the cell ended; ``None`` while its story goes on."""
+        found = self.of(CellFinished, cell)
+        return found[0] if found else None
+
+    def completed(self, cell: str) -> bool:
+        """True when all phases of the cell's story have run."""
+        end = self.finished(cell)
+        return end is not None and end.completed
+
+    def production_s(self, cell: str, t: float) -> float:
+        """Production seconds of the cell's story at wall instant ``t``."""
+        start = self.started(cell)
+        if start is None:
+            raise LookupError(f"cell {cell} has not started")
+        return (t - start.t) * start.speed
+
+    def phase(self, cell: str, name: str) -> tuple[float | None, float | None]:
+        """Wall start and end of the phase ``name``; ``None`` for what has not happened."""
+        start = end = None
+        for mark in self.of(PhaseMark, cell):
+            if mark.phase == name and mark.action == "start":
+                start = mark.t
+            elif mark.phase == name:
+                end = mark.t
+        return start, end

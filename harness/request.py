@@ -1,0 +1,54 @@
+"""What a front asks of a campaign process: one JSON file, written by the front and read by the campaign.
+
+The campaign is started as ``python -m harness.run.campaign REQUEST``. It appends events to
+``<bundle>/events.ndjson``; closing its standard input cancels it. The last event is
+``campaign_ended`` or ``campaign_failed``.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import orjson
+
+from harness.core.errors import HarnessError, Location
+
+__all__ = ["CampaignRequest"]
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignRequest:
+    """A selection of clauses to prove, and how.
+
+    ``paths`` are campaign or scenario files; ``clauses`` the selected clause ids, in the order in which
+    they are reported (empty: all); ``bundle`` the folder that the evidence goes to. ``replay`` names a
+    bundle to judge again: then nothing is started.
+    """
+
+    paths: tuple[str, ...]
+    bundle: str
+    clauses: tuple[str, ...] = ()
+    speed: float | None = None
+    backend: str = "auto"
+    hold: bool = False
+    replay: str = ""
+    seed: int = 1
+
+    def write(self, path: Path) -> None:
+        """Write the request as JSON."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(orjson.dumps(dataclasses.asdict(self)))
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """The request in the file at ``path``; raises ``HarnessError`` when it is not one."""
+        try:
+            fields: dict[str, Any] = orjson.loads(path.read_bytes())
+            fields["paths"] = tuple(fields["paths"])
+            fields["clauses"] = tuple(fields["clauses"])
+            return cls(**fields)
+        except (OSError, orjson.JSONDecodeError, KeyError, TypeError) as error:
+            raise HarnessError(f"not a campaign request: {error!r}", location=Location(str(path))) from None
