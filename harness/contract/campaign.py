@@ -1,0 +1,117 @@
+"""A loaded campaign: the four kinds of files, checked against each other, with their positions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.contract.expectations import Expectation
+from harness.contract.files import CampaignFile, ContractFile, Phase, ProfileFile, ScenarioFile, Waiver
+from harness.core.errors import Location
+from harness.core.source import Document
+
+__all__ = ["Campaign", "Expected", "Loaded", "Scenario"]
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A file on disk and its parsed document; ``shown`` is its path below the campaign's root."""
+
+    path: Path
+    document: Document
+
+    @property
+    def shown(self) -> str:
+        """The name under which messages mention the file."""
+        return self.document.file
+
+    @property
+    def folder(self) -> Path:
+        """The folder that the file's own relative paths start from."""
+        return self.path.parent
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """One entry of a scenario's ``expect``: ``subject`` is alert, log, metric, health or load."""
+
+    subject: str
+    about: str
+    rule: Expectation
+    source: Location
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """A story; its name is the stem of its file."""
+
+    name: str
+    source: Loaded
+    spec: ScenarioFile
+    expectations: tuple[Expected, ...]
+
+    @property
+    def file(self) -> Path:
+        """Where the story is written."""
+        return self.source.path
+
+    @property
+    def phases(self) -> tuple[Phase, ...]:
+        """The phases in order."""
+        return tuple(self.spec.phases)
+
+    def place(self, *path: str | int, key: bool = False) -> Location:
+        """Position of ``path`` in the story's file."""
+        return self.source.document.locate(path, key=key)
+
+
+@dataclass(frozen=True, slots=True)
+class Campaign:
+    """Everything that one gate proves. ``root`` is the folder that all its files lie below."""
+
+    name: str
+    root: Path
+    source: Loaded
+    spec: CampaignFile
+    contract: ContractFile
+    contract_source: Loaded
+    profile: ProfileFile
+    profile_source: Loaded
+    scenarios: tuple[Scenario, ...]
+
+    @property
+    def file(self) -> Path:
+        """Where the campaign is written."""
+        return self.source.path
+
+    @property
+    def folder(self) -> Path:
+        """The folder of the campaign file."""
+        return self.source.folder
+
+    @property
+    def speed(self) -> float:
+        """Default speed of a cell: production seconds per wall second."""
+        return self.spec.speed
+
+    @property
+    def waivers(self) -> tuple[Waiver, ...]:
+        """Known violations."""
+        return tuple(self.spec.waivers)
+
+    def promise(self, *path: str | int, key: bool = True) -> Location:
+        """Position of ``path`` in the contract."""
+        return self.contract_source.document.locate(path, key=key)
+
+    def artefact(self, kind: str) -> Path | None:
+        """Absolute path of a production artefact, or ``None`` where the contract names none."""
+        name = getattr(self.contract.artefacts, kind)
+        return (self.contract_source.folder / name).resolve() if name else None
+
+    def shown(self, path: Path) -> str:
+        """``path`` as messages name it: below the root where it lies there."""
+        return str(path.relative_to(self.root)) if path.is_relative_to(self.root) else str(path)
+
+    def speed_of(self, scenario: Scenario) -> float:
+        """Speed of the scenario's cell."""
+        return scenario.spec.speed or self.speed

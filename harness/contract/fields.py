@@ -1,0 +1,66 @@
+"""How values are described: the rules for a label of a metric and for a field of a log line or an answer."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from harness.contract.strict import Strict
+
+__all__ = ["FieldRule", "FieldType", "LabelRule", "compile_pattern"]
+
+FieldType = Literal["string", "integer", "number", "boolean", "object", "array", "timestamp", "any"]
+
+
+def compile_pattern(text: str) -> str:
+    """``text``, checked to be a regular expression; raises ``ValueError`` when it is not."""
+    try:
+        re.compile(text)
+    except re.error as error:
+        raise ValueError(f"not a regular expression: {error}") from None
+    return text
+
+
+class FieldRule(Strict):
+    """What a field must hold. ``object {name}`` short forms are expanded by the validators."""
+
+    type: FieldType = "any"
+    one_of: list[Any] | None = None
+    pattern: str | None = None
+    optional: bool = False
+    means: str = ""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short_form(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            optional = value.endswith("?")
+            return {"type": value.rstrip("?"), "optional": optional}
+        if isinstance(value, list):
+            return {"one_of": value}
+        return value
+
+    _pattern = field_validator("pattern")(compile_pattern)
+
+
+class LabelRule(Strict):
+    """Which values a label may take: a closed list, a pattern, or anything up to ``at_most`` values."""
+
+    one_of: list[str] | None = None
+    pattern: str | None = None
+    at_most: int | None = Field(default=None, gt=0)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short_form(cls, value: Any) -> Any:
+        return {"one_of": value} if isinstance(value, list) else value
+
+    @model_validator(mode="after")
+    def _bounded(self) -> LabelRule:
+        if self.one_of is None and self.pattern is None and self.at_most is None:
+            raise ValueError("say which values the label may take: a list, a pattern or at_most")
+        return self
+
+    _pattern = field_validator("pattern")(compile_pattern)

@@ -1,0 +1,412 @@
+"""The four kinds of files, as models: contract, profile, scenario, campaign."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field, model_validator
+
+from harness.contract.fields import FieldRule, LabelRule
+from harness.contract.quantities import Duration, PerSecond, Ratio, WallDuration
+from harness.contract.strict import Strict
+from harness.core.units import WallSeconds
+
+__all__ = [
+    "Alert",
+    "Answers",
+    "Artefacts",
+    "Budgets",
+    "CampaignFile",
+    "ContractFile",
+    "Endpoint",
+    "FaultHook",
+    "HealthStates",
+    "Helper",
+    "HookCall",
+    "LoadSpec",
+    "LogEvent",
+    "LogSource",
+    "LogStream",
+    "Logs",
+    "MetricFamily",
+    "Metrics",
+    "Phase",
+    "ProfileFile",
+    "Readiness",
+    "RequestKind",
+    "ScenarioFile",
+    "StandsFor",
+    "Start",
+    "Waiver",
+]
+
+Method = Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
+
+
+# --- contract -------------------------------------------------------------------------------------
+
+
+class Artefacts(Strict):
+    """Production files, by path relative to the contract; each plane is optional."""
+
+    prometheus: str | None = None
+    alertmanager: str | None = None
+    filebeat: str | None = None
+    index_template: str | None = None
+
+
+class MetricFamily(Strict):
+    """A metric family: its type, its labels with their values, its buckets and what it tells."""
+
+    type: Literal["counter", "gauge", "histogram", "summary", "untyped"]
+    labels: dict[str, LabelRule] = {}
+    buckets: list[float] | None = None
+    clock: Literal["production", "wall"] = "production"
+    optional: bool = False
+    means: str = ""
+
+    @model_validator(mode="after")
+    def _buckets_fit(self) -> MetricFamily:
+        if self.buckets is not None and self.type != "histogram":
+            raise ValueError("only a histogram has buckets")
+        if self.buckets is not None and self.buckets != sorted(set(self.buckets)):
+            raise ValueError("buckets must rise")
+        return self
+
+
+class Metrics(Strict):
+    """The metrics plane; family names are written without ``prefix``."""
+
+    prefix: str = ""
+    families: dict[str, MetricFamily]
+
+
+class LogEvent(Strict):
+    """One event of a stream: the fields that every line of it carries beside the envelope."""
+
+    fields: dict[str, FieldRule] = {}
+    optional: bool = False
+    means: str = ""
+
+
+class LogStream(Strict):
+    """A log stream. ``event_at`` is the field that names the event; without events every line is one."""
+
+    event_at: str = "msg"
+    fields: dict[str, FieldRule] = {}
+    events: dict[str, LogEvent] = {}
+    other_events: Literal["allowed", "forbidden"] = "allowed"
+    means: str = ""
+
+
+class Logs(Strict):
+    """The logs plane: ``envelope`` fields stand in every line of every stream."""
+
+    envelope: dict[str, FieldRule] = {}
+    streams: dict[str, LogStream]
+
+
+class Answers(Strict):
+    """What one status code of an endpoint promises of its body."""
+
+    fields: dict[str, FieldRule] = {}
+    content_type: str | None = None
+
+
+class Endpoint(Strict):
+    """An HTTP endpoint that is probed throughout: which codes it may answer, and with what."""
+
+    port: str
+    path: str
+    method: Method = "GET"
+    headers: dict[str, str] = {}
+    body: Any = None
+    answers: dict[int, Answers]
+    within: WallDuration = WallSeconds(1.0)
+    every: WallDuration = WallSeconds(0.5)
+
+
+class HealthStates(Strict):
+    """A health endpoint: where its body names the state, which code belongs to each, which checks it lists."""
+
+    endpoint: str
+    state_at: str
+    codes: dict[str, int]
+    checks_at: str | None = None
+    checks: list[str] = []
+
+
+class Alert(Strict):
+    """Intent of an alert; its numbers live in the rule file."""
+
+    means: str
+    reaches: str | None = None
+    yields_to: str | None = None
+    fires_in: list[str] = []
+    runbook: str | None = None
+    always: bool = False
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_story(cls, value: Any) -> Any:
+        if isinstance(value, dict) and isinstance(value.get("fires_in"), str):
+            return {**value, "fires_in": [value["fires_in"]]}
+        return value
+
+
+class Budgets(Strict):
+    """Real-time limits: generator lateness, delivery to a receiver, log line to searchable."""
+
+    lateness_p99: WallDuration = WallSeconds(0.05)
+    delivery: WallDuration = WallSeconds(2.0)
+    log_lag: WallDuration = WallSeconds(5.0)
+
+
+class ContractFile(Strict):
+    """``harness: contract/1``: what a service promises its operators."""
+
+    harness: Literal["contract/1"]
+    service: str
+    artefacts: Artefacts = Artefacts()
+    metrics: Metrics | None = None
+    logs: Logs | None = None
+    endpoints: dict[str, Endpoint] = {}
+    health: dict[str, HealthStates] = {}
+    alerts: dict[str, Alert] = {}
+    budgets: Budgets = Budgets()
+
+    @model_validator(mode="after")
+    def _references(self) -> ContractFile:
+        for name, states in self.health.items():
+            if states.endpoint not in self.endpoints:
+                raise ValueError(f"health {name} names the endpoint {states.endpoint!r}, which is not declared")
+        for name, alert in self.alerts.items():
+            if alert.yields_to is not None and alert.yields_to not in self.alerts:
+                raise ValueError(f"alert {name} yields to {alert.yields_to!r}, which is not declared")
+        return self
+
+
+# --- profile --------------------------------------------------------------------------------------
+
+
+class Helper(Strict):
+    """A process that must run before the subject, such as a fake upstream."""
+
+    command: list[str] = Field(min_length=1)
+    ports: list[str] = []
+    environment: dict[str, str] = {}
+    folder: str = "."
+    ready: Readiness | None = None
+
+
+class Readiness(Strict):
+    """A subject is ready when ``path`` on ``port`` answers one of ``status``."""
+
+    port: str
+    path: str = "/"
+    status: list[int] = [200]
+    within: WallDuration = WallSeconds(30.0)
+
+
+class Start(Strict):
+    """How one instance starts.
+
+    ``{port.NAME}``, ``{logs}``, ``{data}``, ``{speed}``, ``{seed}``, ``{instance}``, ``{index}`` and
+    ``{helper.NAME.PORT}`` are replaced in command and environment. ``secrets`` maps a variable to the
+    environment variable of the caller that holds its value: it is never written to a bundle.
+    """
+
+    command: list[str] = Field(min_length=1)
+    folder: str = "."
+    environment: dict[str, str] = {}
+    secrets: dict[str, str] = {}
+    build: list[str] = []
+    """A command that is run once before the campaign starts, such as a compiler."""
+
+
+class LogSource(Strict):
+    """Where a stream is written: a file (``path``, with ``{logs}``), or standard output or error."""
+
+    path: str | None = None
+    output: Literal["stdout", "stderr"] | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short_form(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            return {"output": value} if value in {"stdout", "stderr"} else {"path": value}
+        return value
+
+    @model_validator(mode="after")
+    def _one(self) -> LogSource:
+        if (self.path is None) == (self.output is None):
+            raise ValueError("name either a path or an output")
+        return self
+
+
+class StandsFor(Strict):
+    """A production address (or all targets of a scrape job) that the subject answers to in a cell."""
+
+    address: str | None = None
+    job: str | None = None
+    instance: int | Literal["all"] = "all"
+    port: str | None = None
+    exposition: str | None = None
+    """A file in the exposition format served in the address's stead (a stand-in for an exporter)."""
+    logs: str | None = None
+    """A production log path or glob; the subject's stream named by ``stream`` is read in its stead."""
+    stream: str | None = None
+    drop: bool = False
+    """The job or address has no stand-in and is left out of the bound configuration."""
+
+
+class HookCall(Strict):
+    """An HTTP call of a fault hook; ``{{value}}`` in path and body is replaced by the story's value."""
+
+    method: Method = "POST"
+    port: str
+    path: str
+    body: Any = None
+    helper: str | None = None
+    expect: dict[str, Any] = {}
+    """JSON pointer → what must stand there: a value, or ``"> 0"`` and the like."""
+
+
+class FaultHook(Strict):
+    """A fault of the subject: injected, confirmed and healed over HTTP, or by a signal."""
+
+    inject: HookCall | None = None
+    confirm: HookCall | None = None
+    heal: HookCall | None = None
+    signal: Literal["kill", "stop", "restart"] | None = None
+    unit: Literal["ratio", "seconds", "number", "text"] = "number"
+    within: WallDuration = WallSeconds(5.0)
+
+    @model_validator(mode="after")
+    def _complete(self) -> FaultHook:
+        if self.signal is None and (self.inject is None or self.heal is None or self.confirm is None):
+            raise ValueError("a hook needs inject, confirm and heal: what cannot be confirmed proves nothing")
+        return self
+
+
+class Reading(Strict):
+    """Where an answer tells more about a request: JSON pointers, or ``header:NAME``."""
+
+    request_id: str | None = None
+    work_units: str | None = None
+    labels: dict[str, str] = {}
+
+
+class RequestKind(Strict):
+    """A kind of request as data; ``{{seq}}``, ``{{request_id}}`` and ``{{prompt}}`` are replaced in it."""
+
+    port: str
+    method: Method = "POST"
+    path: str
+    headers: dict[str, str] = {}
+    body: Any = None
+    expects: list[int] = [200]
+    streaming: Literal["none", "sse", "lines"] = "none"
+    read: Reading = Reading()
+    request_id_header: str | None = None
+    timeout: WallDuration = WallSeconds(30.0)
+    abort_after: WallDuration | None = None
+    takes: Duration | None = None
+    """Production seconds that a request of this kind usually takes: a term of the derived bounds."""
+
+
+class Scrape(Strict):
+    """Where the subject's metrics are read beside Prometheus."""
+
+    port: str
+    path: str = "/metrics"
+
+
+class ProfileFile(Strict):
+    """``harness: profile/1``: all that the harness knows of a subject."""
+
+    harness: Literal["profile/1"]
+    subject: str
+    start: Start
+    helpers: dict[str, Helper] = {}
+    instances: int = Field(default=1, ge=1)
+    ports: list[str] = Field(min_length=1)
+    ready: Readiness
+    clock: Literal["scaled", "wall"] = "wall"
+    """``scaled``: the subject divides its own durations by ``{speed}``."""
+    metrics: Scrape | None = None
+    logs: dict[str, LogSource] = {}
+    stands_for: list[StandsFor] = []
+    requests: dict[str, RequestKind] = {}
+    faults: dict[str, FaultHook] = {}
+    corpus: list[str] = []
+    stop_within: WallDuration = WallSeconds(5.0)
+
+
+# --- scenario -------------------------------------------------------------------------------------
+
+
+class LoadSpec(Strict):
+    """Offered load of a phase, per production second; the mix is in proportion to its weights."""
+
+    rate: PerSecond
+    mix: dict[str, int | float] = Field(min_length=1)
+    arrivals: Literal["constant", "poisson"] = "constant"
+
+
+class Phase(Strict):
+    """A phase ends after ``lasts``, or when ``until`` has come true (or its derived bound has passed)."""
+
+    name: str
+    lasts: Duration | None = None
+    until: str | None = None
+    at_most: Duration | None = None
+    load: LoadSpec | None = None
+    fault: dict[str, str | int | float] = {}
+
+    @model_validator(mode="after")
+    def _one_end(self) -> Phase:
+        if (self.lasts is None) == (self.until is None):
+            raise ValueError("a phase needs either lasts or until")
+        return self
+
+
+class ScenarioFile(Strict):
+    """``harness: scenario/1``: a story, its phases, and what must be seen."""
+
+    harness: Literal["scenario/1"]
+    story: str
+    phases: list[Phase] = Field(min_length=1)
+    may_fire: list[str] = []
+    quiet: Literal["all"] | list[str] = []
+    expect: list[dict[str, dict[str, Any]]] = []
+    speed: float | None = Field(default=None, gt=0)
+    instances: int | None = Field(default=None, ge=1)
+
+
+# --- campaign -------------------------------------------------------------------------------------
+
+
+class Waiver(Strict):
+    """A known violation that does not fail the gate until ``expires`` (a date)."""
+
+    clause: str
+    reason: str
+    owner: str
+    expires: str
+
+
+class CampaignFile(Strict):
+    """``harness: campaign/1``: profile, contract and scenarios that are gated together."""
+
+    harness: Literal["campaign/1"]
+    name: str = "campaign"
+    profile: str
+    contract: str
+    scenarios: list[str] = []
+    speed: float = Field(default=60.0, gt=0)
+    budget: WallDuration | None = None
+    waivers: list[Waiver] = []
+
+
+__all__ += ["Ratio", "Reading", "Scrape"]

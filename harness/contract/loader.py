@@ -1,0 +1,222 @@
+"""From paths on a command line to a checked campaign; every error names file, line and column."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+from typing import Any, Final
+
+from harness.contract.campaign import Campaign, Expected, Loaded, Scenario
+from harness.contract.expectations import SUBJECTS
+from harness.contract.files import CampaignFile, ContractFile, ProfileFile, ScenarioFile
+from harness.contract.strict import Strict, relative_file, validate
+from harness.core.errors import ConfigError, Location
+from harness.core.source import Document, load_yaml, nearest
+
+__all__ = ["KINDS", "file_kind", "load_campaign"]
+
+KINDS: Final[dict[str, type[Strict]]] = {
+    "campaign": CampaignFile,
+    "contract": ContractFile,
+    "profile": ProfileFile,
+    "scenario": ScenarioFile,
+}
+_FIRST_KEY = re.compile(r"^harness:\s*['\"]?(\w+)/(\d+)['\"]?\s*(?:#.*)?$")
+
+
+def file_kind(path: Path) -> str | None:
+    """The kind that the first key of a YAML file declares (``harness: scenario/1``), else ``None``."""
+    try:
+        with path.open(encoding="utf-8") as file:
+            for line in file:
+                if line.strip() and not line.startswith(("#", "---", "%")):
+                    found = _FIRST_KEY.match(line.rstrip())
+                    return found[1] if found else None
+    except (OSError, UnicodeDecodeError):
+        return None
+    return None
+
+
+def load_campaign(paths: Sequence[Path]) -> Campaign:
+    """The campaign that ``paths`` name: a campaign file, a folder that holds one, or scenario files beside one."""
+    campaign_path, wanted = _resolve(paths)
+    raw = load_yaml(campaign_path)
+    spec = validate(CampaignFile, raw)
+    folder = campaign_path.parent
+    contract_path = relative_file(folder, spec.contract, raw, ("contract",))
+    profile_path = relative_file(folder, spec.profile, raw, ("profile",))
+    scenario_paths = [relative_file(folder, name, raw, ("scenarios", i)) for i, name in enumerate(spec.scenarios)]
+    if not spec.scenarios:
+        scenario_paths = [p.resolve() for p in sorted(folder.glob("*.yaml")) if file_kind(p) == "scenario"]
+    root = _root([campaign_path, contract_path, profile_path, *scenario_paths], contract_path)
+    source, contract_source, profile_source = (
+        _load(path, root) for path in (campaign_path, contract_path, profile_path)
+    )
+    campaign = Campaign(
+        name=spec.name,
+        root=root,
+        source=source,
+        spec=validate(CampaignFile, source.document),
+        contract=validate(ContractFile, contract_source.document),
+        contract_source=contract_source,
+        profile=validate(ProfileFile, profile_source.document),
+        profile_source=profile_source,
+        scenarios=tuple(_scenario(path, root) for path in _selected(scenario_paths, wanted)),
+    )
+    _check(campaign)
+    return campaign
+
+
+def _resolve(paths: Sequence[Path]) -> tuple[Path, list[Path]]:
+    campaigns: dict[Path, None] = {}
+    scenarios: list[Path] = []
+    for path in paths:
+        here = path / "campaign.yaml" if path.is_dir() else path
+        if not here.exists():
+            raise ConfigError("there is no such file", location=Location(str(here)))
+        kind = file_kind(here)
+        if kind == "campaign":
+            campaigns[here.resolve()] = None
+        elif kind == "scenario":
+            scenarios.append(here.resolve())
+            campaigns[_beside(here)] = None
+        else:
+            raise ConfigError(
+                "this is neither a campaign nor a scenario",
+                location=Location(str(here), 1, 1),
+                remedy="its first key must be 'harness: campaign/1' or 'harness: scenario/1'",
+            )
+    if len(campaigns) != 1:
+        names = ", ".join(map(str, campaigns)) or "none"
+        raise ConfigError(f"one campaign is gated at a time, named were: {names}")
+    return next(iter(campaigns)), scenarios
+
+
+def _beside(scenario: Path) -> Path:
+    path = scenario.resolve().parent / "campaign.yaml"
+    if not path.is_file():
+        raise ConfigError(
+            "the scenario has no campaign.yaml beside it",
+            location=Location(str(scenario)),
+            remedy="write one that names its profile and contract",
+        )
+    return path
+
+
+def _root(files: Sequence[Path], contract: Path) -> Path:
+    raw = load_yaml(contract).data
+    artefacts = raw.get("artefacts") if isinstance(raw, dict) else None
+    named = [name for name in artefacts.values() if isinstance(name, str)] if isinstance(artefacts, dict) else []
+    folders = [path.parent for path in files] + [(contract.parent / name).resolve().parent for name in named]
+    return Path(os.path.commonpath(folders))
+
+
+def _load(path: Path, root: Path) -> Loaded:
+    return Loaded(path, load_yaml(path, shown_as=str(path.relative_to(root))))
+
+
+def _selected(paths: Sequence[Path], wanted: Sequence[Path]) -> list[Path]:
+    missing = [path for path in wanted if path not in paths]
+    if missing:
+        raise ConfigError(
+            "the campaign beside this scenario does not list it",
+            location=Location(str(missing[0])),
+            remedy="add it to scenarios in campaign.yaml",
+        )
+    return [path for path in paths if not wanted or path in wanted]
+
+
+def _scenario(path: Path, root: Path) -> Scenario:
+    source = _load(path, root)
+    spec = validate(ScenarioFile, source.document)
+    expected = [_expectation(source.document, i, entry) for i, entry in enumerate(spec.expect)]
+    return Scenario(path.stem, source, spec, tuple(expected))
+
+
+def _expectation(document: Document, index: int, entry: dict[str, dict[str, Any]]) -> Expected:
+    where = document.locate(("expect", index))
+    if len(entry) != 1:
+        raise ConfigError("each expectation has one key, such as 'alert NAME'", location=where)
+    ((key, body),) = entry.items()
+    subject, _, about = key.partition(" ")
+    model = SUBJECTS.get(subject)
+    if model is None or (not about and subject != "load"):
+        hint = nearest(subject, SUBJECTS) or f"known: {', '.join(f'{name} …' for name in SUBJECTS)}"
+        raise ConfigError(f"{key!r} is not an expectation", location=where, remedy=hint)
+    part = _part(document, ("expect", index, key), body)
+    return Expected(subject, about, validate(model, part), where)  # type: ignore[arg-type]
+
+
+def _part(document: Document, path: tuple[str | int, ...], data: Any) -> Document:
+    """The document below ``path`` as one of its own, with the positions of the whole."""
+    length = len(path)
+    values = {key[length:]: place for key, place in document._values.items() if key[:length] == path}
+    keys = {key[length:]: place for key, place in document._keys.items() if key[:length] == path}
+    return Document(document.file, document.text, data, values, keys)
+
+
+def _check(campaign: Campaign) -> None:
+    for kind in type(campaign.contract.artefacts).model_fields:
+        path = campaign.artefact(kind)
+        if path is not None and not path.is_file():
+            relative_file(
+                campaign.contract_source.folder,
+                getattr(campaign.contract.artefacts, kind),
+                campaign.contract_source.document,
+                ("artefacts", kind),
+            )
+    for scenario in campaign.scenarios:
+        _check_scenario(campaign, scenario)
+    for index, waiver in enumerate(campaign.spec.waivers):
+        try:
+            date.fromisoformat(waiver.expires)
+        except ValueError:
+            where = campaign.source.document.locate(("waivers", index, "expires"))
+            raise ConfigError(f"{waiver.expires!r} is not a date such as 2027-01-31", location=where) from None
+
+
+def _check_scenario(campaign: Campaign, scenario: Scenario) -> None:
+    profile, contract = campaign.profile, campaign.contract
+    names = [phase.name for phase in scenario.phases]
+    for index, phase in enumerate(scenario.phases):
+        if names.index(phase.name) != index:
+            where = scenario.place("phases", index, "name")
+            raise ConfigError(f"two phases are named {phase.name!r}", location=where, remedy="rename one")
+        for fault in phase.fault:
+            _known(fault, profile.faults, "fault", scenario.place("phases", index, "fault", fault, key=True))
+        for kind in phase.load.mix if phase.load else ():
+            place = scenario.place("phases", index, "load", "mix", kind, key=True)
+            _known(kind, profile.requests, "request kind", place)
+    for index, name in enumerate(scenario.spec.may_fire):
+        _known(name, contract.alerts, "alert", scenario.place("may_fire", index))
+    for item in scenario.expectations:
+        _check_expectation(campaign, item, names)
+
+
+def _check_expectation(campaign: Campaign, item: Expected, phases: Sequence[str]) -> None:
+    contract = campaign.contract
+    tables: dict[str, Any] = {
+        "alert": contract.alerts,
+        "log": contract.logs.streams if contract.logs else {},
+        "health": contract.health,
+    }
+    if item.subject in tables:
+        _known(item.about, tables[item.subject], item.subject, item.source)
+    for name in ("before", "inhibits"):
+        other = getattr(item.rule, name, None)
+        if other is not None:
+            _known(other, contract.alerts, "alert", item.source)
+    for name in ("during", "rises_in"):
+        phase = getattr(item.rule, name, None)
+        if phase is not None:
+            _known(phase, phases, "phase", item.source)
+
+
+def _known(name: str, table: Any, what: str, where: Location) -> None:
+    if name not in table:
+        known = ", ".join(table) or "none is declared"
+        remedy = nearest(name, table) or f"known: {known}"
+        raise ConfigError(f"there is no {what} {name!r}", location=where, remedy=remedy)

@@ -1,0 +1,118 @@
+"""The strict base of every model that people write, and the translation of its errors into places."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar, get_args, get_origin
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from harness.core.errors import ConfigError, Location
+from harness.core.source import Document, nearest
+
+__all__ = ["Strict", "relative_file", "validate"]
+
+
+class Strict(BaseModel):
+    """A model in which an unknown key, a wrong type or a second spelling is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, populate_by_name=True)
+
+
+_M = TypeVar("_M", bound=Strict)
+
+
+def validate(model: type[_M], document: Document) -> _M:
+    """``document`` as ``model``; every problem is listed in one ``ConfigError``, the first with its place."""
+    try:
+        return model.model_validate(document.data)
+    except ValidationError as error:
+        problems = [_explain(model, document, item) for item in error.errors()]
+    unique = list(dict.fromkeys(problems))
+    location, problem, remedy = unique[0]
+    others = "".join(f"\n{place}: {text}{f' ({hint})' if hint else ''}" for place, text, hint in unique[1:8])
+    raise ConfigError(problem + others, location=location, remedy=remedy)
+
+
+def _explain(model: type[Strict], document: Document, item: Any) -> tuple[Location, str, str]:
+    path = _document_path(item["loc"], document.data)
+    kind, message = item["type"], str(item["msg"])
+    if kind == "extra_forbidden":
+        name = str(path[-1])
+        return document.locate(path, key=True), f"unknown key {name!r}", _suggest(model, path, name)
+    if kind == "missing":
+        parent = ".".join(map(str, path[:-1])) or "the file"
+        return document.locate(path), f"{parent} lacks the key {str(path[-1])!r}", "add it"
+    message = message.removeprefix("Value error, ")
+    shown = ".".join(map(str, path)) or "the file"
+    return document.locate(path), f"{shown}: {message}", ""
+
+
+def _document_path(loc: Sequence[str | int], data: Any) -> tuple[str | int, ...]:
+    """Pydantic's location without the steps that name members of a union instead of keys."""
+    path: list[str | int] = []
+    for index, step in enumerate(loc):
+        if _holds(data, step):
+            data = data[step]
+        elif index < len(loc) - 1 or not isinstance(data, dict) or step == "[key]":
+            continue
+        path.append(step)
+    return tuple(path)
+
+
+def _holds(data: Any, step: str | int) -> bool:
+    if isinstance(data, dict):
+        return step in data
+    return isinstance(data, list) and isinstance(step, int) and step < len(data)
+
+
+def _suggest(model: type[Strict], path: Sequence[str | int], name: str) -> str:
+    known = _keys_at(model, path[:-1])
+    return nearest(name, known) or (f"known keys here: {', '.join(sorted(known))}" if known else "remove it")
+
+
+def _keys_at(model: type[Strict], path: Sequence[str | int]) -> set[str]:
+    options: list[Any] = [model]
+    for step in path:
+        options = [child for option in options for child in _step(option, step)]
+    return {
+        info.alias or name
+        for option in options
+        for kind in _flatten(option)
+        if _is_model(kind)
+        for name, info in kind.model_fields.items()
+    }
+
+
+def _step(annotation: Any, step: str | int) -> Iterable[Any]:
+    for kind in _flatten(annotation):
+        if _is_model(kind):
+            yield from (i.annotation for n, i in kind.model_fields.items() if step in {n, i.alias})
+        elif get_origin(kind) in {dict, list}:
+            yield get_args(kind)[-1]
+
+
+def _flatten(annotation: Any) -> Iterable[Any]:
+    if _is_model(annotation) or get_origin(annotation) in {dict, list}:
+        yield annotation
+    else:
+        for argument in get_args(annotation):
+            yield from _flatten(argument)
+
+
+def _is_model(kind: Any) -> bool:
+    return isinstance(kind, type) and get_origin(kind) is None and issubclass(kind, Strict)
+
+
+def relative_file(folder: Path, name: str, document: Document, path: Sequence[str | int]) -> Path:
+    """The existing file ``name`` beside the document; a missing one is an error at ``path``."""
+    file = (folder / name).resolve()
+    if not file.is_file():
+        siblings = [item.name for item in file.parent.iterdir()] if file.parent.is_dir() else []
+        raise ConfigError(
+            f"no file {name}",
+            location=document.locate(path),
+            remedy=nearest(file.name, siblings) or "paths are relative to the file that names them",
+        )
+    return file
