@@ -30,6 +30,7 @@ __all__ = [
     "RuleState",
     "Series",
     "Unmet",
+    "Watched",
 ]
 
 CAMPAIGN: Final = "campaign"
@@ -276,6 +277,14 @@ class Unmet:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """Everything that any source had to say up to ``t`` has been recorded: absence up to there is a fact."""
+
+    cell: str
+    t: float
+
+
 Record = (
     CellStarted
     | CellFinished
@@ -294,6 +303,7 @@ Record = (
     | ComponentState
     | Barrier
     | Unmet
+    | Watched
 )
 
 RECORD_TYPES: Final[dict[str, type[Any]]] = {
@@ -314,4 +324,5 @@ RECORD_TYPES: Final[dict[str, type[Any]]] = {
     "component": ComponentState,
     "barrier": Barrier,
     "unmet": Unmet,
+    "watched": Watched,
 }

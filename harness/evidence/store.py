@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any, TypeVar
 
-from harness.evidence.records import CellFinished, CellStarted, PhaseMark, Record
+from harness.evidence.records import CellFinished, CellStarted, PhaseMark, Record, Watched
 
 __all__ = ["Evidence"]
 
@@ -16,7 +16,9 @@ _R = TypeVar("_R", bound=Any)
 class Evidence:
     """All records of a campaign so far. Growing it never changes what was already there."""
 
-    def __init__(self, records: Iterable[Record] = ()) -> None:
+    def __init__(self, records: Iterable[Record] = (), planned: Iterable[str] = ()) -> None:
+        self.planned: tuple[str, ...] = tuple(planned)
+        """The cells that were planned, started or not."""
         self._by_type: dict[type[Any], dict[str, list[Any]]] = defaultdict(lambda: defaultdict(list))
         for record in records:
             self.add(record)
@@ -47,6 +49,16 @@ class Evidence:
         """True when all phases of the cell's story have run."""
         end = self.finished(cell)
         return end is not None and end.completed
+
+    def all_completed(self) -> bool:
+        """True when every planned cell ran its whole story."""
+        cells = self.planned or self.cells()
+        return bool(cells) and all(self.completed(cell) for cell in cells)
+
+    def horizon(self, cell: str) -> float:
+        """Wall instant up to which the cell's evidence is complete; minus infinity before any."""
+        watched = self.of(Watched, cell)
+        return watched[-1].t if watched else float("-inf")
 
     def production_s(self, cell: str, t: float) -> float:
         """Production seconds of the cell's story at wall instant ``t``."""

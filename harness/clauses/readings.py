@@ -1,0 +1,128 @@
+"""PromQL expectations of a story: a counter that grows one for one with requests, a value above or below."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from harness.clauses.counting import demand, describe, requests_meant
+from harness.clauses.model import Clause, Judge, Judgement, Need, held, inconclusive, still_open, violated
+from harness.contract.campaign import Expected, Scenario
+from harness.contract.expectations import ExpectMetric
+from harness.evidence.records import Series
+from harness.evidence.store import Evidence
+
+__all__ = ["compile_metric_expectation", "values_of"]
+
+Point = tuple[float, float]
+
+
+def compile_metric_expectation(scenario: Scenario, item: Expected) -> Iterator[Clause]:
+    """What a story says about the value of a PromQL expression."""
+    rule = item.rule
+    assert isinstance(rule, ExpectMetric)
+    for promise, statement, judge in _promises(scenario.name, item.about, rule):
+        needs = (Need("query", item.about), *((Need("ledger"), Need("barriers", "metrics")) if rule.counts else ()))
+        yield Clause(
+            scenario.name, "metrics", item.about, promise, item.source, statement, needs, judge, (scenario.name,)
+        )
+
+
+def _promises(cell: str, query: str, rule: ExpectMetric) -> Iterator[tuple[str, str, Judge]]:
+    when = f" during {rule.during}" if rule.during else ""
+    tag = f"_in_{rule.during.replace(' ', '_')}" if rule.during else ""
+    if rule.counts:
+        statement = f"{query} grows by exactly {rule.counts}"
+        yield rule.counts.replace(" ", "_"), statement, _judge_counts(cell, query, rule.counts)
+    if rule.rises_in:
+        promise = f"rises_in_{rule.rises_in.replace(' ', '_')}"
+        yield promise, f"{query} rises during {rule.rises_in}", _judge_rises(cell, query, rule.rises_in)
+    if rule.above is not None:
+        yield f"above_{rule.above:g}{tag}", f"{query} exceeds {rule.above:g}{when}", _judge_above(cell, query, rule)
+    if rule.below is not None:
+        yield f"below_{rule.below:g}{tag}", f"{query} stays below {rule.below:g}{when}", _judge_below(cell, query, rule)
+
+
+def values_of(evidence: Evidence, cell: str, query: str) -> list[Point]:
+    """Points of all series that answer ``query``, in order of time."""
+    found = [point for series in evidence.of(Series, cell) if series.query == query for point in series.points]
+    return sorted(found)
+
+
+def _judge_counts(cell: str, query: str, text: str) -> Judge:
+    wanted = demand(text)
+
+    def judge(evidence: Evidence) -> Judgement:
+        if not evidence.completed(cell):
+            return still_open("the story is not over")
+        points = values_of(evidence, cell, query)
+        meant = requests_meant(evidence, cell, wanted)
+        if not meant:
+            return inconclusive(f"the generator sent no {describe(wanted)}: nothing was compared")
+        if not points:
+            return violated(f"{query} returned nothing throughout the story", hop="metric")
+        growth = points[-1][1] - points[0][1]
+        if growth == len(meant):
+            return held(f"grew by {growth:g}: {len(meant)} of {describe(wanted)}")
+        return violated(f"grew by {growth:g}, but there were {len(meant)} of {describe(wanted)}", hop="metric")
+
+    return judge
+
+
+def _window(evidence: Evidence, cell: str, phase: str | None) -> tuple[float | None, float, bool]:
+    if phase is None:
+        start = evidence.started(cell)
+        return (start.t if start else None), float("inf"), evidence.completed(cell)
+    begin, end = evidence.phase(cell, phase)
+    return begin, end if end is not None else float("inf"), end is not None and evidence.horizon(cell) >= end
+
+
+def _points_in(evidence: Evidence, cell: str, query: str, phase: str | None) -> tuple[list[Point], bool]:
+    begin, end, over = _window(evidence, cell, phase)
+    if begin is None:
+        return [], False
+    return [point for point in values_of(evidence, cell, query) if begin <= point[0] <= end], over
+
+
+def _judge_rises(cell: str, query: str, phase: str) -> Judge:
+    def judge(evidence: Evidence) -> Judgement:
+        points, over = _points_in(evidence, cell, query, phase)
+        for earlier, later in zip(points, points[1:], strict=False):
+            if later[1] > earlier[1]:
+                return held(f"rose from {earlier[1]:g} to {later[1]:g}", at=later[0])
+        if over:
+            return violated(f"did not rise in {len(points)} evaluations", hop="metric")
+        return still_open("the phase is not over")
+
+    return judge
+
+
+def _judge_above(cell: str, query: str, rule: ExpectMetric) -> Judge:
+    assert rule.above is not None
+    limit = rule.above
+
+    def judge(evidence: Evidence) -> Judgement:
+        points, over = _points_in(evidence, cell, query, rule.during)
+        for t, value in points:
+            if value > limit:
+                return held(f"reached {value:g}", at=t)
+        if over and points:
+            return violated(f"never exceeded {max(value for _, value in points):g}", hop="metric")
+        return still_open("it returned nothing" if over else "the phase is not over")
+
+    return judge
+
+
+def _judge_below(cell: str, query: str, rule: ExpectMetric) -> Judge:
+    assert rule.below is not None
+    limit = rule.below
+
+    def judge(evidence: Evidence) -> Judgement:
+        points, over = _points_in(evidence, cell, query, rule.during)
+        for t, value in points:
+            if value >= limit:
+                return violated(f"reached {value:g}", at=t)
+        if over and points:
+            return held(f"at most {max(value for _, value in points):g} in {len(points)} evaluations")
+        return still_open("it returned nothing" if over else "the phase is not over")
+
+    return judge

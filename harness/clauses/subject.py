@@ -1,0 +1,52 @@
+"""Subject plane: an instance that nobody asked to die stays up through the story."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from harness.clauses.model import Clause, Judge, Judgement, Need, held, still_open, violated
+from harness.contract import Campaign
+from harness.contract.campaign import Scenario
+from harness.evidence.records import ComponentState
+from harness.evidence.store import Evidence
+
+__all__ = ["compile_subject", "instance_names"]
+
+
+def instance_names(campaign: Campaign, scenario: Scenario) -> tuple[str, ...]:
+    """Names of the scenario's instances: the subject's name and a number from 0."""
+    count = scenario.spec.instances or campaign.profile.instances
+    return tuple(f"{campaign.profile.subject}-{index}" for index in range(count))
+
+
+def compile_subject(campaign: Campaign, scenario: Scenario) -> Iterator[Clause]:
+    """One clause for each instance of the scenario."""
+    for name in instance_names(campaign, scenario):
+        yield Clause(
+            scenario.name,
+            "subject",
+            name,
+            "stays_up",
+            campaign.profile_source.document.locate(("start",), key=True),
+            f"{name} runs from readiness to the end of the story",
+            (Need("subject"),),
+            _judge_stays_up(scenario.name, name),
+            (scenario.name,),
+        )
+
+
+def _judge_stays_up(cell: str, name: str) -> Judge:
+    def judge(evidence: Evidence) -> Judgement:
+        ready = False
+        for state in evidence.of(ComponentState, cell):
+            if state.component != name:
+                continue
+            ready |= state.action == "ready"
+            if state.action == "exited" and not state.expected:
+                code = "by a signal" if state.exit_code is None else f"with exit code {state.exit_code}"
+                return violated(f"{name} ended {code} though nobody asked it to", *state.tail, at=state.t)
+        if ready and evidence.completed(cell):
+            return held(f"{name} ran through the whole story")
+        return still_open(f"{name} was never ready" if not ready else "the story was cut short")
+
+    return judge
