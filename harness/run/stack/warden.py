@@ -1,0 +1,298 @@
+"""The parent of every component: a small, single-threaded program of the standard library alone.
+
+The campaign starts it as ``python -I -S warden.py SETTINGS`` in a session of its own and speaks newline-delimited
+JSON with it: commands on its standard input, events on its standard output. It learns of every death from the kernel.
+When either pipe breaks, or a signal asks it to, it ends every process under it and removes the run folder, so that
+nothing outlives a campaign whatever ended that campaign. Two nets hang below it: each child dies with the warden
+(``PR_SET_PDEATHSIG``, which follows the starting *thread*, hence the single thread), and the run record names what was
+started for the sweep of the next campaign.
+
+Commands carry ``do`` and a number ``n``; exactly one event with that ``n`` answers each of them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import selectors
+import signal
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+if __name__ == "__main__":  # -I hides our own package; appended, it cannot shadow the standard library
+    sys.path.append(os.path.abspath(f"{__file__}/../../../.."))  # noqa: PTH100
+
+from harness.run.stack import procfs
+from harness.run.stack.child import Child, become_subreaper, signal_process, spawn
+
+__all__ = ["Warden", "main"]
+
+_ENDING_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+_KILL_PATIENCE_S = 5.0  # what SIGKILL has not ended by then waits in the kernel; the next sweep tries again
+_FLUSH_PATIENCE_S = 0.5
+_READ = selectors.EVENT_READ
+
+
+class Warden:
+    """Obeys commands from ``control``, tells ``events``, and ends everything when either breaks."""
+
+    def __init__(self, settings: dict[str, Any], control: int = 0, events: int = 1) -> None:
+        self._run_id: str = settings["run_id"]
+        self._folder: str = settings["folder"]
+        self._record: str = settings["record"]
+        self._record_fd: int = settings["record_fd"]
+        self._grace_s: float = settings["grace_s"]
+        self._children: dict[str, Child] = {}
+        self._ending = False
+        self._control, self._events = control, events
+        self._inbox = self._outbox = b""
+        self._selector = selectors.DefaultSelector()
+        self._watch_kernel()
+        for fd in (control, events):
+            os.set_blocking(fd, False)
+        self._selector.register(control, _READ, self._on_control)
+        self._want_write = False
+        self._selector.register(events, _READ, self._on_events)  # "readable": the campaign's end is gone
+
+    def _watch_kernel(self) -> None:
+        self._wakeup, write_end = os.pipe()
+        for fd in (self._wakeup, write_end):
+            os.set_blocking(fd, False)
+        for number in (signal.SIGCHLD, *_ENDING_SIGNALS):
+            signal.signal(number, lambda _number, _frame: None)
+        signal.set_wakeup_fd(write_end, warn_on_full_buffer=False)
+        signal.pthread_sigmask(signal.SIG_SETMASK, ())
+        self._selector.register(self._wakeup, _READ, self._on_signal)
+
+    def run(self) -> int:
+        """Serve until something ends it; exit status 0 when nothing was left behind."""
+        try:
+            self._emit("ready", pid=os.getpid())
+            while not self._ending:
+                self._turn(max(0.0, self._next_kill() - time.monotonic()))
+                self._kill_overdue()
+        finally:
+            left = self._end_all()
+        self._drain_events()
+        return 1 if left else 0
+
+    def _turn(self, timeout_s: float) -> None:
+        ready = self._selector.select(None if timeout_s == float("inf") else timeout_s)
+        self._reap()  # before any command: a death that came first was not asked for
+        for key, mask in ready:
+            handle: Callable[[int], None] = key.data
+            handle(mask)
+
+    # --- events out
+
+    def _emit(self, event: str, **fields: Any) -> None:
+        line = json.dumps({"event": event, "t": time.time(), **fields})
+        self._outbox += line.encode() + b"\n"
+        self._flush()
+
+    def _flush(self) -> None:
+        try:
+            while self._outbox:
+                self._outbox = self._outbox[os.write(self._events, self._outbox) :]
+        except BlockingIOError:
+            pass
+        except OSError:
+            self._outbox, self._ending = b"", True
+        if bool(self._outbox) != self._want_write and not self._ending:
+            self._want_write = not self._want_write
+            mask = _READ | (selectors.EVENT_WRITE if self._want_write else 0)
+            self._selector.modify(self._events, mask, self._on_events)
+
+    def _on_events(self, mask: int) -> None:
+        if mask & _READ:
+            self._ending = True
+        else:
+            self._flush()
+
+    def _drain_events(self) -> None:
+        ends = time.monotonic() + _FLUSH_PATIENCE_S  # a campaign that does not read may not hold us
+        while self._outbox and select.select([], [self._events], [], max(0.0, ends - time.monotonic()))[1]:
+            self._flush()
+
+    # --- deaths
+
+    def _on_signal(self, _mask: int) -> None:
+        numbers = os.read(self._wakeup, 4096)
+        if any(number in numbers for number in _ENDING_SIGNALS):
+            self._ending = True
+
+    def _reap(self) -> bool:
+        """Collect every death known to the kernel; whether any child is left."""
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return False
+            if pid == 0:
+                return True
+            child = next((c for c in self._children.values() if c.pid == pid and not c.ended), None)
+            code = os.waitstatus_to_exitcode(status)
+            if child:
+                self._ended(child, code)
+            else:
+                self._emit("orphan", pid=pid, code=code)
+            self._settle()
+
+    def _ended(self, child: Child, code: int | None) -> None:
+        child.ended = True
+        if child.pidfd >= 0:
+            self._selector.unregister(child.pidfd)
+            os.close(child.pidfd)
+        self._emit("exited", id=child.name, pid=child.pid, code=code, expected=child.asked or self._ending)
+
+    def _settle(self) -> None:
+        for child in self._children.values():
+            if child.is_empty():
+                child.kill_at = float("inf")
+                while child.waiters:
+                    self._emit("stopped", n=child.waiters.pop(), id=child.name)
+
+    def _next_kill(self) -> float:
+        return min((child.kill_at for child in self._children.values()), default=float("inf"))
+
+    def _kill_overdue(self) -> None:
+        now = time.monotonic()
+        for child in self._children.values():
+            if child.kill_at <= now:
+                child.send(signal.SIGKILL)
+                child.kill_at = now + 0.1
+        self._settle()
+
+    # --- commands in
+
+    def _on_control(self, _mask: int) -> None:
+        received = os.read(self._control, 65536)
+        if not received:
+            self._ending = True
+        *lines, self._inbox = (self._inbox + received).split(b"\n")
+        for line in lines:
+            self._obey(line)
+
+    def _obey(self, line: bytes) -> None:
+        command: dict[str, Any] = {}
+        try:
+            command = json.loads(line)
+            handle = {
+                "start": self._start,
+                "signal": self._signal,
+                "stop": self._stop,
+                "watch": self._adopt,
+                "shutdown": self._shutdown,
+            }[command["do"]]
+            handle(command)
+        except (OSError, LookupError, TypeError, ValueError, AttributeError) as error:
+            reason = getattr(error, "strerror", None) or f"{type(error).__name__}: {error}"
+            self._emit("refused", n=command.get("n"), id=command.get("id"), error=reason)
+
+    def _start(self, command: dict[str, Any]) -> None:
+        name = command["id"]
+        if name in self._children and not self._children[name].is_empty():
+            raise ValueError(f"{name} still runs as process group {self._children[name].pid}")
+        command["env"][procfs.RUN_MARK] = self._run_id
+        pid = spawn(command)
+        child = Child(name, pid, stop_signal=command["stop_signal"])
+        self._started(child, command["n"])
+
+    def _adopt(self, command: dict[str, Any]) -> None:
+        pid = command["pid"]
+        pidfd = os.pidfd_open(pid)
+        try:
+            if not procfs.carries_mark(pid, self._run_id) and pid not in procfs.descendants(os.getpid()):
+                raise ValueError(f"process {pid} was not started by this run")
+            child = Child(command["id"], pid, stop_signal=command["stop_signal"], pidfd=pidfd)
+            self._selector.register(pidfd, _READ, lambda _mask: self._adopted_ended(child))
+        except BaseException:
+            os.close(pidfd)
+            raise
+        self._started(child, command["n"])
+
+    def _adopted_ended(self, child: Child) -> None:
+        if not child.ended:  # its own parent collects the exit code
+            self._ended(child, None)
+            self._settle()
+
+    def _started(self, child: Child, n: int) -> None:
+        self._children[child.name] = child
+        line = {"id": child.name, "pid": child.pid, "start": procfs.start_ticks(child.pid), "own": child.pidfd < 0}
+        try:
+            os.write(self._record_fd, json.dumps(line).encode() + b"\n")
+        except OSError as error:  # a full disk: the sweep still knows the process by its mark
+            self._emit("warning", error=f"the run record cannot be written: {error.strerror}")
+        self._emit("started", n=n, id=child.name, pid=child.pid)
+
+    def _signal(self, command: dict[str, Any]) -> None:
+        self._reap()
+        child = self._children[command["id"]]
+        if not child.send(command["signal"], group=command["group"]):
+            raise ValueError(f"{child.name} does not run")
+        child.asked = child.asked or command["ending"]
+        self._emit("signalled", n=command["n"], id=child.name)
+
+    def _stop(self, command: dict[str, Any]) -> None:
+        self._reap()
+        child = self._children[command["id"]]
+        child.asked = True
+        child.waiters.append(command["n"])
+        self._ask_to_end(child, command["signal"])
+        child.kill_at = min(child.kill_at, time.monotonic() + command["grace_s"])
+        self._settle()
+
+    def _ask_to_end(self, child: Child, number: int) -> None:
+        child.send(number)
+        child.send(signal.SIGCONT)  # a stopped process hears nothing else
+
+    # --- the end
+
+    def _shutdown(self, command: dict[str, Any]) -> None:
+        self._grace_s = command["grace_s"]
+        self._ending = True
+
+    def _end_all(self) -> list[int]:
+        self._ending = True
+        for fd in (self._control, self._events):
+            self._selector.unregister(fd)
+        left = self._end_processes()
+        problem = procfs.remove_folder(self._folder, self._run_id)
+        if not left and not problem and os.path.exists(self._record):  # noqa: PTH110
+            os.unlink(self._record)  # noqa: PTH108
+        self._emit("ended", left=left, problem=problem)
+        return left
+
+    def _end_processes(self) -> list[int]:
+        for child in self._children.values():
+            self._ask_to_end(child, child.stop_signal)
+        known = {child.pid for child in self._children.values() if child.group}
+        for pid in procfs.descendants(os.getpid()):
+            signal_process(pid, signal.SIGTERM, unless_group=known)
+        grace_ends = time.monotonic() + self._grace_s
+        gives_up = grace_ends + _KILL_PATIENCE_S
+        while self._reap() and (now := time.monotonic()) < gives_up:
+            if now >= grace_ends:
+                self._kill_all()
+            self._turn(min(0.02, gives_up - now) if now >= grace_ends else grace_ends - now)
+        return sorted(procfs.descendants(os.getpid()))
+
+    def _kill_all(self) -> None:
+        for child in self._children.values():
+            child.send(signal.SIGKILL)
+        for pid in procfs.descendants(os.getpid()):
+            signal_process(pid, signal.SIGKILL)
+
+
+def main() -> int:
+    """Entry of the process: settings are one JSON argument, the pipes are standard input and output."""
+    os.chdir("/")
+    become_subreaper()
+    return Warden(json.loads(sys.argv[1])).run()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
