@@ -1,0 +1,7 @@
+# Every verb is one line; without make: python3 bootstrap.py VERB [OPTIONS].
+PYTHON ?= python3
+VERBS := help gate test lint bench soak provision docs bare lock clean
+
+.PHONY: $(VERBS)
+$(VERBS):
+	@$(PYTHON) bootstrap.py $@ $(if $(N),N=$(N)) $(ARGS)

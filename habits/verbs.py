@@ -1,0 +1,133 @@
+"""One verb per habit. A verb's docstring is its line in ``make help``."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from habits.commands import ROOT, become, run, tool
+from habits.environment import ensure_environment
+from habits.stages import command_stage, pytest_stage, summary
+from habits.trouble import TroubleError
+
+__all__ = ["VERBS", "perform"]
+
+CAMPAIGN = "scenarios/campaign.yaml"
+LINTERS = (("lint", "ruff", "check", "."), ("types", "mypy"), ("imports", "lint-imports"))
+
+
+def gate(*options: str) -> int:
+    """prove every promise of scenarios/campaign.yaml on real components"""
+    return become(tool("harness"), "gate", CAMPAIGN, *options)
+
+
+def test() -> int:
+    """lint, unit, plugin and integration tests with branch coverage, one gate"""
+    run(tool("coverage"), "erase")
+    linters = [command_stage(name, tool(program), *options) for name, program, *options in LINTERS]
+    return summary(
+        [
+            *linters,
+            pytest_stage("unit", "tests/unit", "tests/plugin", "-n", "2"),
+            pytest_stage("integration", "tests/integration"),
+            command_stage("combine", tool("coverage"), "combine", "--quiet"),
+            command_stage("coverage", tool("coverage"), "report"),
+            command_stage("gate", tool("harness"), "gate", CAMPAIGN),
+        ]
+    )
+
+
+def lint() -> int:
+    """ruff, strict mypy and the import contracts"""
+    return summary([command_stage(name, tool(program), *options) for name, program, *options in LINTERS])
+
+
+def bench(*options: str) -> int:
+    """run the benchmarks"""
+    return become(tool("python"), "-m", "pytest", "tests/performance", *options)
+
+
+def soak(*options: str) -> int:
+    """repeat the gate (N=10) and compare the verdicts, and one story over several speeds"""
+    numbers = [option.removeprefix("N=") for option in options if option.startswith("N=")]
+    others = [option for option in options if not option.startswith("N=")]
+    env = {"SOAK_GATES": numbers[-1] if numbers else "10"}
+    return run(tool("python"), "-m", "pytest", "tests/soak", "-v", *others, env=env)
+
+
+def provision(*options: str) -> int:
+    """find, download or build the real components, once per user"""
+    return become(tool("harness"), "provision", *options)
+
+
+def docs() -> int:
+    """check that every link in README.md and docs/ leads somewhere"""
+    return become(tool("python"), "-m", "pytest", "-q", "tests/unit/repository/test_documents.py")
+
+
+def bare() -> int:
+    """clone what is committed into an empty home, and run gate and test there"""
+    folder = Path(tempfile.mkdtemp(prefix="harness-bare-"))
+    env = {"HOME": str(folder / "home"), "XDG_CACHE_HOME": str(folder / "home" / ".cache")}
+    try:
+        (folder / "home").mkdir()
+        code = run("git", "clone", "--quiet", str(ROOT), str(folder / "clone"))
+        for verb in ("gate", "test"):
+            code = code or run(sys.executable, "bootstrap.py", verb, env=env, cwd=folder / "clone")
+        return code
+    finally:
+        subprocess.run(["chmod", "-R", "u+w", folder], check=False)  # Go's module cache is read-only
+        shutil.rmtree(folder)
+
+
+def lock(*options: str) -> int:
+    """resolve pyproject.toml and write requirements.lock anew (needs uv)"""
+    if not shutil.which("uv"):
+        raise TroubleError("uv is not installed", "pip install uv")
+    universal = ("--universal", "--generate-hashes", "--all-extras", "--python-version", "3.11")
+    quiet = ("--quiet", "--no-annotate", "--custom-compile-command", "make lock")
+    return run("uv", "pip", "compile", *universal, *quiet, *options, "pyproject.toml", "-o", "requirements.lock")
+
+
+def clean() -> int:
+    """remove the environment and what builds and tests leave in this folder"""
+    (ROOT / ".venv").unlink(missing_ok=True)
+    for name in (".venv.d", "build", "dist", ".mypy_cache", ".ruff_cache", ".pytest_cache", ".import_linter_cache"):
+        shutil.rmtree(ROOT / name, ignore_errors=True)
+    for path in ROOT.glob(".coverage*"):
+        path.unlink()
+    return 0
+
+
+WITH_ENVIRONMENT: tuple[Callable[..., int], ...] = (gate, test, lint, bench, soak, provision, docs)
+WITHOUT: tuple[Callable[..., int], ...] = (bare, lock, clean)
+VERBS = {verb.__name__: verb for verb in WITH_ENVIRONMENT + WITHOUT}
+
+
+def usage() -> str:
+    """The verbs with a line each."""
+    lines = [f"  {name:<10} {verb.__doc__}" for name, verb in VERBS.items()]
+    return "\n".join(["make VERB, or python3 bootstrap.py VERB [OPTIONS]", *lines])
+
+
+def perform(arguments: list[str]) -> int:
+    """Do what ``arguments`` name, in the environment where one is needed; the exit code."""
+    verb = VERBS.get(arguments[0]) if arguments else None
+    if verb is None:
+        print(usage())
+        return 0 if arguments in ([], ["help"]) else 2
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    try:
+        if verb in WITH_ENVIRONMENT:
+            ensure_environment()
+        return verb(*arguments[1:])
+    except TroubleError as trouble:
+        print(f"bootstrap: {trouble}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
