@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any
 
 from harness.clauses.counting import demand, describe, requests_meant
@@ -49,9 +50,7 @@ def compile_logs(campaign: Campaign) -> Iterator[Clause]:
             yield clause(name, "declared", statement, name, _judge_declared(name, stream), source)
 
 
-def _judge_lines(
-    name: str, stream: LogStream, event: str | None, rules: Rules, *, optional: bool = False
-) -> Judge:
+def _judge_lines(name: str, stream: LogStream, event: str | None, rules: Rules, *, optional: bool = False) -> Judge:
     def judge(evidence: Evidence) -> Judgement:
         seen = 0
         for line in _lines(evidence, name):
@@ -139,29 +138,28 @@ def compile_log_expectation(campaign: Campaign, scenario: Scenario, item: Expect
     plane = campaign.contract.logs
     assert plane is not None
     event_at = plane.streams[item.about].event_at
-    common = {
-        "scope": scenario.name,
-        "plane": "logs",
-        "name": item.about + "".join(f"[{value}]" for value in rule.where.values()),
-        "source": item.source,
-        "cells": (scenario.name,),
-    }
+    clause = partial(
+        Clause,
+        scope=scenario.name,
+        plane="logs",
+        name=item.about + "".join(f"[{value}]" for value in rule.where.values()),
+        source=item.source,
+        cells=(scenario.name,),
+    )
     narrowed = f" with {rule.where}" if rule.where else ""
     if rule.events:
-        yield Clause(
+        yield clause(
             promise=rule.events.replace(" ", "_"),
             statement=f"{item.about}{narrowed} holds {rule.events}, as {place}",
             needs=(Need(place, item.about), Need("ledger"), Need("barriers", "logs")),
             judge=_judge_count(scenario.name, item.about, place, rule),
-            **common,
         )
     if rule.fields:
-        yield Clause(
+        yield clause(
             promise="carries_" + "_".join(rule.fields).replace(".", "_"),
             statement=f"every entry of {item.about}{narrowed} carries {', '.join(rule.fields)}, as {place}",
             needs=(Need(place, item.about),),
             judge=_judge_carries(scenario.name, item.about, place, rule, event_at),
-            **common,
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 from harness.clauses.counting import demand, describe, requests_meant
 from harness.clauses.model import Clause, Judge, Judgement, Need, held, inconclusive, still_open, violated
@@ -86,7 +87,7 @@ def _points_in(evidence: Evidence, cell: str, query: str, phase: str | None) -> 
 def _judge_rises(cell: str, query: str, phase: str) -> Judge:
     def judge(evidence: Evidence) -> Judgement:
         points, over = _points_in(evidence, cell, query, phase)
-        for earlier, later in zip(points, points[1:], strict=False):
+        for earlier, later in pairwise(points):
             if later[1] > earlier[1]:
                 return held(f"rose from {earlier[1]:g} to {later[1]:g}", at=later[0])
         if over:

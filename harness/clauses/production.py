@@ -1,0 +1,140 @@
+"""The production artefacts of a campaign, read once: what clauses promise about and the run binds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.artefacts.alertmanager_config import AlertmanagerConfig, read_alertmanager
+from harness.artefacts.bounds import AlertTiming
+from harness.artefacts.prometheus_config import PrometheusConfig, read_prometheus
+from harness.artefacts.routing import Route
+from harness.artefacts.rules import Rule, RuleFile, RuleGroup, read_rules
+from harness.contract import Campaign
+from harness.core.errors import ConfigError
+from harness.core.source import Document, load_yaml, nearest
+
+__all__ = ["AlertFacts", "Production", "read_production"]
+
+
+@dataclass(frozen=True, slots=True)
+class AlertFacts:
+    """One alert as production has it: its rule, where it goes, and its timing in production seconds."""
+
+    rule: Rule
+    group: RuleGroup
+    timing: AlertTiming
+    route: Route | None
+    integrations: tuple[str, ...]
+    """Kinds of the receiver's integrations, such as ``email`` and ``slack``."""
+    resolved_to: tuple[str, ...]
+    """Those of them that are told of recovery."""
+
+    @property
+    def receiver(self) -> str:
+        """Name of the receiver that the route tree chooses, or the empty string."""
+        return self.route.receiver if self.route else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Production:
+    """Documents and views of all artefacts that the contract names; planes that it does not name are ``None``."""
+
+    prometheus_document: Document | None
+    prometheus: PrometheusConfig | None
+    rule_documents: Mapping[Path, Document]
+    rules: tuple[RuleFile, ...]
+    alertmanager_document: Document | None
+    alertmanager: AlertmanagerConfig | None
+    template_files: tuple[Path, ...]
+    scrape_s: float
+    evaluation_s: float
+
+    @property
+    def alert_names(self) -> tuple[str, ...]:
+        """Names of all alerting rules, each once."""
+        return tuple(dict.fromkeys(rule.name for file in self.rules for rule in file.alerts))
+
+    def alert(self, name: str, delivery_s: float) -> AlertFacts | None:
+        """Facts about the alert ``name``; ``delivery_s`` is the wall time that a delivery may take."""
+        for file in self.rules:
+            for group in file.groups:
+                for rule in group.rules:
+                    if rule.is_alert and rule.name == name:
+                        return self._facts(group, rule, delivery_s)
+        return None
+
+    def _facts(self, group: RuleGroup, rule: Rule, delivery_s: float) -> AlertFacts:
+        labels = {**self._external(), **group.labels, **rule.labels, "alertname": rule.name}
+        route = self.alertmanager.routes_for(labels)[0] if self.alertmanager else None
+        kinds: tuple[str, ...] = ()
+        resolved: tuple[str, ...] = ()
+        if self.alertmanager and route:
+            integrations = self.alertmanager.receiver(route.receiver).integrations
+            kinds = tuple(item.kind for item in integrations)
+            resolved = tuple(item.kind for item in integrations if item.send_resolved)
+        timing = AlertTiming(
+            scrape_s=self.scrape_s,
+            evaluation_s=group.interval_s or self.evaluation_s,
+            range_s=rule.query.longest_range_s,
+            for_s=rule.for_s,
+            keep_firing_for_s=rule.keep_firing_for_s,
+            group_wait_s=route.group_wait_s if route else 0.0,
+            group_interval_s=route.group_interval_s if route else 0.0,
+            delivery_s=delivery_s,
+        )
+        return AlertFacts(rule, group, timing, route, kinds, resolved)
+
+    def _external(self) -> dict[str, str]:
+        return dict(self.prometheus.external_labels) if self.prometheus else {}
+
+
+def read_production(campaign: Campaign) -> Production:
+    """Read and check every artefact that the contract names; raises ``ConfigError`` with its place."""
+    prometheus_path = campaign.artefact("prometheus")
+    alertmanager_path = campaign.artefact("alertmanager")
+    document = _document(campaign, prometheus_path)
+    prometheus = read_prometheus(document) if document else None
+    rule_paths = _named(prometheus_path, prometheus.rule_files) if prometheus and prometheus_path else ()
+    rule_documents = {path: load_yaml(path, shown_as=campaign.shown(path)) for path in rule_paths}
+    alertmanager_document = _document(campaign, alertmanager_path)
+    alertmanager = read_alertmanager(alertmanager_document) if alertmanager_document else None
+    templates = _named(alertmanager_path, alertmanager.templates) if alertmanager and alertmanager_path else ()
+    return Production(
+        prometheus_document=document,
+        prometheus=prometheus,
+        rule_documents=rule_documents,
+        rules=tuple(read_rules(item) for item in rule_documents.values()),
+        alertmanager_document=alertmanager_document,
+        alertmanager=alertmanager,
+        template_files=templates,
+        scrape_s=max((job.interval_s for job in prometheus.jobs), default=60.0) if prometheus else 60.0,
+        evaluation_s=prometheus.evaluation_interval_s if prometheus else 60.0,
+    )
+
+
+def _document(campaign: Campaign, path: Path | None) -> Document | None:
+    return load_yaml(path, shown_as=campaign.shown(path)) if path else None
+
+
+def _named(owner: Path, patterns: tuple[str, ...]) -> tuple[Path, ...]:
+    """Files that ``patterns`` of the artefact at ``owner`` match, each once, in order.
+
+    Absolute patterns name places of the production host: the file of the same name beside the artefact,
+    or in one of its sub-folders, stands for it.
+    """
+    found: dict[Path, None] = {}
+    for pattern in patterns:
+        absolute = Path(pattern).is_absolute()
+        matches = [] if absolute else sorted(owner.parent.glob(pattern))
+        if absolute:
+            matches = sorted(owner.parent.rglob(Path(pattern).name))
+        if not matches:
+            there = [path.name for path in owner.parent.iterdir()]
+            raise ConfigError(
+                f"{owner.name} names {pattern}, but no such file lies beside it",
+                remedy=nearest(Path(pattern).name, there) or f"put it into {owner.parent.name}/",
+            )
+        found.update(dict.fromkeys(match.resolve() for match in matches))
+    return tuple(found)

@@ -1,0 +1,41 @@
+"""When a phase that waits may end: ``ALERT pending|firing|paged|resolved`` or ``all resolved``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from harness.clauses.model import Clause
+from harness.contract.campaign import Scenario
+from harness.contract.files import Phase
+from harness.core.errors import ConfigError
+from harness.core.source import nearest
+
+__all__ = ["awaited", "until_alerts"]
+
+_PROMISES = {"pending": "pends", "firing": "fires", "paged": "pages", "resolved": "resolves"}
+
+
+def until_alerts(scenario: Scenario) -> tuple[str, ...]:
+    """Alerts that phases of the story wait for, in order."""
+    words = [(phase.until or "").split() for phase in scenario.phases]
+    return tuple(dict.fromkeys(pair[0] for pair in words if pair and pair[0] != "all"))
+
+
+def awaited(scenario: Scenario, phase: Phase, clauses: Sequence[Clause]) -> tuple[Clause, ...]:
+    """Clauses that must be decided before ``phase`` ends; none where it has a fixed length."""
+    if phase.until is None:
+        return ()
+    index = scenario.phases.index(phase)
+    where = scenario.place("phases", index, "until")
+    alert, _, state = phase.until.partition(" ")
+    promise = _PROMISES.get(state)
+    if promise is None:
+        remedy = nearest(state, _PROMISES) or f"write ALERT {'|'.join(_PROMISES)}, or all resolved"
+        raise ConfigError(f"{phase.until!r} is no condition to wait for", location=where, remedy=remedy)
+    own = [clause for clause in clauses if clause.scope == scenario.name and clause.plane == "alerts"]
+    found = [clause for clause in own if clause.promise == promise and alert in {"all", clause.name}]
+    if not found and promise == "pends":
+        found = [clause for clause in own if clause.promise == "fires" and clause.name == alert]
+    if not found:
+        raise ConfigError(f"the story has no alert to wait for in {phase.until!r}", location=where)
+    return tuple(found)
