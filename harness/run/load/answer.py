@@ -81,7 +81,8 @@ class TokenStream:
     def _is_token(self, text: bytes, event: str) -> bool:
         if self._kind.token_event is not None and event != self._kind.token_event:
             return False
-        return self._kind.token_at is None or bool(at_pointer(_document(text), self._kind.token_at))
+        where = self._kind.token_at
+        return where is None or at_pointer(_document(text), where) not in (None, "")
 
     def gaps(self) -> Gaps | None:
         """The gaps between tokens, None where there were fewer than two tokens."""

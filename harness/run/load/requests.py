@@ -75,7 +75,7 @@ class RequestKind:
     ``{{seq}}``, ``{{request_id}}`` and, but for headers, ``{{prompt}}``. ``abort_after_s`` makes the
     client go away that long after sending, which is then the expected end. In a stream each event
     (``sse``) or line (``lines``) is a token, except ``stream_end``; ``token_event`` keeps only events
-    of that name, and ``token_at`` only those whose data has something at that JSON pointer.
+    of that name, and ``token_at`` only those whose data has a value other than null and "" there.
     Raises ``ConfigError`` for what no HTTP client could send.
     """
 
