@@ -119,7 +119,7 @@ class _Driver:
     def _shut_down(self) -> int:
         for cell in self._cells.values():
             cell.stop()
-            cell.ledger.flush()
+            cell.ledger.close()
         self._emit({"event": "stopped", "cpu_s": time.process_time()})
         self._lines.put(None)
         self._written.wait(_LAST_WORDS_S)

@@ -154,6 +154,11 @@ class LedgerWriter:
         """Take ``row`` in, to be written with the next flush."""
         self._waiting.append(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE))
 
+    def close(self) -> None:
+        """Write what waits and close the file."""
+        self.flush()
+        self._file.close()
+
     def flush(self) -> None:
         """Write what waits. Raises ``MachineError`` where the file cannot take it, such as on a full disk."""
         if not self._waiting:

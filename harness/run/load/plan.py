@@ -150,7 +150,7 @@ def read_plan(path: Path) -> DriverPlan:
     """The plan in a file. Raises ``ConfigError`` with the file where it cannot be read or used."""
     try:
         return DriverPlan.from_json(orjson.loads(path.read_bytes()))
-    except (OSError, orjson.JSONDecodeError, ConfigError, AttributeError, ValueError) as error:
+    except (OSError, orjson.JSONDecodeError, ConfigError, AttributeError, TypeError, ValueError) as error:
         problem = error.problem if isinstance(error, ConfigError) else str(error)
         raise ConfigError(problem, location=Location(str(path)), remedy=getattr(error, "remedy", "")) from error
 

@@ -78,8 +78,8 @@ class LoadPhase:
 
     def _check_mix(self) -> None:
         for kind, weight in self.mix.items():
-            if not (math.isfinite(weight) and weight >= 0):
-                raise ConfigError(f"phase {self.name!r}: weight of {kind!r} must be 0 or more, not {weight}")
+            if not (_is_number(weight) and math.isfinite(weight) and weight >= 0):
+                raise ConfigError(f"phase {self.name!r}: weight of {kind!r} must be 0 or more, not {weight!r}")
         silent = not self.rate_per_s and not self.to_rate_per_s
         if not silent and not any(self.mix.values()):
             raise ConfigError(f"phase {self.name!r}: load without a mix", remedy="name a kind with a weight above 0")
@@ -97,9 +97,13 @@ class LoadPhase:
             raise ConfigError(f"not a load phase: {error}") from error
 
 
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
 def _require_finite(phase: LoadPhase, name: str, *, minimum: float = -math.inf, above: float = -math.inf) -> None:
     value = getattr(phase, name)
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
+    if not _is_number(value):
         raise ConfigError(f"phase {phase.name!r}: {name} must be a number, not {value!r}")
     if not (math.isfinite(value) and value >= minimum and value > above):
         bound = f"above {above:g}" if above > -math.inf else f"{minimum:g} or more"
