@@ -1,0 +1,224 @@
+"""One instance: its parts, put together and run from start to drained end."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+import sys
+from collections.abc import Callable, Mapping
+
+from reference_router.cache import ResponseCache
+from reference_router.checks import make_checks
+from reference_router.clock import Clock
+from reference_router.config import Settings, SettingsError
+from reference_router.engines import EngineUnavailable, make_engine
+from reference_router.exposition import Exposition
+from reference_router.health import CheckResult, HealthMonitor
+from reference_router.http.app import application, metrics_application
+from reference_router.http.connections import Connections, tracked_protocol
+from reference_router.http.generate import GenerateEndpoint
+from reference_router.http.listener import Listener, open_socket
+from reference_router.http.operations import Operations
+from reference_router.inference import Inferences
+from reference_router.lifecycle import Lifecycle
+from reference_router.logs import LogBook
+from reference_router.metrics import HEALTH_STATES, Metrics
+from reference_router.models import CATALOGUE, Models, ModelSpec
+from reference_router.process import LoopLag, ProcessCollector
+from reference_router.recorder import Recorder
+from reference_router.routing import ModelRouter
+from reference_router.work_queue import WorkQueue
+
+__all__ = ["Instance", "Ready", "Router", "serve"]
+
+LOOPBACK = "127.0.0.1"
+Ready = Callable[[dict[str, int | None]], None]
+"""Told the ports once the instance serves."""
+
+
+class Router:
+    """Every part of one instance, wired; nothing listens yet. Raises ``EngineUnavailable``, ``OSError``."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.clock = Clock(settings.speed)
+        self.lifecycle = Lifecycle()
+        specs = _specs(settings)
+        self.metrics = Metrics(specs)
+        self.book = LogBook(
+            settings.log_dir,
+            service=settings.service_name,
+            version=settings.version,
+            environment=settings.environment,
+            hostname=settings.hostname,
+            max_bytes=settings.log_max_bytes,
+            backups=settings.log_backups,
+            on_failure=lambda: self.recorder.log_lost(),
+        )
+        self.recorder = Recorder(self.metrics, self.book)
+        self.lag = LoopLag()
+        self.metrics.registry.register(ProcessCollector(self.lag))
+        self.exposition = Exposition(self.metrics.registry)
+        self.engine = make_engine(settings, self.clock)
+        self.models = Models(
+            specs,
+            self.engine.load,
+            on_loaded=self.recorder.model_loaded,
+            on_unloaded=self.recorder.model_unloaded,
+        )
+        self._wire_inference()
+        self._wire_health()
+
+    def _wire_inference(self) -> None:
+        settings, recorder = self.settings, self.recorder
+        self.cache = ResponseCache(
+            self.clock, settings.cache_capacity_bytes, settings.cache_ttl_s, recorder.cache_changed
+        )
+        self.queue = WorkQueue(settings.workers, settings.queue_capacity, recorder)
+        self.inferences = Inferences(
+            clock=self.clock,
+            cache=self.cache,
+            queue=self.queue,
+            models=self.models,
+            router=ModelRouter(self.models.in_flight, settings.seed),
+            engine=self.engine,
+            recorder=recorder,
+        )
+
+    def _wire_health(self) -> None:
+        settings = self.settings
+        checks = make_checks(
+            initialized=lambda: self.lifecycle.serving,
+            models=self.models,
+            inferences=self.inferences,
+            cache=self.cache,
+            memory_limit_bytes=settings.memory_limit_bytes,
+            disk_path=settings.disk_path,
+            disk_capacity_bytes=settings.disk_capacity_bytes,
+        )
+        self.health = HealthMonitor(
+            checks,
+            self.clock,
+            interval_s=settings.health_interval_s,
+            timeout_s=settings.health_timeout_s,
+            retries=settings.health_retries,
+            on_round=self._health_as_metrics,
+        )
+        self.operations = Operations(settings, self.clock, self.lifecycle, self.health, self.exposition)
+
+    def _health_as_metrics(self, results: Mapping[str, CheckResult], status: str) -> None:
+        for name, result in results.items():
+            self.metrics.health.labels(name).set(1 if result.healthy else 0)
+        for state in HEALTH_STATES:
+            self.metrics.health_overall.labels(state).set(1 if state == status else 0)
+
+
+def _specs(settings: Settings) -> list[ModelSpec]:
+    unknown = [name for name in settings.models if name not in CATALOGUE]
+    if unknown:
+        raise SettingsError(f"unknown model {unknown[0]}: the catalogue has {', '.join(CATALOGUE)}")
+    return [CATALOGUE[name] for name in settings.models]
+
+
+class Instance:
+    """A router with its listeners."""
+
+    def __init__(self, router: Router) -> None:
+        self.router = router
+        self._tasks: list[asyncio.Task[None]] = []
+        self._admin: Listener | None = None
+
+    async def start(self) -> dict[str, int | None]:
+        """Metrics first, then models, then traffic. Returns the ports. Raises whatever prevented it."""
+        router, settings = self.router, self.router.settings
+        drain_s = settings.drain_wall_s
+        app_socket = open_socket(settings.host, settings.app_port)
+        metrics_socket = open_socket(settings.host, settings.metrics_port)
+        self._metrics = Listener(metrics_application(router.operations), metrics_socket, drain_wall_s=1)
+        await self._metrics.start()
+        for name in settings.models:
+            await router.models.load(name)
+        connections = Connections(router.clock, router.recorder)
+        generate = GenerateEndpoint(router.inferences, router.models, router.recorder, router.clock)
+        app = application(generate, router.operations, router.clock, router.recorder, connections)
+        self._app = Listener(app, app_socket, drain_wall_s=drain_s, protocol=tracked_protocol(connections))
+        await self._app.start()
+        await self._start_admin()
+        router.lifecycle.name = "serving"
+        self._tasks = [asyncio.create_task(router.health.watch()), asyncio.create_task(router.lag.watch())]
+        await router.health.fresh()
+        router.recorder.started(self._app.port, settings.environment)
+        return self.ports
+
+    @property
+    def ports(self) -> dict[str, int | None]:
+        """Ports by server; None where there is none."""
+        admin = self._admin.port if self._admin else None
+        return {"app": self._app.port, "metrics": self._metrics.port, "admin": admin}
+
+    async def _start_admin(self) -> None:
+        port = self.router.settings.admin_port
+        if port is None:
+            return
+        from reference_router.faults.admin import admin_application
+
+        self._admin = Listener(admin_application(self.router), open_socket(LOOPBACK, port), drain_wall_s=1)
+        await self._admin.start()
+
+    async def stop(self, reason: str) -> None:
+        """Drain traffic, then let go of the rest; metrics are served until the last request is counted."""
+        router = self.router
+        router.lifecycle.name = "stopping"
+        router.recorder.stopping(reason)
+        await self._app.stop()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.wait(self._tasks)
+        await router.health.close()
+        for listener in (self._metrics, self._admin):
+            if listener is not None:
+                await listener.stop()
+        router.recorder.stopped()
+        router.book.close()
+
+
+async def serve(settings: Settings, on_ready: Ready, parent: socket.socket | None = None) -> int:
+    """Run one instance until it is told to end; returns its exit code.
+
+    It is told by SIGTERM, SIGINT, or, with ``parent``, by the other end of that socket closing.
+    """
+    try:
+        router = Router(settings)
+    except (SettingsError, EngineUnavailable, OSError) as error:
+        print(f"reference_router: failed to start: {error}", file=sys.stderr)  # noqa: T201 - no log exists yet
+        return 1
+    told: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+    _listen_for_the_end(told, parent)
+    instance = Instance(router)
+    try:
+        on_ready(await instance.start())
+    except Exception as error:
+        router.recorder.start_failed(error)
+        print(f"reference_router: failed to start: {error}", file=sys.stderr)  # noqa: T201
+        return 1
+    await instance.stop(await told)
+    return 0
+
+
+def _listen_for_the_end(told: asyncio.Future[str], parent: socket.socket | None) -> None:
+    loop = asyncio.get_running_loop()
+
+    def tell(reason: str) -> None:
+        if not told.done():
+            told.set_result(reason)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, tell, number.name)
+    if parent is not None:
+        loop.add_reader(parent, _when_readable, loop, parent, tell)
+
+
+def _when_readable(loop: asyncio.AbstractEventLoop, parent: socket.socket, tell: Callable[[str], None]) -> None:
+    loop.remove_reader(parent)
+    tell("PARENT_EXIT")

@@ -1,0 +1,106 @@
+"""From command line to running instances: one in this process, or many forked from it while it is warm.
+
+Every instance announces itself with one JSON line on standard output. The launcher of many forwards
+signals, reports deaths, restarts nobody; if it dies itself its instances end too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+from dataclasses import dataclass, field
+
+import orjson
+
+from reference_router.config import Settings, SettingsError, parse
+from reference_router.instance import serve
+
+__all__ = ["main"]
+
+WATCHED = (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT)
+
+
+def main(arguments: list[str]) -> int:
+    """Exit code: 0 after a clean end, 1 when an instance failed, 2 for a command line that makes no sense."""
+    try:
+        instances = parse(arguments)
+    except SettingsError as error:
+        print(f"reference_router: {error}", file=sys.stderr)  # noqa: T201
+        return 2
+    if "--instances" not in " ".join(arguments):
+        return run_instance(instances[0])
+    return Launcher().run(instances)
+
+
+def run_instance(settings: Settings, parent: socket.socket | None = None) -> int:
+    """Serve one instance in this process."""
+
+    def announce(ports: dict[str, int | None]) -> None:
+        _say(
+            event="ready",
+            instance=settings.instance_name,
+            pid=os.getpid(),
+            ports=ports,
+            log_dir=str(settings.log_dir.resolve()),
+        )
+
+    return asyncio.run(serve(settings, announce, parent))
+
+
+def _say(**fact: object) -> None:
+    """One line in one write, so that lines of several processes do not mix."""
+    os.write(sys.stdout.fileno(), orjson.dumps(fact) + b"\n")
+
+
+@dataclass(slots=True)
+class Launcher:
+    """Parent of forked instances; single-threaded, told everything by signals."""
+
+    names: dict[int, str] = field(default_factory=dict)
+    failed: bool = False
+
+    def run(self, instances: list[Settings]) -> int:
+        """Fork all, wait for all."""
+        signal.pthread_sigmask(signal.SIG_BLOCK, WATCHED)
+        ours, theirs = socket.socketpair()
+        for settings in instances:
+            self._fork(settings, ours, theirs)
+        theirs.close()
+        while self.names:
+            received = signal.sigwait(WATCHED)
+            if received == signal.SIGCHLD:
+                self._reap()
+            else:
+                self._forward(received)
+        ours.close()
+        return 1 if self.failed else 0
+
+    def _fork(self, settings: Settings, ours: socket.socket, theirs: socket.socket) -> None:
+        pid = os.fork()
+        if pid:
+            self.names[pid] = settings.instance_name
+            return
+        code = 1
+        try:
+            ours.close()
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, WATCHED)
+            code = run_instance(settings, theirs)
+        finally:
+            sys.stderr.flush()
+            os._exit(code)
+
+    def _forward(self, received: int) -> None:
+        for pid in self.names:
+            os.kill(pid, received)
+
+    def _reap(self) -> None:
+        while self.names:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+            if pid == 0:
+                return
+            code = os.waitstatus_to_exitcode(status)
+            self.failed = self.failed or code != 0
+            _say(event="exited", instance=self.names.pop(pid), pid=pid, exit_code=code)
