@@ -9,7 +9,7 @@ from pathlib import Path
 
 from reference_router import __version__
 
-__all__ = ["DEFAULT_MODELS", "ENGINES", "Settings", "SettingsError", "parse"]
+__all__ = ["DEFAULT_MODELS", "ENGINES", "Launch", "Settings", "SettingsError", "parse"]
 
 ENGINES = ("simulated", "cpu", "gpu")
 DEFAULT_MODELS = ("ember-7b", "spark-1b")
@@ -40,7 +40,7 @@ class Settings:
     environment: str = "production"
     version: str = __version__
     memory_limit_bytes: int = 8 * GIB
-    disk_path: Path = Path()
+    disk_path: Path | None = None
     disk_capacity_bytes: int | None = None
     workers: int = 8
     queue_capacity: int = 1000
@@ -54,6 +54,14 @@ class Settings:
     log_max_bytes: int = 64 * MIB
     log_backups: int = 5
     drain_wall_s: float = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """What a command line asks for; ``forked`` means that a launcher stays above the instances."""
+
+    instances: tuple[Settings, ...]
+    forked: bool
 
 
 def _count(text: str) -> int:
@@ -115,7 +123,7 @@ def parser() -> argparse.ArgumentParser:
     return build
 
 
-def parse(arguments: list[str]) -> list[Settings]:
+def parse(arguments: list[str]) -> Launch:
     """Settings of every instance that the command line asks for; one without ``--instances``.
 
     Raises ``SettingsError`` where options contradict each other; argparse itself exits on bad syntax.
@@ -129,9 +137,9 @@ def parse(arguments: list[str]) -> list[Settings]:
         raise SettingsError("--instance-name names one instance: leave it out with --instances")
     if options["engine"] != "simulated" and options["speed"] != 1.0:
         raise SettingsError(f"--engine {options['engine']} does real work, which no clock can compress: use --speed 1")
-    disk_path: Path = options.pop("disk_path") or options["log_dir"]
-    base = Settings(**options, disk_path=disk_path, hostname=name or socket.gethostname())
-    return [_instance(base, ports, index, name, forked=instances is not None) for index in range(count)]
+    base = Settings(**options, hostname=name or socket.gethostname())
+    forked = instances is not None
+    return Launch(tuple(_instance(base, ports, index, name, forked=forked) for index in range(count)), forked)
 
 
 def _spread(key: str, ports: tuple[int, ...] | None, count: int) -> tuple[int | None, ...]:
@@ -149,6 +157,7 @@ def _instance(
     base: Settings, ports: dict[str, tuple[int | None, ...]], index: int, name: str | None, *, forked: bool
 ) -> Settings:
     instance = name or f"router-{index}"
+    log_dir = base.log_dir / instance if forked else base.log_dir
     return replace(
         base,
         app_port=ports["app_port"][index] or 0,
@@ -157,5 +166,6 @@ def _instance(
         instance_name=instance,
         hostname=instance if forked else base.hostname,
         seed=base.seed + index,
-        log_dir=base.log_dir / instance if forked else base.log_dir,
+        log_dir=log_dir,
+        disk_path=base.disk_path or log_dir,
     )

@@ -25,6 +25,7 @@ __all__ = [
     "QueueFull",
     "RouterError",
     "TelemetryFailed",
+    "as_router_error",
     "known_errors",
 ]
 
@@ -133,3 +134,12 @@ def known_errors() -> list[type[RouterError]]:
         found.append(kind)
         waiting.extend(kind.__subclasses__())
     return found
+
+
+def as_router_error(error: BaseException) -> RouterError:
+    """``error`` itself, or an ``InternalError`` caused by it that does not repeat its message."""
+    if isinstance(error, RouterError):
+        return error
+    failure = InternalError(f"unexpected {type(error).__name__}")
+    failure.__cause__ = error
+    return failure

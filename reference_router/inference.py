@@ -11,7 +11,14 @@ from reference_router.cache import Answer, ResponseCache
 from reference_router.clock import Clock, Stopwatch
 from reference_router.devices import Device
 from reference_router.engines.base import Engine, Job, Piece
-from reference_router.errors import ClientGone, DeviceFailed, InferenceFailed, NoModelAvailable, RouterError
+from reference_router.errors import (
+    ClientGone,
+    DeviceFailed,
+    InferenceFailed,
+    NoModelAvailable,
+    RouterError,
+    as_router_error,
+)
 from reference_router.log_fields import ErrorLike, InferenceRun
 from reference_router.models import Models, ModelSpec
 from reference_router.recorder import Recorder
@@ -93,7 +100,7 @@ class Inferences:
                 return await self._from_cache(answer, request, request_id, watch, emit)
             async with self._queue.place(watch):
                 return await self._infer(request, request_id, watch, emit)
-        except (RouterError, asyncio.CancelledError) as error:
+        except (Exception, asyncio.CancelledError) as error:
             self._recorder.generation_failed(_as_recorded(error), request_id, watch.elapsed_s)
             raise
 
@@ -222,5 +229,7 @@ def _generation(run: InferenceRun, answer: Answer, device: str) -> Generation:
     )
 
 
-def _as_recorded(error: RouterError | asyncio.CancelledError) -> ErrorLike:
-    return error if isinstance(error, RouterError) else ClientGone("the client closed the request")
+def _as_recorded(error: BaseException) -> ErrorLike:
+    if isinstance(error, asyncio.CancelledError):
+        return ClientGone("the client closed the request")
+    return as_router_error(error)

@@ -94,7 +94,7 @@ class Router:
             inferences=self.inferences,
             cache=self.cache,
             memory_limit_bytes=settings.memory_limit_bytes,
-            disk_path=settings.disk_path,
+            disk_path=settings.disk_path or settings.log_dir,
             disk_capacity_bytes=settings.disk_capacity_bytes,
         )
         self.health = HealthMonitor(
@@ -188,13 +188,13 @@ async def serve(settings: Settings, on_ready: Ready, parent: socket.socket | Non
 
     It is told by SIGTERM, SIGINT, or, with ``parent``, by the other end of that socket closing.
     """
+    told: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+    _listen_for_the_end(told, parent)
     try:
         router = Router(settings)
     except (SettingsError, EngineUnavailable, OSError) as error:
         print(f"reference_router: failed to start: {error}", file=sys.stderr)  # noqa: T201 - no log exists yet
         return 1
-    told: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-    _listen_for_the_end(told, parent)
     instance = Instance(router)
     try:
         on_ready(await instance.start())
@@ -215,6 +215,7 @@ def _listen_for_the_end(told: asyncio.Future[str], parent: socket.socket | None)
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, tell, number.name)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGTERM, signal.SIGINT))
     if parent is not None:
         loop.add_reader(parent, _when_readable, loop, parent, tell)
 

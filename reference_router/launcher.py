@@ -11,6 +11,8 @@ import os
 import signal
 import socket
 import sys
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import orjson
@@ -26,13 +28,13 @@ WATCHED = (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT)
 def main(arguments: list[str]) -> int:
     """Exit code: 0 after a clean end, 1 when an instance failed, 2 for a command line that makes no sense."""
     try:
-        instances = parse(arguments)
+        launch = parse(arguments)
     except SettingsError as error:
         print(f"reference_router: {error}", file=sys.stderr)  # noqa: T201
         return 2
-    if "--instances" not in " ".join(arguments):
-        return run_instance(instances[0])
-    return Launcher().run(instances)
+    if not launch.forked:
+        return run_instance(launch.instances[0])
+    return Launcher().run(launch.instances)
 
 
 def run_instance(settings: Settings, parent: socket.socket | None = None) -> int:
@@ -51,8 +53,9 @@ def run_instance(settings: Settings, parent: socket.socket | None = None) -> int
 
 
 def _say(**fact: object) -> None:
-    """One line in one write, so that lines of several processes do not mix."""
-    os.write(sys.stdout.fileno(), orjson.dumps(fact) + b"\n")
+    """One line in one write, so that lines of several processes do not mix; nobody has to listen."""
+    with suppress(BrokenPipeError):
+        os.write(sys.stdout.fileno(), orjson.dumps(fact) + b"\n")
 
 
 @dataclass(slots=True)
@@ -62,8 +65,8 @@ class Launcher:
     names: dict[int, str] = field(default_factory=dict)
     failed: bool = False
 
-    def run(self, instances: list[Settings]) -> int:
-        """Fork all, wait for all."""
+    def run(self, instances: Sequence[Settings]) -> int:
+        """Fork all, wait for all. Signals stay blocked in a child until it can act on them."""
         signal.pthread_sigmask(signal.SIG_BLOCK, WATCHED)
         ours, theirs = socket.socketpair()
         for settings in instances:
@@ -86,7 +89,7 @@ class Launcher:
         code = 1
         try:
             ours.close()
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, WATCHED)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGCHLD,))
             code = run_instance(settings, theirs)
         finally:
             sys.stderr.flush()

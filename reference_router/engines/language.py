@@ -43,8 +43,8 @@ class LanguageModel:
         self.position = matrix(CONTEXT, width) * width**0.5 * 0.3
 
         def layer() -> Layer:
-            square = [matrix(width, width) for _ in range(4)]
-            return Layer(*square, up=matrix(width, 4 * width), down=matrix(4 * width, width))
+            query, key, value, out = (matrix(width, width) for _ in range(4))
+            return Layer(query, key, value, out, up=matrix(width, 4 * width), down=matrix(4 * width, width))
 
         self.layers = [layer() for _ in range(layers)]
         self.head = matrix(width, VOCABULARY - FIRST_PRINTABLE - 1)

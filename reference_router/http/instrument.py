@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from reference_router.clock import Clock, Stopwatch
-from reference_router.errors import ClientGone, InternalError, RouterError
+from reference_router.errors import ClientGone, RouterError, as_router_error
 from reference_router.http.connections import Connections
 from reference_router.http.reply import Header, reply_json
 from reference_router.log_fields import HttpEnd
@@ -102,9 +102,7 @@ class Instrument:
             await self._fail(error, exchange, scope, counted_send)
 
     async def _fail(self, error: Exception, exchange: Exchange, scope: Scope, send: Send) -> None:
-        failure = error if isinstance(error, RouterError) else InternalError(f"unexpected {type(error).__name__}")
-        if failure is not error:
-            failure.__cause__ = error
+        failure = as_router_error(error)
         self._recorder.failed(failure, exchange.request_id)
         if exchange.started:
             self._end(exchange, scope, exchange.status)
