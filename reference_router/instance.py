@@ -69,6 +69,7 @@ class Router:
         )
         self._wire_inference()
         self._wire_health()
+        self._wire_http()
 
     def _wire_inference(self) -> None:
         settings, recorder = self.settings, self.recorder
@@ -107,6 +108,12 @@ class Router:
         )
         self.operations = Operations(settings, self.clock, self.lifecycle, self.health, self.exposition)
 
+    def _wire_http(self) -> None:
+        self.connections = Connections(self.clock, self.recorder)
+        generate = GenerateEndpoint(self.inferences, self.models, self.recorder, self.clock)
+        self.app = application(generate, self.operations, self.clock, self.recorder, self.connections)
+        self.metrics_app = metrics_application(self.operations)
+
     def _health_as_metrics(self, results: Mapping[str, CheckResult], status: str) -> None:
         for name, result in results.items():
             self.metrics.health.labels(name).set(1 if result.healthy else 0)
@@ -132,17 +139,14 @@ class Instance:
     async def start(self) -> dict[str, int | None]:
         """Metrics first, then models, then traffic. Returns the ports. Raises whatever prevented it."""
         router, settings = self.router, self.router.settings
-        drain_s = settings.drain_wall_s
         app_socket = open_socket(settings.host, settings.app_port)
         metrics_socket = open_socket(settings.host, settings.metrics_port)
-        self._metrics = Listener(metrics_application(router.operations), metrics_socket, drain_wall_s=1)
+        self._metrics = Listener(router.metrics_app, metrics_socket, drain_wall_s=1)
         await self._metrics.start()
         for name in settings.models:
             await router.models.load(name)
-        connections = Connections(router.clock, router.recorder)
-        generate = GenerateEndpoint(router.inferences, router.models, router.recorder, router.clock)
-        app = application(generate, router.operations, router.clock, router.recorder, connections)
-        self._app = Listener(app, app_socket, drain_wall_s=drain_s, protocol=tracked_protocol(connections))
+        protocol = tracked_protocol(router.connections)
+        self._app = Listener(router.app, app_socket, drain_wall_s=settings.drain_wall_s, protocol=protocol)
         await self._app.start()
         await self._start_admin()
         router.lifecycle.name = "serving"
