@@ -20,9 +20,10 @@ from harness.run.stack import warden
 from harness.run.stack.registry import Run
 from harness.run.stack.surface import ProcessRefusedError, WardenDiedError
 
-__all__ = ["Message", "WardenLink"]
+__all__ = ["INTERPRETER_OPTIONS", "Message", "WardenLink"]
 
 Message = dict[str, Any]
+INTERPRETER_OPTIONS = ("-I", "-S")  # isolated, and without the time that site-packages take
 _ANSWER_S = 10.0
 _COMPLAINT_BYTES = 2000
 
@@ -82,20 +83,30 @@ class WardenLink:
             self._orders.flush()
 
     def _read(self) -> None:
-        for line in self._events:
-            message: Message = json.loads(line)
-            self._on_message(message)
-            if waiting := self._answers.get(message.get("n", 0)):
-                waiting.set_result(message)
+        try:
+            for line in self._events:
+                message: Message = json.loads(line)
+                self._on_message(message)
+                if waiting := self._answers.get(message.get("n") or 0):
+                    waiting.set_result(message)
+        finally:
+            said = self._last_words()
+            try:
+                self._on_end(said)
+            finally:
+                self._disappoint(f"the warden (pid {self.pid}) is gone" + (f": {said}" if said else ""))
+
+    def _last_words(self) -> str:
         self._complaints.seek(0)
-        said = self._complaints.read()[-_COMPLAINT_BYTES:].decode("utf-8", "replace").strip()
+        return self._complaints.read()[-_COMPLAINT_BYTES:].decode("utf-8", "replace").strip()
+
+    def _disappoint(self, reason: str) -> None:
         with self._lock:
-            self._gone = f"the warden (pid {self.pid}) is gone" + (f": {said}" if said else "")
+            self._gone = reason
             waiting_for = list(self._answers.values())
-        self._on_end(said)
         for waiting in waiting_for:
             if not waiting.done():
-                waiting.set_exception(WardenDiedError(self._gone))
+                waiting.set_exception(WardenDiedError(reason))
 
     def close(self, grace_s: float) -> None:
         """Let the warden end every process (SIGKILL after ``grace_s``) and itself, and wait for that."""
@@ -129,7 +140,7 @@ def _start(run: Run, crash_grace_s: float, complaints: IO[bytes]) -> subprocess.
         "grace_s": crash_grace_s,
     }
     return subprocess.Popen(
-        [sys.executable, "-I", "-S", str(Path(warden.__file__).resolve()), json.dumps(settings)],
+        [sys.executable, *INTERPRETER_OPTIONS, str(Path(warden.__file__).resolve()), json.dumps(settings)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=complaints,

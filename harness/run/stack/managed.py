@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import threading
+from pathlib import Path
 from signal import SIGKILL, Signals
 from typing import Any
 
@@ -15,6 +17,7 @@ __all__ = ["ManagedProcess"]
 
 _PATIENCE_S = 10.0
 _TAIL_LINES = 12
+_FULL_BELOW_BYTES = 4096
 
 
 class ManagedProcess:
@@ -58,6 +61,8 @@ class ManagedProcess:
         lines = [str(self._exit) if self._exit else f"{self.id} (pid {self._pid}) " + self._without_exit()]
         holders = [who_listens(port) for port in self.spec.ports]
         lines += [f"port {holder.port}, which it needs, is held by {holder}" for holder in holders if holder]
+        if _is_full(self.spec.stdout):
+            lines.append(f"no space is left on the file system of its log {self.spec.stdout}")
         tail = self.tail(_TAIL_LINES)
         lines.append("its last lines:\n" + tail if tail else "it wrote nothing")
         return "\n  ".join("\n".join(lines).splitlines())
@@ -146,6 +151,13 @@ def _as_order(spec: ProcessSpec) -> dict[str, Any]:
         "niceness": spec.niceness,
         "stop_signal": int(spec.stop_signal),
     }
+
+
+def _is_full(path: Path) -> bool:
+    try:
+        return shutil.disk_usage(path.parent).free < _FULL_BELOW_BYTES
+    except OSError:
+        return False
 
 
 def _remedy(problem: str) -> str:

@@ -87,29 +87,29 @@ class Run:
 
     @classmethod
     def open(cls, folder: Path, state: Path | None = None) -> Self:
-        """Put a new run on record and make its folder, which must be absent or empty."""
+        """Put a new run on record and make its folder, which must be absent or empty.
+
+        Raises ``MachineError``, with nothing left behind, where either cannot be written.
+        """
         state = state or state_folder()
+        folder = folder.absolute()
         run_id = uuid.uuid4().hex
         record = state / f"run-{run_id}.ndjson"
         with _folder_lock(state):  # no sweep may see the record before it is locked
             try:
-                _make_folder(folder, run_id)
                 fd = os.open(record, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
             except OSError as error:
-                raise _unusable(Path(error.filename or folder), error) from None
+                raise _unusable(record, error) from None
             fcntl.flock(fd, fcntl.LOCK_EX)
-        folder = folder.absolute()
         run = cls(run_id, folder, record, fd)
         try:
+            _make_folder(folder, run_id)
             run._append({"run": run_id, "folder": str(folder), "boot": _boot(), **_identity("campaign", os.getpid())})
         except MachineError:
+            procfs.remove_folder(str(folder), run_id)
             run.discard()
             raise
         return run
-
-    def names_warden(self, pid: int) -> None:
-        """Add the warden's identity to the record."""
-        self._append(_identity("warden", pid))
 
     def _append(self, line: dict[str, Any]) -> None:
         try:
@@ -124,16 +124,23 @@ class Run:
     def discard(self) -> str:
         """End what this run left, remove folder and record, give the lock back; return what stayed, in words."""
         try:
-            return clean_up(self.record).problem if self.record.exists() else ""
+            return clean_up(self.record).problem
         finally:
             self.close()
 
 
 def _make_folder(folder: Path, run_id: str) -> None:
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if any(folder.iterdir()):
-        raise MachineError(f"the run folder {folder} is not empty", remedy="name one that is absent or empty")
-    (folder / procfs.FOLDER_MARK).write_text(run_id)
+    mark = folder / procfs.FOLDER_MARK
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if any(folder.iterdir()):
+            raise MachineError(f"the run folder {folder} is not empty", remedy="name one that is absent or empty")
+        mark.write_text(run_id)
+    except OSError as error:
+        with contextlib.suppress(OSError):  # a full disk takes the file and refuses its text
+            mark.unlink(missing_ok=True)
+            folder.rmdir()
+        raise _unusable(folder, error) from None
 
 
 def _identity(name: str, pid: int) -> dict[str, Any]:
@@ -200,7 +207,7 @@ def end_processes(record: Path) -> tuple[int, ...]:
 def _read_record(record: Path) -> tuple[str, dict[str, Any], dict[int, int]]:
     """Run id, head line, and the start time by pid of what the warden itself started in this boot of the machine."""
     lines: list[dict[str, Any]] = []
-    for text in record.read_bytes().splitlines():
+    for text in record.read_bytes().splitlines() if record.exists() else ():
         with contextlib.suppress(ValueError):  # a full disk or a kill cuts a line short
             lines.append(json.loads(text))
     head = next((line for line in lines if "run" in line), {})

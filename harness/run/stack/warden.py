@@ -12,9 +12,9 @@ Commands carry ``do`` and a number ``n``; exactly one event with that ``n`` answ
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
-import select
 import selectors
 import signal
 import sys
@@ -27,13 +27,18 @@ if __name__ == "__main__":  # -I hides our own package; appended, it cannot shad
 
 from harness.run.stack import procfs
 from harness.run.stack.child import Child, become_subreaper, signal_process, spawn
+from harness.run.stack.eventpipe import EventPipe
 
-__all__ = ["Warden", "main"]
+__all__ = ["RefusalError", "Warden", "main"]
 
 _ENDING_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 _KILL_PATIENCE_S = 5.0  # what SIGKILL has not ended by then waits in the kernel; the next sweep tries again
 _FLUSH_PATIENCE_S = 0.5
 _READ = selectors.EVENT_READ
+
+
+class RefusalError(Exception):
+    """A command that cannot be obeyed; the text says why."""
 
 
 class Warden:
@@ -44,18 +49,17 @@ class Warden:
         self._folder: str = settings["folder"]
         self._record: str = settings["record"]
         self._record_fd: int = settings["record_fd"]
+        os.set_inheritable(self._record_fd, False)  # a component that held it would keep a dead run locked
         self._grace_s: float = settings["grace_s"]
         self._children: dict[str, Child] = {}
         self._ending = False
-        self._control, self._events = control, events
-        self._inbox = self._outbox = b""
+        self._control, self._inbox = control, b""
         self._selector = selectors.DefaultSelector()
         self._watch_kernel()
-        for fd in (control, events):
-            os.set_blocking(fd, False)
+        os.set_blocking(control, False)
         self._selector.register(control, _READ, self._on_control)
-        self._want_write = False
-        self._selector.register(events, _READ, self._on_events)  # "readable": the campaign's end is gone
+        self._events_fd = events
+        self._events = EventPipe(events, self._selector)
 
     def _watch_kernel(self) -> None:
         self._wakeup, write_end = os.pipe()
@@ -70,13 +74,13 @@ class Warden:
     def run(self) -> int:
         """Serve until something ends it; exit status 0 when nothing was left behind."""
         try:
-            self._emit("ready", pid=os.getpid())
-            while not self._ending:
+            self._write_record({"id": "warden", "pid": os.getpid(), "start": procfs.start_ticks(os.getpid())})
+            while not self._ending and not self._events.broken:
                 self._turn(max(0.0, self._next_kill() - time.monotonic()))
                 self._kill_overdue()
         finally:
             left = self._end_all()
-        self._drain_events()
+        self._events.drain(_FLUSH_PATIENCE_S)
         return 1 if left else 0
 
     def _turn(self, timeout_s: float) -> None:
@@ -85,37 +89,6 @@ class Warden:
         for key, mask in ready:
             handle: Callable[[int], None] = key.data
             handle(mask)
-
-    # --- events out
-
-    def _emit(self, event: str, **fields: Any) -> None:
-        line = json.dumps({"event": event, "t": time.time(), **fields})
-        self._outbox += line.encode() + b"\n"
-        self._flush()
-
-    def _flush(self) -> None:
-        try:
-            while self._outbox:
-                self._outbox = self._outbox[os.write(self._events, self._outbox) :]
-        except BlockingIOError:
-            pass
-        except OSError:
-            self._outbox, self._ending = b"", True
-        if bool(self._outbox) != self._want_write and not self._ending:
-            self._want_write = not self._want_write
-            mask = _READ | (selectors.EVENT_WRITE if self._want_write else 0)
-            self._selector.modify(self._events, mask, self._on_events)
-
-    def _on_events(self, mask: int) -> None:
-        if mask & _READ:
-            self._ending = True
-        else:
-            self._flush()
-
-    def _drain_events(self) -> None:
-        ends = time.monotonic() + _FLUSH_PATIENCE_S  # a campaign that does not read may not hold us
-        while self._outbox and select.select([], [self._events], [], max(0.0, ends - time.monotonic()))[1]:
-            self._flush()
 
     # --- deaths
 
@@ -138,7 +111,7 @@ class Warden:
             if child:
                 self._ended(child, code)
             else:
-                self._emit("orphan", pid=pid, code=code)
+                self._events.emit("orphan", pid=pid, code=code)
             self._settle()
 
     def _ended(self, child: Child, code: int | None) -> None:
@@ -146,14 +119,14 @@ class Warden:
         if child.pidfd >= 0:
             self._selector.unregister(child.pidfd)
             os.close(child.pidfd)
-        self._emit("exited", id=child.name, pid=child.pid, code=code, expected=child.asked or self._ending)
+        self._events.emit("exited", id=child.name, pid=child.pid, code=code, expected=child.asked or self._ending)
 
     def _settle(self) -> None:
         for child in self._children.values():
             if child.is_empty():
                 child.kill_at = float("inf")
                 while child.waiters:
-                    self._emit("stopped", n=child.waiters.pop(), id=child.name)
+                    self._events.emit("stopped", n=child.waiters.pop(), id=child.name)
 
     def _next_kill(self) -> float:
         return min((child.kill_at for child in self._children.values()), default=float("inf"))
@@ -179,7 +152,7 @@ class Warden:
     def _obey(self, line: bytes) -> None:
         command: dict[str, Any] = {}
         try:
-            command = json.loads(line)
+            command.update(json.loads(line))
             handle = {
                 "start": self._start,
                 "signal": self._signal,
@@ -188,14 +161,20 @@ class Warden:
                 "shutdown": self._shutdown,
             }[command["do"]]
             handle(command)
-        except (OSError, LookupError, TypeError, ValueError, AttributeError) as error:
-            reason = getattr(error, "strerror", None) or f"{type(error).__name__}: {error}"
-            self._emit("refused", n=command.get("n"), id=command.get("id"), error=reason)
+        except RefusalError as refusal:
+            self._refuse(command, str(refusal))
+        except OSError as error:
+            self._refuse(command, error.strerror or str(error))
+        except (LookupError, TypeError, ValueError, AttributeError) as error:
+            self._refuse(command, f"{type(error).__name__}: {error}")
+
+    def _refuse(self, command: dict[str, Any], error: str) -> None:
+        self._events.emit("refused", n=command.get("n"), id=command.get("id"), error=error)
 
     def _start(self, command: dict[str, Any]) -> None:
         name = command["id"]
         if name in self._children and not self._children[name].is_empty():
-            raise ValueError(f"{name} still runs as process group {self._children[name].pid}")
+            raise RefusalError(f"{name} still runs as process group {self._children[name].pid}")
         command["env"][procfs.RUN_MARK] = self._run_id
         pid = spawn(command)
         child = Child(name, pid, stop_signal=command["stop_signal"])
@@ -206,7 +185,7 @@ class Warden:
         pidfd = os.pidfd_open(pid)
         try:
             if not procfs.carries_mark(pid, self._run_id) and pid not in procfs.descendants(os.getpid()):
-                raise ValueError(f"process {pid} was not started by this run")
+                raise RefusalError(f"process {pid} was not started by this run")
             child = Child(command["id"], pid, stop_signal=command["stop_signal"], pidfd=pidfd)
             self._selector.register(pidfd, _READ, lambda _mask: self._adopted_ended(child))
         except BaseException:
@@ -221,20 +200,21 @@ class Warden:
 
     def _started(self, child: Child, n: int) -> None:
         self._children[child.name] = child
-        line = {"id": child.name, "pid": child.pid, "start": procfs.start_ticks(child.pid), "own": child.pidfd < 0}
-        try:
+        start = procfs.start_ticks(child.pid)
+        self._write_record({"id": child.name, "pid": child.pid, "start": start, "own": child.pidfd < 0})
+        self._events.emit("started", n=n, id=child.name, pid=child.pid)
+
+    def _write_record(self, line: dict[str, Any]) -> None:
+        with contextlib.suppress(OSError):  # a full disk: the sweep still knows the process by its mark
             os.write(self._record_fd, json.dumps(line).encode() + b"\n")
-        except OSError as error:  # a full disk: the sweep still knows the process by its mark
-            self._emit("warning", error=f"the run record cannot be written: {error.strerror}")
-        self._emit("started", n=n, id=child.name, pid=child.pid)
 
     def _signal(self, command: dict[str, Any]) -> None:
         self._reap()
         child = self._children[command["id"]]
         if not child.send(command["signal"], group=command["group"]):
-            raise ValueError(f"{child.name} does not run")
+            raise RefusalError(f"{child.name} does not run")
         child.asked = child.asked or command["ending"]
-        self._emit("signalled", n=command["n"], id=child.name)
+        self._events.emit("signalled", n=command["n"], id=child.name)
 
     def _stop(self, command: dict[str, Any]) -> None:
         self._reap()
@@ -257,13 +237,13 @@ class Warden:
 
     def _end_all(self) -> list[int]:
         self._ending = True
-        for fd in (self._control, self._events):
+        for fd in (self._control, self._events_fd):
             self._selector.unregister(fd)
         left = self._end_processes()
         problem = procfs.remove_folder(self._folder, self._run_id)
         if not left and not problem and os.path.exists(self._record):  # noqa: PTH110
             os.unlink(self._record)  # noqa: PTH108
-        self._emit("ended", left=left, problem=problem)
+        self._events.emit("ended", left=left, problem=problem)
         return left
 
     def _end_processes(self) -> list[int]:
