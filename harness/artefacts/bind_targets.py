@@ -1,0 +1,118 @@
+"""Scrape targets bound at the end of relabelling, so that production relabelling sees production addresses.
+
+A job keeps its written targets, labels and relabel rules. Behind them come rules that turn each known
+production address into the local one and drop whatever is left: labels such as ``instance`` are those
+of production, and nothing else can be dialled, whatever discovery or relabelling came up with.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+from harness.artefacts.edits import Editor
+from harness.artefacts.prometheus_config import ScrapeJob
+from harness.artefacts.topology import JobBinding, Target, Topology
+from harness.core.source import DocumentPath
+
+__all__ = ["bind_targets"]
+
+_INSTANCE = {
+    "source_labels": ["instance", "__address__"],
+    "regex": ";(.+)",
+    "target_label": "instance",
+    "replacement": "$1",
+}
+
+
+def bind_targets(editor: Editor, topology: Topology, job: ScrapeJob) -> None:
+    """Bind the discovery of one scrape job; an address or a live discovery that nothing binds is a problem."""
+    written = [target for target in job.discovery.static_targets if target not in topology.absent]
+    binding = topology.jobs.get(job.name)
+    targets = list(_by_address(editor, topology, job, written)) if binding is None else _by_job(binding, written)
+    for kind in job.discovery.live_kinds:
+        if binding is None:
+            editor.problem(
+                (*job.path, f"{kind}_configs"), f"the job {job.name!r} asks {kind}, which nothing stands for"
+            )
+        editor.remove((*job.path, f"{kind}_configs"), f"discovery: {kind} is not asked; its targets are written out")
+    _write_targets(editor, job, targets)
+    _write_guard(editor, job, targets)
+
+
+def _by_job(binding: JobBinding, written: list[str]) -> list[Target]:
+    named = {target.discovered or target.production for target in binding.targets}
+    free = iter([address for address in written if address not in named])
+    return [
+        target if target.production else replace(target, production=next(free, target.link.peer))
+        for target in binding.targets
+    ]
+
+
+def _by_address(editor: Editor, topology: Topology, job: ScrapeJob, written: list[str]) -> Iterator[Target]:
+    for address in _dialled(editor, job, written):
+        link = topology.addresses.get(address)
+        if link is not None:
+            yield Target(link, address)
+        elif address not in topology.absent:
+            problem = f"the job {job.name!r} scrapes {address!r}, which nothing binds"
+            editor.problem((*job.path, "static_configs"), problem)
+
+
+def _dialled(editor: Editor, job: ScrapeJob, written: list[str]) -> list[str]:
+    """Written addresses and those that relabelling sets (as for probes); one set for all targets is the only one."""
+    found = list(written)
+    for rule in editor.get((*job.path, "relabel_configs")) or []:
+        replacement = str(rule.get("replacement", "$1"))
+        if rule.get("target_label") == "__address__" and "$" not in replacement:
+            found = [*found, replacement] if rule.get("source_labels") else [replacement]
+    return found
+
+
+def _write_targets(editor: Editor, job: ScrapeJob, targets: list[Target]) -> None:
+    path: DocumentPath = (*job.path, "static_configs")
+    known = {*job.discovery.static_targets, *_dialled(editor, job, [])}
+    added = [target for target in targets if (target.discovered or target.production) not in known]
+    if editor.get(path) is None and (added or job.discovery.live_kinds):
+        editor.set(path, [], "discovery: targets written out")
+    for target in added:
+        entry: dict[str, Any] = {"targets": [target.discovered or target.production]}
+        if target.labels:
+            entry["labels"] = dict(target.labels)
+        why = f"discovery: what it would say of the node at {target.link.peer}"
+        editor.insert((*path, len(editor.get(path))), entry, why)
+
+
+def _write_guard(editor: Editor, job: ScrapeJob, targets: list[Target]) -> None:
+    path: DocumentPath = (*job.path, "relabel_configs")
+    if editor.get(path) is None:
+        editor.set(path, [], "addresses: rules that lead to local nodes")
+    for rule, why in [(_INSTANCE, "addresses: instance stays that of production"), *_rules(targets)]:
+        editor.insert((*path, len(editor.get(path))), rule, why)
+
+
+def _rules(targets: list[Target]) -> Iterator[tuple[dict[str, Any], str]]:
+    for target in targets:
+        yield (
+            _when(target.production, "__address__", target.link.peer),
+            f"addresses: {target.production} is {target.link.peer} here",
+        )
+        yield _when(target.link.peer, "__scheme__", target.scheme), "addresses: how the local node is asked"
+        if target.path:
+            yield _when(target.link.peer, "__metrics_path__", target.path), "addresses: where the local node answers"
+    known = "|".join(dict.fromkeys(re.escape(target.link.peer) for target in targets)) or "nothing is bound"
+    yield (
+        {"source_labels": ["__address__"], "regex": known, "action": "keep"},
+        "addresses: nothing else is ever dialled",
+    )
+
+
+def _when(address: str, label: str, value: str) -> dict[str, Any]:
+    return {
+        "source_labels": ["__address__"],
+        "regex": re.escape(address),
+        "target_label": label,
+        "replacement": value.replace("$", "$$"),
+    }
