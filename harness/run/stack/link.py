@@ -15,15 +15,20 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import IO, Any
 
+import harness
 from harness.core.errors import MachineError
-from harness.run.stack import warden
 from harness.run.stack.registry import Run
 from harness.run.stack.surface import ProcessRefusedError, WardenDiedError
 
-__all__ = ["INTERPRETER_OPTIONS", "Message", "WardenLink"]
+__all__ = ["INTERPRETER_OPTIONS", "Message", "WardenLink", "warden_argv"]
 
 Message = dict[str, Any]
 INTERPRETER_OPTIONS = ("-I", "-S")  # isolated, and without the time that site-packages take
+# Isolated, our package is out of sight: appended, it cannot shadow the standard library.
+_PROGRAM = (
+    "import sys; sys.path.append(sys.argv[1]); from harness.run.stack.warden import main; sys.exit(main(sys.argv[2]))"
+)
+_ROOT = Path(harness.__file__).resolve().parent.parent
 _ANSWER_S = 10.0
 _COMPLAINT_BYTES = 2000
 
@@ -131,6 +136,11 @@ def _open_scratch() -> IO[bytes]:
         raise MachineError(f"no temporary file can be made: {error}", remedy="free space, or set TMPDIR") from None
 
 
+def warden_argv(settings: Message) -> list[str]:
+    """Command line of a warden: it imports the standard library and our few modules that need no more."""
+    return [sys.executable, *INTERPRETER_OPTIONS, "-c", _PROGRAM, str(_ROOT), json.dumps(settings)]
+
+
 def _start(run: Run, crash_grace_s: float, complaints: IO[bytes]) -> subprocess.Popen[bytes]:
     settings = {
         "run_id": run.id,
@@ -140,7 +150,7 @@ def _start(run: Run, crash_grace_s: float, complaints: IO[bytes]) -> subprocess.
         "grace_s": crash_grace_s,
     }
     return subprocess.Popen(
-        [sys.executable, *INTERPRETER_OPTIONS, str(Path(warden.__file__).resolve()), json.dumps(settings)],
+        warden_argv(settings),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=complaints,

@@ -1,7 +1,7 @@
 """The parent of every component: a small, single-threaded program of the standard library alone.
 
-The campaign starts it as ``python -I -S warden.py SETTINGS`` in a session of its own and speaks newline-delimited
-JSON with it: commands on its standard input, events on its standard output. It learns of every death from the kernel.
+The campaign starts it (``WardenLink``) as ``python -I -S`` in a session of its own and speaks newline-delimited JSON
+with it: commands on its standard input, events on its standard output. It learns of every death from the kernel.
 When either pipe breaks, or a signal asks it to, it ends every process under it and removes the run folder, so that
 nothing outlives a campaign whatever ended that campaign. Two nets hang below it: each child dies with the warden
 (``PR_SET_PDEATHSIG``, which follows the starting *thread*, hence the single thread), and the run record names what was
@@ -17,13 +17,9 @@ import json
 import os
 import selectors
 import signal
-import sys
 import time
 from collections.abc import Callable
 from typing import Any
-
-if __name__ == "__main__":  # -I hides our own package; appended, it cannot shadow the standard library
-    sys.path.append(os.path.abspath(f"{__file__}/../../../.."))  # noqa: PTH100
 
 from harness.run.stack import procfs
 from harness.run.stack.child import Child, become_subreaper, signal_process, spawn
@@ -267,12 +263,7 @@ class Warden:
             signal_process(pid, signal.SIGKILL)
 
 
-def main() -> int:
-    """Entry of the process: settings are one JSON argument, the pipes are standard input and output."""
-    os.chdir("/")
+def main(settings: str) -> int:
+    """Body of the process: ``settings`` is JSON, the pipes are standard input and output; returns its exit status."""
     become_subreaper()
-    return Warden(json.loads(sys.argv[1])).run()
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    return Warden(json.loads(settings)).run()

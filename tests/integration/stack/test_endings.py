@@ -309,3 +309,39 @@ def test_the_record_names_campaign_and_components(run_dir: Path, state: Path, py
             for name, pid in (("campaign", os.getpid()), ("warden", supervisor.warden_pid), ("one", process.pid))
         ]
         assert lines[0]["folder"] == str(run_dir)
+
+
+def test_a_machine_that_cannot_start_a_warden_keeps_nothing(
+    run_dir: Path, state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr("harness.run.stack.link.sys.executable", "/no/python")
+        with pytest.raises(MachineError, match=r"the warden cannot be started: .*No such file"):
+            Supervisor(run_dir, state=state).__enter__()
+    with monkeypatch.context() as patch:
+        patch.setattr("tempfile.tempdir", "/no/tmp")
+        with pytest.raises(MachineError, match=r"no temporary file can be made: .*No such file"):
+            Supervisor(run_dir, state=state).__enter__()
+    assert not run_dir.exists()
+    assert records(state) == []
+
+
+def test_a_callback_may_end_the_run(run_dir: Path, state: Path, python_spec: Spec) -> None:
+    def end(_event: ProcessEvent) -> None:
+        supervisor.close()
+        closed.set()
+
+    closed = threading.Event()
+    with Supervisor(run_dir, end, state=state) as supervisor:
+        supervisor.start(python_spec("one", "import signal; signal.pause()"))
+        assert closed.wait(5)
+    assert not run_dir.exists()
+
+
+def test_runs_leave_no_descriptor_and_no_thread(tmp_path: Path, state: Path) -> None:
+    def cycle() -> tuple[int, int]:
+        with Supervisor(tmp_path / "run", state=state):
+            pass
+        return len(list(Path("/proc/self/fd").iterdir())), threading.active_count()
+
+    assert cycle() == cycle() == cycle()

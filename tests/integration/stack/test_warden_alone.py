@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from harness.run.stack import link, warden
+from harness.run.stack import link
 from harness.run.stack.registry import Run
 from harness.run.stack.wait import eventually
 
@@ -23,12 +23,7 @@ class Alone:
     def __init__(self, run: Run, grace_s: float = 0.2) -> None:
         settings = {"run_id": run.id, "folder": str(run.folder), "record": str(run.record), "grace_s": grace_s}
         self.process = subprocess.Popen(
-            [
-                sys.executable,
-                *link.INTERPRETER_OPTIONS,
-                warden.__file__,
-                json.dumps({**settings, "record_fd": run.lock_fd}),
-            ],
+            link.warden_argv({**settings, "record_fd": run.lock_fd}),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
