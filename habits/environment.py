@@ -13,6 +13,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import tomllib
 from collections.abc import Iterator, Sequence
 from importlib import import_module
@@ -30,12 +31,13 @@ def ensure_environment(root: Path = ROOT) -> Path:
     Instant where it already is. Raises ``TroubleError`` where the machine cannot have one.
     """
     with one_line_for_os_errors(root):
-        folder = root / ".venv.d" / environment_key(root)
-        if not is_current(folder):
+        key = environment_key(root)
+        folder = (root / ".venv").resolve()
+        if not is_finished(folder, key):
             check_ensurepip()
-            folder.parent.mkdir(exist_ok=True)
-            with locked(folder.parent / "lock"):
-                make_current(folder)
+            (root / ".venv.d").mkdir(exist_ok=True)
+            with locked(root / ".venv.d" / "lock"):
+                folder = make_current(root, key)
         keep_in_use(folder)
     return folder
 
@@ -59,14 +61,9 @@ def stamp_of(folder: Path) -> Path:
     return folder / "complete"
 
 
-def is_current(folder: Path) -> bool:
-    """Whether ``folder`` is finished and ``.venv`` leads to it."""
-    return stamp_of(folder).is_file() and link_to(folder).resolve() == folder.resolve()
-
-
-def link_to(folder: Path) -> Path:
-    """The link that leads to the current environment."""
-    return folder.parent.parent / ".venv"
+def is_finished(folder: Path, key: str) -> bool:
+    """Whether ``folder`` is the environment that ``key`` names, complete."""
+    return folder.name.startswith(key) and stamp_of(folder).is_file()
 
 
 def check_ensurepip() -> None:
@@ -94,24 +91,28 @@ def locked(path: Path) -> Iterator[None]:
         yield
 
 
-def make_current(folder: Path) -> None:
-    """Build ``folder`` unless another process just did, and let ``.venv`` lead to it."""
-    link = link_to(folder)
+def make_current(root: Path, key: str) -> Path:
+    """Let ``.venv`` lead to the environment that ``key`` names, built here unless another process just did.
+
+    Every build has a folder of its own: installers that outlive a killed bootstrap cannot spoil the next one.
+    """
+    link, store = root / ".venv", root / ".venv.d"
     if link.is_dir() and not link.is_symlink():
         raise TroubleError(f"{link} is a folder that bootstrap.py did not make", "move it away")
-    if not stamp_of(folder).is_file():
-        build(folder)
+    finished = [folder for folder in store.iterdir() if is_finished(folder, key)]
+    folder = finished[0] if finished else Path(tempfile.mkdtemp(prefix=f"{key}-", dir=store))
+    if not finished:
+        build(root, folder)
     point(link, folder)
     remove_others(folder)
+    return folder
 
 
-def build(folder: Path) -> None:
+def build(root: Path, folder: Path) -> None:
     """Install the lock and this repository into ``folder``; the stamp is moved in last."""
-    root = folder.parent.parent
     free_mb = shutil.disk_usage(root).free // 2**20
     if free_mb < NEEDED_MB:
         raise TroubleError(f"no space: {free_mb} MB are free on the disk of {root}", SPACE_REMEDY)
-    shutil.rmtree(folder, ignore_errors=True)
     say("building the environment (half a minute, once per lock and interpreter)")
     place = str(folder.relative_to(root))
     pip = [f"{place}/bin/python", "-m", "pip", "--disable-pip-version-check", "install", "--progress-bar", "off"]

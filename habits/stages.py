@@ -39,13 +39,13 @@ def command_stage(name: str, *command: str) -> Stage:
 
 
 def pytest_stage(name: str, *options: str) -> Stage:
-    """pytest under branch coverage; every test counts, and so does a run that ended badly without one."""
+    """pytest under branch coverage; every test counts, and a run that ended badly or proved nothing has failed."""
     result = ROOT / "build" / "junit" / f"{name}.xml"
     result.unlink(missing_ok=True)
     command = (tool("coverage"), "run", "-m", "pytest", *options, "--durations=20")
     ran = command_stage(name, *command, "--junitxml", str(result.relative_to(ROOT)))
     passed, failed, skipped = junit_counts(result) if result.is_file() else (0, 0, 0)
-    return Stage(name, ran.took_s, passed, max(failed, ran.failed), skipped)
+    return Stage(name, ran.took_s, passed, max(failed, ran.failed, int(not passed)), skipped)
 
 
 def junit_counts(path: Path) -> tuple[int, int, int]:

@@ -35,8 +35,9 @@ KNOWN_FAILURES = (
         "name its authority's file in PIP_CERT",
     ),
     (
-        r"NewConnectionError|NameResolutionError|name resolution|ConnectTimeoutError|ReadTimeoutError|ProxyError"
-        r"|Connection refused|Connection reset|Network is unreachable|Max retries exceeded",
+        r"NewConnectionError|NameResolutionError|name resolution|Name or service not known|Failed to connect"
+        r"|ConnectTimeoutError|ReadTimeoutError|ProxyError|Connection refused|Connection reset|timed out"
+        r"|Network is unreachable|Max retries exceeded",
         "the package index cannot be reached",
         "check the network, or name a mirror in PIP_INDEX_URL or in pip's configuration",
     ),
@@ -47,8 +48,8 @@ KNOWN_FAILURES = (
     ),
     (
         r"No matching distribution found",
-        "the package index lacks a package that requirements.lock names",
-        "name a complete index in PIP_INDEX_URL or in pip's configuration",
+        "the package index lacks a package that requirements.lock names, or cannot be reached",
+        "check the network, or name a complete index in PIP_INDEX_URL or in pip's configuration",
     ),
 )
 
