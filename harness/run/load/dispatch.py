@@ -26,6 +26,7 @@ from harness.run.load.wire import Exchange, Target
 __all__ = ["CellDrive", "Surroundings"]
 
 _BURST = 16
+_LATEST_ORDER_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +82,7 @@ class CellDrive:
         self._queue: deque[PhaseRun] = deque()
         self._wake = Event()
         self._stopping = False
+        self._running = False
         self._seq = 0
         self._flying: set[gevent.Greenlet] = set()
 
@@ -92,7 +94,8 @@ class CellDrive:
     def start_phase(self, load: LoadPhase, at: float | None) -> None:
         """Begin ``load`` at ``at`` (epoch seconds, None is now); whatever runs then ends there.
 
-        Raises ``ConfigError`` for a kind that the cell does not have, a name used before, or a ceiling.
+        Raises ``ConfigError`` for a kind that the cell does not have, a name used before, an instant
+        that is long past, or a ceiling.
         """
         unknown = sorted(kind for kind, weight in load.mix.items() if weight and kind not in self._ready)
         if unknown:
@@ -105,7 +108,7 @@ class CellDrive:
         refusal = self._around.allowance.refusal(load, (item.host for item in self.plan.instances))
         if refusal:
             raise ConfigError(refusal)
-        phase = PhaseRun(load, self._now(at), speed=self.plan.speed, seed=self.plan.seed)
+        phase = PhaseRun(load, self._instant(at), speed=self.plan.speed, seed=self.plan.seed)
         self._cut_all(phase.start_t)
         self.phases[load.name] = phase
         self._queue.append(phase)
@@ -115,7 +118,7 @@ class CellDrive:
         """End a phase at ``at`` (epoch seconds, None is now). Raises ``ConfigError`` if there is none."""
         if name not in self.phases:
             raise ConfigError(f"no phase {name!r} was begun in this cell")
-        self.phases[name].cut(self._now(at))
+        self.phases[name].cut(self._instant(at))
         self._wake.set()
 
     def cut(self) -> None:
@@ -127,26 +130,40 @@ class CellDrive:
         """Intend nothing more, leave everything in flight, and write its rows."""
         self._stopping = True
         self.cut()
-        while not all(phase.over for phase in self.phases.values()):
+        while self._running:
             gevent.sleep(0)
         gevent.sleep(0)  # a greenlet that is killed before its first step would leave no row
         gevent.killall(list(self._flying))
+        for target in self._targets.values():
+            target.close()
 
     def run(self) -> None:
         """Drive phase after phase until ``stop``."""
-        while not self._stopping:
-            if self._queue:
-                self._drive(self._queue.popleft())
-            else:
-                self._wait(None)
+        self._running = True
+        try:
+            while self._queue or not self._stopping:
+                if self._queue:
+                    self._drive(self._queue.popleft())
+                else:
+                    self._wait(None)
+        finally:
+            self._running = False
 
     def _cut_all(self, instant: float) -> None:
         for phase in self.phases.values():
             if not phase.over:
                 phase.cut(instant)
 
-    def _now(self, at: float | None) -> float:
-        return self._around.clock() if at is None else at
+    def _instant(self, at: float | None) -> float:
+        now = self._around.clock()
+        if at is None:
+            return now
+        if not at >= now - _LATEST_ORDER_S:
+            raise ConfigError(
+                f"{at} is {now - at:.1f} s ago: every request up to now would be sent at once",
+                remedy="give epoch seconds, and the order before its instant",
+            )
+        return at
 
     def _wait(self, seconds: float | None) -> None:
         self._wake.wait(seconds)
@@ -162,10 +179,19 @@ class CellDrive:
         return False
 
     def _drive(self, phase: PhaseRun) -> None:
-        self._reached(phase, phase.start_t)
+        begins = self._reached(phase, phase.start_t)
         phase.cpu_start_s = self._around.cpu_s()
+        if begins:
+            self._tell("phase_started", phase, at=phase.start_t)
+            self._send_all(phase)
+        while (left := phase.end_t - self._around.clock()) > 0:
+            self._wait(left)
+        phase.over = True
+        self._tell("phase_ended", phase, at=phase.end_t, intended=phase.intended)
+        self._settle(phase)
+
+    def _send_all(self, phase: PhaseRun) -> None:
         phase.first_body = dict(self._bodies)
-        self._tell("phase_started", phase, at=phase.start_t)
         for number, arrival in enumerate(phase.arrivals, 1):
             intended_t = phase.start_t + arrival.offset_s
             if not self._reached(phase, intended_t):
@@ -173,11 +199,6 @@ class CellDrive:
             self._dispatch(phase, arrival, intended_t)
             if number % _BURST == 0:
                 gevent.sleep(0)  # behind its schedule the loop never waits, and what it spawned must start
-        while (left := phase.end_t - self._around.clock()) > 0:
-            self._wait(left)
-        phase.over = True
-        self._tell("phase_ended", phase, at=phase.end_t, intended=phase.intended)
-        self._settle(phase)
 
     def _dispatch(self, phase: PhaseRun, arrival: Arrival, intended_t: float) -> None:
         ready = self._ready[arrival.kind]

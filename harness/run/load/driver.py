@@ -109,7 +109,7 @@ class _Driver:
             def drive(self) -> None:
                 try:
                     next(waiting).run()
-                except HarnessError as error:  # Locust would log it and ask for the next task
+                except Exception as error:  # Locust would log it and ask for the next task
                     fail(error)
                 raise StopUser
 
@@ -118,8 +118,11 @@ class _Driver:
 
     def _shut_down(self) -> int:
         for cell in self._cells.values():
-            cell.stop()
-            cell.ledger.close()
+            try:
+                cell.stop()
+                cell.ledger.close()
+            except HarnessError as error:
+                self._fail(error)
         self._emit({"event": "stopped", "cpu_s": time.process_time()})
         self._lines.put(None)
         self._written.wait(_LAST_WORDS_S)

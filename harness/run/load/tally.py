@@ -45,8 +45,8 @@ class PhaseRun:
         return self.over and self.in_flight == 0
 
     def cut(self, instant: float) -> None:
-        """End the phase at ``instant`` (epoch seconds) if it would last longer."""
-        self.end_t = min(self.end_t, max(instant, self.start_t))
+        """End the phase at ``instant`` (epoch seconds) if it would last longer; before its start it never begins."""
+        self.end_t = min(self.end_t, instant)
 
     def count(self, row: Request) -> None:
         """Take ``row`` into the counts."""

@@ -125,6 +125,11 @@ class Target:
             self._put_back(sock, exchange)
         return exchange
 
+    def close(self) -> None:
+        """Close the connections that are kept."""
+        while self._idle:
+            self._idle.pop()[1].close()
+
     def _converse(self, sock: socket.socket, request: bytes, exchange: Exchange) -> None:
         sock.sendall(request)
         exchange.bytes_out = len(request)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import resource
 import signal
 import socket
+import subprocess
 import time
 from collections.abc import Callable
 from itertools import pairwise
@@ -15,10 +17,12 @@ import pytest
 
 from harness.core.errors import ConfigError
 from harness.run.load.figures import count_by, figures
-from harness.run.load.generator import GeneratorGoneError
-from harness.run.load.plan import Ceiling
+from harness.run.load.generator import Generator, GeneratorGoneError
+from harness.run.load.ledger import read_ledger
+from harness.run.load.plan import Ceiling, CellPlan, DriverPlan, Instance
 from harness.run.load.requests import ReadFrom, RequestKind
 from harness.run.load.schedule import LoadPhase
+from harness.run.stack.wait import eventually
 
 MakeDriver = Callable[..., Any]
 
@@ -307,3 +311,72 @@ def test_status_lines_are_json_with_an_event_each(server: Any, make_driver: Make
     driver.close()
     events = [json.loads(line)["event"] for line in driver.generator.stdout.read_text().splitlines()]
     assert events == ["ready", "phase_started", "phase_ended", "phase_drained", "stopped"]
+
+
+def test_an_order_for_an_instant_long_past_is_refused(server: Any, make_driver: MakeDriver) -> None:
+    driver = make_driver([server.url], OK)
+    driver.generator.start_phase("cell", LoadPhase("p", 100, 60, {"ok": 1}), at=time.monotonic())
+    with pytest.raises(ConfigError, match="would be sent at once"):
+        driver.wait(lambda: False, "the refusal")
+    driver.generator.stop_phase("cell", "p")
+    with pytest.raises(ConfigError, match="no phase 'p' was begun"):
+        driver.wait(lambda: False, "the refusal")
+    assert not server.requests
+
+
+@pytest.mark.parametrize("end", ["quit", "close"])
+def test_a_phase_that_has_not_begun_holds_nothing_up(end: str, server: Any, make_driver: MakeDriver) -> None:
+    driver = make_driver([server.url], OK)
+    driver.wait_ready()
+    driver.generator.start_phase("cell", LoadPhase("now", 100, 60, {"ok": 1}))
+    driver.generator.start_phase("cell", LoadPhase("later", 100, 60, {"ok": 1}), time.time() + 60)
+    driver.wait(lambda: server.requests["/ok"] >= 10, "some are sent")
+    getattr(driver.generator, end)()
+    assert driver.process.wait(1) == 0
+    driver.generator.poll()
+    assert driver.generator.report("cell", "now").intended == server.requests["/ok"]
+    assert driver.generator.report("cell", "later").intended == 0
+    assert driver.generator.started_t("cell", "later") is None
+
+
+def test_a_ledger_that_cannot_grow_ends_the_driver_with_a_reason(server: Any, make_driver: MakeDriver) -> None:
+    driver = make_driver([server.url], OK)
+    driver.wait_ready()
+    resource.prlimit(driver.process.pid, resource.RLIMIT_FSIZE, (4096, 4096))
+    driver.generator.start_phase("cell", LoadPhase("p", 100, 60, {"ok": 1}))
+    with pytest.raises(GeneratorGoneError, match=r"ledger\.ndjson: ledger cannot be written: .*File too large"):
+        driver.wait(lambda: False, "the failure")
+    assert driver.process.wait(2) == 3
+    assert len(driver.rows()) > 0
+
+
+def test_a_machine_out_of_sockets_drops_and_says_so(server: Any, make_driver: MakeDriver) -> None:
+    driver = make_driver([server.url], RequestKind("hang", "/hang", abort_after_s=0.5))
+    driver.wait_ready()
+    used = len(list(Path(f"/proc/{driver.process.pid}/fd").iterdir()))
+    resource.prlimit(driver.process.pid, resource.RLIMIT_NOFILE, (used + 20, used + 20))
+    report = driver.run(LoadPhase("p", 100, 0.4, {"hang": 1}))
+    assert (report.sent, report.dropped, report.unexpected) == (20, 20, 0)
+    assert server.requests["/hang"] == 20
+
+
+def test_two_cells_in_one_process_do_not_mix(server: Any, tmp_path: Path) -> None:
+    instance = (Instance("i", server.url),)
+    cells = tuple(CellPlan(name, str(tmp_path / name), instance, (OK,)) for name in ("one", "two"))
+    generator = Generator(DriverPlan(cells), tmp_path)
+    with generator.stdin.open("rb") as orders, generator.stdout.open("wb") as status:
+        process = subprocess.Popen(generator.argv, stdin=orders, stdout=status)
+    generator.start_phase("one", LoadPhase("p", 100, 0.5, {"ok": 1}))
+    generator.start_phase("two", LoadPhase("p", 40, 0.5, {"ok": 1}))
+
+    def both() -> bool:
+        generator.poll()
+        return all(generator.report(name, "p") for name in ("one", "two"))
+
+    eventually(both, what="both cells have drained", within_s=10)
+    generator.close()
+    process.wait(5)
+    rows = {name: read_ledger(tmp_path / name) for name in ("one", "two")}
+    assert [len(rows[name]) for name in ("one", "two")] == [50, 20]
+    assert {row.cell for row in rows["two"]} == {"two"}
+    assert len({row.request_id for name in rows for row in rows[name]}) == 70
