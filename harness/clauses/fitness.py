@@ -9,36 +9,51 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from harness.evidence.records import FaultAction, Reading, Request
+from harness.evidence.records import ComponentState, FaultAction, Reading, Request
 from harness.evidence.store import Evidence
 
-__all__ = ["COUNTERS", "EVALUATION_GAP", "SCRAPE_GAP", "lateness_p99_s", "unfit", "widest_gaps"]
+__all__ = ["COUNTERS", "lateness_p99_s", "unfit", "widest_gaps"]
 
-SCRAPE_GAP: Final = "scrape_gap_s"
-EVALUATION_GAP: Final = "evaluation_gap_s"
+_GAP_SECONDS: Final = "scrape_gap_seconds"
+_GAP_INTERVALS: Final = "scrape_gap_intervals"
+_UP_ZERO: Final = "up_zero_seconds"
+_CLOCK_STEP: Final = "wall_clock_step_seconds"
 _GAP_LIMIT = 3
 """A gap above this many intervals makes a cell unfit; below it, the gap stands for the interval."""
+_AFTER_FAULT_S = 2.0
+"""Wall seconds after healing in which a gap may still end that a fault began."""
 
 COUNTERS: Final[dict[str, str]] = {
     "prometheus_rule_group_iterations_missed_total": "Prometheus missed rule evaluations",
     "prometheus_notifications_dropped_total": "Prometheus dropped notifications",
     "prometheus_notifications_errors_total": "Prometheus could not deliver alerts to Alertmanager",
     "alertmanager_notification_requests_failed_total": "Alertmanager could not deliver to a receiver",
-    "filebeat_events_dropped": "Filebeat dropped events",
-    "clock_step_s": "the machine's clock was set",
-    "up_zero_while_answered": "a target was down for Prometheus while a probe beside it was answered",
+    "output_dropped": "Filebeat dropped events",
 }
 
 
 def widest_gaps(evidence: Evidence, cell: str) -> tuple[float, float]:
-    """Widest gap between scrapes and between evaluations, in production seconds; 0 where none was measured."""
+    """Widest gap between scrapes and between evaluations, in production seconds; 0 where none was measured.
+
+    A gap that a fault made is the fault's doing, and none of the monitoring's.
+    """
     start = evidence.started(cell)
     speed = start.speed if start else 1.0
-    return _widest(evidence, cell, SCRAPE_GAP) * speed, _widest(evidence, cell, EVALUATION_GAP) * speed
+    gaps = [r.value for r in evidence.of(Reading, cell) if r.name == _GAP_SECONDS and not _in_fault(evidence, r)]
+    return max(gaps, default=0.0) * speed, 0.0
 
 
-def _widest(evidence: Evidence, cell: str, name: str) -> float:
-    return max((r.value for r in evidence.of(Reading, cell) if r.name == name), default=0.0)
+def _in_fault(evidence: Evidence, reading: Reading) -> bool:
+    """Whether a reading was taken while some fault lasted, or right after it was healed."""
+    since: dict[str, float] = {}
+    for fault in evidence.of(FaultAction, reading.cell):
+        if fault.action == "inject":
+            since[fault.fault] = fault.t
+        elif fault.action == "healed":
+            begun = since.pop(fault.fault, fault.t)
+            if begun <= reading.t <= fault.t + _AFTER_FAULT_S:
+                return True
+    return any(begun <= reading.t for begun in since.values())
 
 
 def lateness_p99_s(evidence: Evidence, cell: str) -> float:
@@ -53,21 +68,24 @@ def unfit(evidence: Evidence, cell: str, lateness_limit_s: float) -> tuple[str, 
 
 
 def _gaps(evidence: Evidence, cell: str) -> Iterator[str]:
-    start = evidence.started(cell)
-    if start is None or any(fault.action == "inject" for fault in _monitoring_faults(evidence, cell)):
+    if evidence.started(cell) is None:
         return
-    pairs = ((SCRAPE_GAP, start.scrape_s, "scrapes"), (EVALUATION_GAP, start.evaluation_s, "rule evaluations"))
-    for name, interval_s, what in pairs:
-        gap = _widest(evidence, cell, name)
-        if interval_s and gap > _GAP_LIMIT * interval_s:
-            yield f"{gap:.3f} s wall passed between two {what}, the interval is {interval_s:.3f} s"
+    for reading in evidence.of(Reading, cell):
+        if reading.name == _CLOCK_STEP and reading.value:
+            yield f"the machine's clock was set by {reading.value:g} s"
+        elif reading.name == _GAP_INTERVALS and reading.value > _GAP_LIMIT and not _in_fault(evidence, reading):
+            yield f"{reading.component} was not scraped for {reading.value:g} intervals"
+        elif reading.name == _UP_ZERO and not _in_fault(evidence, reading) and not _subject_ended(evidence, cell):
+            yield f"{reading.component} was down for Prometheus for {reading.value:g} s wall, and no fault made it so"
 
 
-def _monitoring_faults(evidence: Evidence, cell: str) -> Iterator[FaultAction]:
-    return (fault for fault in evidence.of(FaultAction, cell) if fault.fault.startswith(("link", "signal")))
+def _subject_ended(evidence: Evidence, cell: str) -> bool:
+    return any(s.role == "subject" and s.action == "exited" for s in evidence.of(ComponentState, cell))
 
 
 def _counters(evidence: Evidence, cell: str) -> Iterator[str]:
+    if any(fault.kind != "hook" for fault in evidence.of(FaultAction, cell)):
+        return
     first: dict[tuple[str, str], float] = {}
     last: dict[tuple[str, str], float] = {}
     for reading in evidence.of(Reading, cell):

@@ -47,7 +47,8 @@ class Production:
     rules: tuple[RuleFile, ...]
     alertmanager_document: Document | None
     alertmanager: AlertmanagerConfig | None
-    template_files: tuple[Path, ...]
+    files: Mapping[str, tuple[Path, ...]]
+    """File patterns as the artefacts write them (rules, templates) → the files beside them."""
     scrape_s: float
     evaluation_s: float
 
@@ -96,11 +97,12 @@ def read_production(campaign: Campaign) -> Production:
     alertmanager_path = campaign.artefact("alertmanager")
     document = _document(campaign, prometheus_path)
     prometheus = read_prometheus(document) if document else None
-    rule_paths = _named(prometheus_path, prometheus.rule_files) if prometheus and prometheus_path else ()
+    rule_files = _named(prometheus_path, prometheus.rule_files) if prometheus and prometheus_path else {}
+    rule_paths = dict.fromkeys(path for paths in rule_files.values() for path in paths)
     rule_documents = {path: load_yaml(path, shown_as=campaign.shown(path)) for path in rule_paths}
     alertmanager_document = _document(campaign, alertmanager_path)
     alertmanager = read_alertmanager(alertmanager_document) if alertmanager_document else None
-    templates = _named(alertmanager_path, alertmanager.templates) if alertmanager and alertmanager_path else ()
+    templates = _named(alertmanager_path, alertmanager.templates) if alertmanager and alertmanager_path else {}
     return Production(
         prometheus_document=document,
         prometheus=prometheus,
@@ -108,7 +110,7 @@ def read_production(campaign: Campaign) -> Production:
         rules=tuple(read_rules(item) for item in rule_documents.values()),
         alertmanager_document=alertmanager_document,
         alertmanager=alertmanager,
-        template_files=templates,
+        files={**rule_files, **templates},
         scrape_s=max((job.interval_s for job in prometheus.jobs), default=60.0) if prometheus else 60.0,
         evaluation_s=prometheus.evaluation_interval_s if prometheus else 60.0,
     )
@@ -118,23 +120,22 @@ def _document(campaign: Campaign, path: Path | None) -> Document | None:
     return load_yaml(path, shown_as=campaign.shown(path)) if path else None
 
 
-def _named(owner: Path, patterns: tuple[str, ...]) -> tuple[Path, ...]:
-    """Files that ``patterns`` of the artefact at ``owner`` match, each once, in order.
+def _named(owner: Path, patterns: tuple[str, ...]) -> dict[str, tuple[Path, ...]]:
+    """Files that each of ``patterns`` in the artefact at ``owner`` matches, in order.
 
     Absolute patterns name places of the production host: the file of the same name beside the artefact,
     or in one of its sub-folders, stands for it.
     """
-    found: dict[Path, None] = {}
-    for pattern in patterns:
-        absolute = Path(pattern).is_absolute()
-        matches = [] if absolute else sorted(owner.parent.glob(pattern))
-        if absolute:
-            matches = sorted(owner.parent.rglob(Path(pattern).name))
-        if not matches:
-            there = [path.name for path in owner.parent.iterdir()]
-            raise ConfigError(
-                f"{owner.name} names {pattern}, but no such file lies beside it",
-                remedy=nearest(Path(pattern).name, there) or f"put it into {owner.parent.name}/",
-            )
-        found.update(dict.fromkeys(match.resolve() for match in matches))
-    return tuple(found)
+    return {pattern: tuple(path.resolve() for path in _matches(owner, pattern)) for pattern in patterns}
+
+
+def _matches(owner: Path, pattern: str) -> list[Path]:
+    absolute = Path(pattern).is_absolute()
+    found = sorted(owner.parent.rglob(Path(pattern).name) if absolute else owner.parent.glob(pattern))
+    if not found:
+        there = [path.name for path in owner.parent.iterdir()]
+        raise ConfigError(
+            f"{owner.name} names {pattern}, but no such file lies beside it",
+            remedy=nearest(Path(pattern).name, there) or f"put it into {owner.parent.name}/",
+        )
+    return found

@@ -211,7 +211,7 @@ class Readiness(Strict):
 class Start(Strict):
     """How one instance starts.
 
-    ``{port.NAME}``, ``{logs}``, ``{data}``, ``{speed}``, ``{seed}``, ``{instance}``, ``{index}`` and
+    ``{port.NAME}``, ``{logs}``, ``{data}``, ``{build}``, ``{speed}``, ``{seed}``, ``{instance}``, ``{index}`` and
     ``{helper.NAME.PORT}`` are replaced in command and environment. ``secrets`` maps a variable to the
     environment variable of the caller that holds its value: it is never written to a bundle.
     """
@@ -249,6 +249,8 @@ class StandsFor(Strict):
 
     address: str | None = None
     job: str | None = None
+    part: Literal["prometheus", "alertmanager", "elasticsearch"] | None = None
+    """The job or address is this part of the cell's own stack."""
     instance: int | Literal["all"] = "all"
     port: str | None = None
     exposition: str | None = None
@@ -258,6 +260,12 @@ class StandsFor(Strict):
     stream: str | None = None
     drop: bool = False
     """The job or address has no stand-in and is left out of the bound configuration."""
+
+    @model_validator(mode="after")
+    def _one_name(self) -> StandsFor:
+        if sum(name is not None for name in (self.address, self.job, self.logs)) != 1:
+            raise ValueError("name one of address, job or logs")
+        return self
 
 
 class HookCall(Strict):

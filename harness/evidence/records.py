@@ -82,6 +82,8 @@ class FaultAction:
     fault: str
     action: Literal["inject", "confirm", "heal", "healed", "failed"]
     detail: str = ""
+    kind: Literal["hook", "signal", "link"] = "hook"
+    """Hooks change what the subject does; signals and links cut the monitoring as well."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,248 @@
+"""One cell: its subject, Prometheus, Alertmanager and sinks, from free ports to readiness."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping
+
+from harness.artefacts.topology import Topology
+from harness.clauses.subject import instance_names
+from harness.contract.files import Helper, Readiness
+from harness.core.errors import ConfigError
+from harness.run.bound import BoundCell, bind_cell, write_edits
+from harness.run.clients.alertmanager import AlertmanagerClient
+from harness.run.clients.http import Http, HttpFault
+from harness.run.clients.prometheus import PrometheusClient
+from harness.run.context import Context
+from harness.run.notices import from_mail, from_post
+from harness.run.placement import CellPlace, InstancePlace, fill, topology_of, values_of
+from harness.run.selection import CellPlan
+from harness.run.sinks.exposition import ExpositionStandIn
+from harness.run.sinks.mail import MailSink
+from harness.run.sinks.webhooks import WebhookSink
+from harness.run.stack.native import alertmanager_spec, prometheus_spec
+from harness.run.stack.surface import Process, ProcessSpec
+from harness.run.stack.wait import NotYet, eventually
+
+__all__ = ["Cell"]
+
+_STACK_READY_S = 30.0
+
+
+class Cell:
+    """A story's own stack. ``prepare`` claims and binds, ``start`` starts, ``wait_ready`` waits for readiness."""
+
+    def __init__(self, context: Context, plan: CellPlan, elasticsearch: str) -> None:
+        self.context, self.plan = context, plan
+        self.name = plan.name
+        self.speed = context.request.speed or context.campaign.speed_of(plan.scenario)
+        self.folder = context.folder / "cells" / plan.name
+        self.processes: dict[str, Process] = {}
+        self._began: dict[str, float] = {}
+        self.place = self._claim(elasticsearch)
+        self.topology: Topology = topology_of(context.campaign, context.production, self.place, context.build)
+        self.bound: BoundCell = bind_cell(
+            context.campaign, context.production, self.topology, self.speed, plan.parts, self.folder
+        )
+        write_edits(context.recorder.bundle, self.name, self.bound.artefacts)
+
+    # --- places
+
+    def _claim(self, elasticsearch: str) -> CellPlace:
+        profile, claim, parts = self.context.campaign.profile, self.context.ports.claim, self.plan.parts
+        instances = []
+        for index, name in enumerate(instance_names(self.context.campaign, self.plan.scenario)):
+            folder = self.folder / name
+            place = InstancePlace(name, index, {p: claim() for p in profile.ports}, folder / "logs", folder / "data")
+            place.logs.mkdir(parents=True)
+            place.data.mkdir()
+            instances.append(place)
+        return CellPlace(
+            cell=self.name,
+            folder=self.folder,
+            speed=self.speed,
+            instances=tuple(instances),
+            helpers={name: {p: claim() for p in helper.ports} for name, helper in profile.helpers.items()},
+            prometheus=claim() if "prometheus" in parts else 0,
+            alertmanager=claim() if "alertmanager" in parts else 0,
+            elasticsearch=elasticsearch,
+            stand_ins=self._stand_ins(),
+            sinks=self._sinks(),
+        )
+
+    def _stand_ins(self) -> dict[str, str]:
+        folder = self.context.campaign.profile_source.folder
+        names = {entry.exposition for entry in self.context.campaign.profile.stands_for if entry.exposition}
+        return {
+            name: ExpositionStandIn(self.context.sinks, (folder / name).read_text(encoding="utf-8")).address
+            for name in sorted(names)
+        }
+
+    def _sinks(self) -> dict[tuple[str, str], str]:
+        config = self.context.production.alertmanager
+        if config is None or "alertmanager" not in self.plan.parts:
+            return {}
+        add, name = self.context.recorder.add, self.name
+        self.web = WebhookSink(self.context.sinks, lambda received: add(from_post(name, received)))
+        self.mail = MailSink(self.context.sinks, lambda mail: add(from_mail(name, mail)))
+        found: dict[tuple[str, str], str] = {}
+        for receiver in config.receivers:
+            for item in receiver.integrations:
+                key = (receiver.name, f"{item.kind}-{item.index}")
+                sink = self.mail.address if item.kind == "email" else self.web.url
+                found[key] = sink(*key)
+        return found
+
+    # --- starting
+
+    def start_helpers(self) -> None:
+        """Start the profile's helpers and wait for those that say when they are ready."""
+        for name, helper in self.context.campaign.profile.helpers.items():
+            ports = self.place.helpers[name]
+            process = self._start(self._helper_spec(name, helper, ports))
+            if helper.ready:
+                self._await_http(name, "helper", f"http://127.0.0.1:{ports[helper.ready.port]}", helper.ready, process)
+
+    def _helper_spec(self, name: str, helper: Helper, ports: Mapping[str, int]) -> ProcessSpec:
+        where = self.context.campaign.profile_source.document.locate(("helpers", name))
+        values = {f"port.{port}": str(number) for port, number in ports.items()} | {"speed": f"{self.speed:g}"}
+        folder = self.folder / "helpers" / name
+        folder.mkdir(parents=True)
+        environment = {**os.environ, **{k: fill(v, values, where) for k, v in helper.environment.items()}}
+        argv = tuple(fill(part, values, where) for part in helper.command)
+        cwd = (self.context.campaign.profile_source.folder / helper.folder).resolve()
+        return ProcessSpec(
+            f"{self.name}/{name}", argv, cwd, folder / "output.log", env=environment, ports=tuple(ports.values())
+        )
+
+    def start(self) -> None:
+        """Start everything of the cell at once."""
+        for instance in self.place.instances:
+            self._start(self._instance_spec(instance))
+        if self.bound.prometheus:
+            tool, folder = self.context.tools["prometheus"], self.folder / "prometheus"
+            spec = prometheus_spec(
+                tool, f"{self.name}/prometheus", folder, self.place.prometheus, self.bound.flags, self.bound.prometheus
+            )
+            self._start(spec)
+        if self.bound.alertmanager:
+            tool, folder = self.context.tools["alertmanager"], self.folder / "alertmanager"
+            name = f"{self.name}/alertmanager"
+            self._start(alertmanager_spec(tool, name, folder, self.place.alertmanager, self.bound.alertmanager))
+
+    def _start(self, spec: ProcessSpec) -> Process:
+        name = spec.id.removeprefix(f"{self.name}/")
+        self._began[name] = time.monotonic()
+        process = self.context.supervisor.start(spec)
+        self.processes[name] = process
+        return process
+
+    def _instance_spec(self, instance: InstancePlace) -> ProcessSpec:
+        campaign, start = self.context.campaign, self.context.campaign.profile.start
+        where = campaign.profile_source.document.locate(("start", "command"))
+        values = values_of(self.place, instance, self.context.build, self.context.request.seed)
+        environment = {**os.environ, **{k: fill(v, values, where) for k, v in start.environment.items()}}
+        environment |= {name: self._secret(name, source) for name, source in start.secrets.items()}
+        return ProcessSpec(
+            id=f"{self.name}/{instance.name}",
+            argv=tuple(fill(part, values, where) for part in start.command),
+            cwd=(campaign.profile_source.folder / start.folder).resolve(),
+            stdout=instance.logs / "stdout.log",
+            stderr=instance.logs / "stderr.log",
+            env=environment,
+            grace_s=campaign.profile.stop_within,
+            ports=tuple(instance.ports.values()),
+        )
+
+    def _secret(self, name: str, source: str) -> str:
+        if source not in os.environ:
+            raise ConfigError(
+                f"the variable {source}, which holds the subject's {name}, is not set",
+                location=self.context.campaign.profile_source.document.locate(("start", "secrets", name)),
+                remedy=f"export {source}",
+            )
+        return os.environ[source]
+
+    # --- readiness
+
+    def wait_ready(self) -> None:
+        """Wait until every instance answers, Prometheus has scraped and evaluated, and Alertmanager takes alerts."""
+        profile = self.context.campaign.profile
+        for instance in self.place.instances:
+            process = self.processes[instance.name]
+            self._await_http(instance.name, "subject", instance.url(profile.ready.port), profile.ready, process)
+        if self.bound.alertmanager:
+            client = AlertmanagerClient(Http(f"http://{self.place.part('alertmanager')}"))
+            self._await_part("alertmanager", client.ready)
+        if self.bound.prometheus:
+            self._await_part("prometheus", self._monitoring_works)
+
+    def _await_http(self, name: str, role: str, base: str, ready: Readiness, process: Process) -> None:
+        http = Http(base)
+
+        def answers() -> bool:
+            answer = http.get(ready.path)
+            if answer.status not in ready.status:
+                raise NotYet(f"{ready.path} answered {answer.status}")
+            return True
+
+        eventually(
+            answers,
+            what=f"{name} to be ready",
+            within_s=ready.within,
+            every_s=0.02,
+            alive=[process],
+            cancel=self.context.cancel,
+            retry_on=(OSError, HttpFault),
+        )
+        self.context.ready(self.name, name, role, self._began[name], base)
+
+    def _await_part(self, name: str, works: object) -> None:
+        assert callable(works)
+        eventually(
+            works,
+            what=f"{name} of {self.name} to be ready",
+            within_s=_STACK_READY_S,
+            every_s=0.02,
+            alive=[self.processes[name]],
+            cancel=self.context.cancel,
+            retry_on=(OSError, HttpFault),
+        )
+        url = f"http://{self.place.part(name)}"
+        self.context.ready(self.name, name, "stack", self._began[name], url, self.context.version(name))
+
+    def _monitoring_works(self) -> bool:
+        """First successful scrape of every target, and first evaluation of every rule."""
+        client = PrometheusClient(Http(f"http://{self.place.part('prometheus')}"))
+        if not client.ready():
+            raise NotYet("not ready")
+        down = [target for target in client.targets() if target.get("health") != "up"]
+        if down:
+            raise NotYet(f"{down[0]['scrapeUrl']} is {down[0]['health']}: {down[0].get('lastError', '')}")
+        waiting = [
+            rule["name"]
+            for group in client.rules()
+            for rule in group["rules"]
+            if rule["lastEvaluation"].startswith("0001-")
+        ]
+        if waiting:
+            raise NotYet(f"the rule {waiting[0]} was not evaluated")
+        return True
+
+    def urls(self) -> dict[str, str]:
+        """Addresses to look at while the cell lives."""
+        found = {
+            f"{instance.name} {port}": instance.url(port)
+            for instance in self.place.instances
+            for port in instance.ports
+        }
+        parts = {"prometheus": self.place.prometheus, "alertmanager": self.place.alertmanager}
+        found |= {name: f"http://127.0.0.1:{port}" for name, port in parts.items() if port}
+        if self.place.elasticsearch:
+            found["elasticsearch"] = f"http://{self.place.elasticsearch}"
+        return found
+
+    def lost(self) -> list[Process]:
+        """Processes of the cell that ended."""
+        return [process for process in self.processes.values() if not process.alive]

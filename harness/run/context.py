@@ -1,0 +1,55 @@
+"""What every part of a running campaign shares: the campaign itself, its tools, its supervisor and its recorder."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from harness.clauses.production import Production
+from harness.contract import Campaign
+from harness.core.events import ComponentReady
+from harness.evidence.records import ComponentState
+from harness.provision import Tool
+from harness.request import CampaignRequest
+from harness.run.recorder import Recorder
+from harness.run.selection import Selection
+from harness.run.sinks.loop import SinkLoop
+from harness.run.stack.ports import PortLease
+from harness.run.stack.supervisor import Supervisor
+
+__all__ = ["Context"]
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """Shared by the cells of one campaign; ``folder`` is removed at its end, ``bundle`` is kept."""
+
+    campaign: Campaign
+    production: Production
+    selection: Selection
+    request: CampaignRequest
+    tools: Mapping[str, Tool]
+    supervisor: Supervisor
+    recorder: Recorder
+    ports: PortLease
+    sinks: SinkLoop
+    folder: Path
+    cancel: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def build(self) -> Path:
+        """Where the profile's build command leaves what it makes."""
+        return self.folder / "build"
+
+    def ready(self, cell: str, component: str, role: str, began: float, url: str = "", version: str = "") -> None:
+        """A part is ready: ``began`` is when its start was ordered (monotonic seconds)."""
+        now = time.time()
+        self.recorder.add(ComponentState(cell, now, component, role, "ready"))
+        self.recorder.say(ComponentReady(now, cell, component, time.monotonic() - began, url, version))
+
+    def version(self, tool: str) -> str:
+        """Version of a provisioned tool, or the empty string."""
+        return self.tools[tool].version if tool in self.tools else ""

@@ -1,0 +1,166 @@
+"""Where everything of one cell lives: ports, folders, and which production address each node stands for."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from harness.artefacts.topology import JobBinding, Link, LogSource, Target, Topology
+from harness.clauses.production import Production
+from harness.contract import Campaign
+from harness.contract.files import StandsFor
+from harness.core.errors import ConfigError, Location
+from harness.core.source import nearest
+
+__all__ = ["CellPlace", "InstancePlace", "fill", "topology_of"]
+
+_FIELD = re.compile(r"\{([a-z][\w.-]*)\}")
+
+
+@dataclass(frozen=True, slots=True)
+class InstancePlace:
+    """One instance of the subject: its named ports on loopback, its folders."""
+
+    name: str
+    index: int
+    ports: Mapping[str, int]
+    logs: Path
+    data: Path
+
+    def address(self, port: str) -> str:
+        """``host:port`` of one of its named ports."""
+        return f"127.0.0.1:{self.ports[port]}"
+
+    def url(self, port: str, path: str = "") -> str:
+        """Address of ``path`` on one of its named ports."""
+        return f"http://{self.address(port)}{path}"
+
+
+@dataclass(frozen=True, slots=True)
+class CellPlace:
+    """One cell: its folder, the ports of its stack, its instances, helpers and stand-ins."""
+
+    cell: str
+    folder: Path
+    speed: float
+    instances: tuple[InstancePlace, ...]
+    helpers: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    prometheus: int = 0
+    alertmanager: int = 0
+    elasticsearch: str = ""
+    stand_ins: Mapping[str, str] = field(default_factory=dict)
+    """Exposition file of the profile → address that serves it."""
+    sinks: Mapping[tuple[str, str], str] = field(default_factory=dict)
+
+    def part(self, name: str) -> str:
+        """``host:port`` of a part of the stack."""
+        if name == "elasticsearch":
+            return self.elasticsearch
+        return f"127.0.0.1:{getattr(self, name)}"
+
+
+def fill(text: str, values: Mapping[str, str], where: Location) -> str:
+    """``text`` with every ``{name}`` replaced; raises ``ConfigError`` for a name that has no value."""
+
+    def value(found: re.Match[str]) -> str:
+        name = found[1]
+        if name not in values:
+            remedy = nearest(name, values) or f"known: {', '.join(sorted(values))}"
+            raise ConfigError(f"{{{name}}} has no value here", location=where, remedy=remedy)
+        return values[name]
+
+    return _FIELD.sub(value, text)
+
+
+def values_of(place: CellPlace, instance: InstancePlace, build: Path, seed: int) -> dict[str, str]:
+    """What the fields of a profile's command, environment and paths stand for."""
+    values = {f"port.{name}": str(port) for name, port in instance.ports.items()}
+    values |= {f"helper.{name}.{port}": str(n) for name, ports in place.helpers.items() for port, n in ports.items()}
+    return values | {
+        "logs": str(instance.logs),
+        "data": str(instance.data),
+        "build": str(build),
+        "speed": f"{place.speed:g}",
+        "seed": str(seed),
+        "instance": instance.name,
+        "index": str(instance.index),
+    }
+
+
+def topology_of(campaign: Campaign, production: Production, place: CellPlace, build: Path) -> Topology:
+    """Who stands for whom in the cell; raises ``ConfigError`` for a profile that cannot say."""
+    jobs: dict[str, JobBinding] = {}
+    addresses: dict[str, Link] = {}
+    logs: dict[str, tuple[LogSource, ...]] = {}
+    absent: set[str] = set()
+    for index, entry in enumerate(campaign.profile.stands_for):
+        where = campaign.profile_source.document.locate(("stands_for", index))
+        if entry.drop:
+            absent.add(entry.address or entry.job or entry.logs or "")
+        if entry.job:
+            jobs[entry.job] = JobBinding(() if entry.drop else tuple(_targets(campaign, entry, place, where)))
+        elif entry.address and not entry.drop:
+            addresses[entry.address] = Link.direct(_nodes(campaign, entry, place, where)[0])
+        elif entry.logs and not entry.drop:
+            logs[entry.logs] = _sources(campaign, entry, place, build, where)
+    if production.prometheus and not place.alertmanager:
+        absent.add("alertmanagers")
+    return Topology(
+        jobs=jobs,
+        addresses=addresses,
+        alertmanager=Link.direct(place.part("alertmanager")) if place.alertmanager else None,
+        elasticsearch=Link.direct(f"http://{place.elasticsearch}") if place.elasticsearch else None,
+        sinks=dict(place.sinks),
+        logs=logs,
+        absent=frozenset(absent),
+    )
+
+
+def _targets(campaign: Campaign, entry: StandsFor, place: CellPlace, where: Location) -> list[Target]:
+    path = "/metrics" if entry.exposition else ""
+    return [Target(Link.direct(node), path=path) for node in _nodes(campaign, entry, place, where)]
+
+
+def _nodes(campaign: Campaign, entry: StandsFor, place: CellPlace, where: Location) -> list[str]:
+    if entry.part:
+        return [place.part(entry.part)]
+    if entry.exposition:
+        return [place.stand_ins[entry.exposition]]
+    port = entry.port or campaign.profile.ports[0]
+    if port not in campaign.profile.ports:
+        remedy = nearest(port, campaign.profile.ports) or f"known: {', '.join(campaign.profile.ports)}"
+        raise ConfigError(f"the subject has no port {port!r}", location=where, remedy=remedy)
+    if entry.instance == "all":
+        return [instance.address(port) for instance in place.instances]
+    # an address of an instance that this story does not start is answered by the last one that it does
+    chosen = place.instances[min(entry.instance, len(place.instances) - 1)]
+    return [chosen.address(port)]
+
+
+def _sources(
+    campaign: Campaign, entry: StandsFor, place: CellPlace, build: Path, where: Location
+) -> tuple[LogSource, ...]:
+    streams = [entry.stream] if entry.stream else list(campaign.profile.logs)
+    found: list[LogSource] = []
+    for stream in streams:
+        if stream not in campaign.profile.logs:
+            remedy = nearest(stream, campaign.profile.logs)
+            raise ConfigError(f"the profile has no log stream {stream!r}", location=where, remedy=remedy)
+        for instance in place.instances:
+            path = log_path(campaign, stream, place, instance, build)
+            found.append(LogSource(str(path), place.cell, instance.name, stream))
+    return tuple(found)
+
+
+def log_path(campaign: Campaign, stream: str, place: CellPlace, instance: InstancePlace, build: Path) -> Path:
+    """The file (or pattern) that an instance writes a stream to."""
+    source = campaign.profile.logs[stream]
+    if source.output:
+        return instance.logs / f"{source.output}.log"
+    where = campaign.profile_source.document.locate(("logs", stream))
+    return Path(fill(source.path or "", values_of(place, instance, build, 0), where))
+
+
+__all__ += ["log_path", "values_of"]

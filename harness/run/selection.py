@@ -1,0 +1,91 @@
+"""Which stories and components the selected clauses need: pure, decided before anything is started."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from harness.clauses.model import Clause, Need
+from harness.clauses.until import awaited
+from harness.contract import Campaign
+from harness.contract.campaign import Scenario
+from harness.core.errors import ConfigError
+from harness.core.source import nearest
+from harness.evidence.records import CAMPAIGN
+
+__all__ = ["CellPlan", "Selection", "select"]
+
+_PARTS: dict[str, frozenset[str]] = {
+    "query": frozenset({"prometheus"}),
+    "series": frozenset({"prometheus"}),
+    "rules": frozenset({"prometheus"}),
+    "alerts": frozenset({"prometheus", "alertmanager"}),
+    "pages": frozenset({"prometheus", "alertmanager"}),
+    "documents": frozenset({"filebeat", "elasticsearch"}),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class CellPlan:
+    """One story to run, what must be recorded in it, and the parts of the stack that this takes."""
+
+    scenario: Scenario
+    needs: frozenset[Need]
+    parts: frozenset[str]
+
+    @property
+    def name(self) -> str:
+        """The cell is named after its story."""
+        return self.scenario.name
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """The selected clauses in their order, and the cells that they need."""
+
+    clauses: tuple[Clause, ...]
+    cells: tuple[CellPlan, ...]
+
+    @property
+    def parts(self) -> frozenset[str]:
+        """Every part of the stack that some cell needs."""
+        return frozenset(part for cell in self.cells for part in cell.parts)
+
+
+def select(campaign: Campaign, clauses: Sequence[Clause], wanted: Collection[str]) -> Selection:
+    """The plan for ``wanted`` clause ids (none: all); raises ``ConfigError`` for an id that does not exist."""
+    ids = {clause.id for clause in clauses}
+    for name in wanted:
+        if name not in ids:
+            raise ConfigError(f"there is no clause {name!r}", remedy=nearest(name, ids))
+    chosen = tuple(clause for clause in clauses if not wanted or clause.id in wanted)
+    stories = _stories(campaign, chosen)
+    cells = tuple(_cell(campaign, scenario, chosen, clauses) for scenario in stories)
+    return Selection(chosen, cells)
+
+
+def _stories(campaign: Campaign, chosen: Sequence[Clause]) -> list[Scenario]:
+    named = {cell for clause in chosen if clause.scope != CAMPAIGN for cell in clause.cells}
+    if not named:
+        # clauses that hold over all stories are shown by the shortest one alone
+        return sorted(campaign.scenarios, key=_length)[:1] if chosen else []
+    return [scenario for scenario in campaign.scenarios if scenario.name in named]
+
+
+def _length(scenario: Scenario) -> float:
+    return sum(phase.lasts or phase.at_most or 600.0 for phase in scenario.phases)
+
+
+def _cell(campaign: Campaign, scenario: Scenario, chosen: Sequence[Clause], clauses: Sequence[Clause]) -> CellPlan:
+    own = [clause for clause in chosen if clause.scope == CAMPAIGN or scenario.name in clause.cells]
+    waited = [clause for phase in scenario.phases for clause in awaited(scenario, phase, clauses)]
+    needs = frozenset(need for clause in (*own, *waited) for need in clause.needs)
+    parts = frozenset(part for need in needs for part in _PARTS.get(need.kind, frozenset()))
+    declared = {kind for kind in ("prometheus", "alertmanager", "filebeat") if campaign.artefact(kind)}
+    missing = {part for part in parts if part not in declared and part != "elasticsearch"}
+    if missing:
+        raise ConfigError(
+            f"the story {scenario.name} needs {', '.join(sorted(missing))}, but the contract names no such artefact",
+            location=campaign.promise("artefacts"),
+        )
+    return CellPlan(scenario, needs, parts)

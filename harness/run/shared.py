@@ -1,0 +1,202 @@
+"""Parts that serve all cells of a campaign: Elasticsearch, Filebeat and the load generator."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from harness.artefacts.filebeat_config import read_filebeat
+from harness.artefacts.topology import FilebeatPlace, Link
+from harness.contract.files import RequestKind as DeclaredKind
+from harness.core.source import load_yaml
+from harness.evidence.records import CAMPAIGN
+from harness.run.bound import bind_pipeline, bound_template, write_edits
+from harness.run.cell import Cell
+from harness.run.clients.elasticsearch import ElasticsearchClient
+from harness.run.clients.filebeat import FilebeatClient
+from harness.run.clients.http import Http, HttpFault
+from harness.run.context import Context
+from harness.run.load.generator import Generator
+from harness.run.load.plan import CellPlan, DriverPlan, Instance
+from harness.run.load.requests import Corpus, ReadFrom, RequestKind
+from harness.run.stack.native import elasticsearch_spec, filebeat_spec
+from harness.run.stack.surface import Process, ProcessSpec
+from harness.run.stack.wait import NotYet, eventually
+
+__all__ = ["SharedParts"]
+
+_READY_S = 60.0
+_PROBE = "harness-readiness"
+
+
+class SharedParts:
+    """Starts what the selected cells share, and waits until it is ready."""
+
+    def __init__(self, context: Context) -> None:
+        self.context = context
+        self.processes: dict[str, Process] = {}
+        self.generator: Generator | None = None
+        self.filebeat = ""
+        self.index = ""
+        self._began: dict[str, float] = {}
+        parts = context.selection.parts
+        self.elasticsearch = f"127.0.0.1:{context.ports.claim()}" if "elasticsearch" in parts else ""
+
+    @property
+    def elasticsearch_http(self) -> Http:
+        """Elasticsearch as the harness dials it."""
+        return Http(f"http://{self.elasticsearch}")
+
+    def start_elasticsearch(self) -> None:
+        """Start the node; it takes longest and needs nothing of the cells."""
+        if self.elasticsearch:
+            folder = self.context.folder / "elasticsearch"
+            folder.mkdir(parents=True)
+            port = int(self.elasticsearch.rpartition(":")[2])
+            tool = self.context.tools["elasticsearch"]
+            self._start(elasticsearch_spec(tool, "campaign/elasticsearch", folder, port, self.context.ports.claim()))
+
+    def start_filebeat(self, cells: Sequence[Cell]) -> None:
+        """Start one Filebeat that reads the logs of all cells that ship them."""
+        shipping = [cell for cell in cells if "filebeat" in cell.plan.parts]
+        if not shipping:
+            return
+        folder, port = self.context.folder / "filebeat", self.context.ports.claim()
+        self.filebeat = f"127.0.0.1:{port}"
+        place = FilebeatPlace(
+            data_path=str(folder / "data"),
+            logs_path=str(folder / "logs"),
+            http=Link.direct(self.filebeat),
+            settings={"seccomp.enabled": False},
+        )
+        first = shipping[0].topology
+        patterns = {pattern for cell in shipping for pattern in cell.topology.logs}
+        logs = {
+            pattern: tuple(s for cell in shipping for s in cell.topology.logs.get(pattern, ())) for pattern in patterns
+        }
+        path, bound = bind_pipeline(self.context.campaign, replace(first, logs=logs, filebeat=place), folder)
+        write_edits(self.context.recorder.bundle, "campaign", (bound,))
+        self.index = self._index_pattern()
+        self._start(filebeat_spec(self.context.tools["filebeat"], "campaign/filebeat", folder, port, path))
+
+    def _index_pattern(self) -> str:
+        """The indices that documents may be in: the fixed beginning of Filebeat's index name, or of the template."""
+        path = self.context.campaign.artefact("filebeat")
+        assert path is not None
+        index = read_filebeat(load_yaml(path, shown_as=self.context.campaign.shown(path))).index
+        return f"{index.partition('%')[0].rstrip('-')}*" if index else "filebeat-*"
+
+    def start_generator(self, cells: Sequence[Cell]) -> None:
+        """Start the load generator with the plan of every cell that has load."""
+        loaded = [cell for cell in cells if any(phase.load for phase in cell.plan.scenario.phases)]
+        if not loaded:
+            return
+        folder = self.context.folder / "generator"
+        folder.mkdir(parents=True)
+        plans = tuple(_cell_plan(self.context, cell, folder) for cell in loaded)
+        offset = time.time() - time.monotonic()
+        self.generator = Generator(DriverPlan(plans, self.context.supervisor.run_id, (), offset), folder)
+        self._start(
+            ProcessSpec(
+                "campaign/generator",
+                self.generator.argv,
+                folder,
+                self.generator.stdout,
+                stderr=folder / "error.log",
+                stdin=self.generator.stdin,
+            )
+        )
+
+    def _start(self, spec: ProcessSpec) -> None:
+        name = spec.id.removeprefix("campaign/")
+        self._began[name] = time.monotonic()
+        self.processes[name] = self.context.supervisor.start(spec)
+
+    def wait_elasticsearch(self) -> None:
+        """Wait until an index can be written, and install the index template."""
+        if not self.elasticsearch:
+            return
+        client = ElasticsearchClient(self.elasticsearch_http)
+
+        def writable() -> bool:
+            if client.health() not in {"green", "yellow"}:
+                raise NotYet("not yet yellow")
+            return client.bulk(_PROBE, [("1", {"ready": True})]) == 1
+
+        self._await("elasticsearch", writable, f"http://{self.elasticsearch}")
+        client.delete_index(_PROBE)
+        template = bound_template(self.context.campaign)
+        if template:
+            client.put_index_template("harness-under-test", template.data)
+            write_edits(self.context.recorder.bundle, "elasticsearch", (template,))
+
+    def wait_ready(self) -> None:
+        """Wait for Filebeat and the generator."""
+        if self.filebeat:
+            client = FilebeatClient(Http(f"http://{self.filebeat}"))
+            self._await("filebeat", lambda: bool(client.stats()), f"http://{self.filebeat}")
+        if self.generator:
+            generator = self.generator
+
+            def taking_orders() -> bool:
+                generator.poll()
+                return generator.ready
+
+            self._await("generator", taking_orders, "")
+
+    def _await(self, name: str, works: object, url: str) -> None:
+        assert callable(works)
+        eventually(
+            works,
+            what=f"{name} to be ready",
+            within_s=_READY_S,
+            every_s=0.02,
+            alive=[self.processes[name]],
+            cancel=self.context.cancel,
+            retry_on=(OSError, HttpFault),
+        )
+        role = "generator" if name == "generator" else "stack"
+        self.context.ready(CAMPAIGN, name, role, self._began[name], url, self.context.version(name))
+
+    def close(self) -> None:
+        """Let go of the generator's standard input: it stops by itself."""
+        if self.generator:
+            self.generator.close()
+
+
+def _cell_plan(context: Context, cell: Cell, folder: Path) -> CellPlan:
+    scenario, profile = cell.plan.scenario, context.campaign.profile
+    names = dict.fromkeys(kind for phase in scenario.phases if phase.load for kind in phase.load.mix)
+    port = {profile.requests[name].port for name in names}
+    # one cell of the generator speaks to one port of each instance; kinds on other ports carry it in their URL
+    main = next(iter(sorted(port)))
+    kinds = tuple(_kind(name, profile.requests[name], tuple(profile.corpus)) for name in names)
+    return CellPlan(
+        name=cell.name,
+        ledger=str(folder / f"{cell.name}.ndjson"),
+        instances=tuple(Instance(place.name, place.url(main)) for place in cell.place.instances),
+        kinds=kinds,
+        speed=cell.speed,
+        seed=context.request.seed,
+    )
+
+
+def _kind(name: str, declared: DeclaredKind, corpus: tuple[str, ...]) -> RequestKind:
+    headers = dict(declared.headers)
+    if declared.request_id_header:
+        headers[declared.request_id_header] = "{{request_id}}"
+    return RequestKind(
+        name=name,
+        path=declared.path,
+        method=declared.method,
+        headers=headers,
+        json=declared.body,
+        prompts=Corpus(texts=corpus),
+        expect_status=tuple(declared.expects),
+        streaming=declared.streaming,
+        read=ReadFrom(declared.read.request_id, declared.read.work_units, dict(declared.read.labels)),
+        abort_after_s=declared.abort_after,
+        timeout_s=declared.timeout,
+    )
