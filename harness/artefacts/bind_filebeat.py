@@ -125,7 +125,7 @@ def _place(editor: Editor, place: FilebeatPlace | None) -> None:
         "http",
         "queue.disk",
     ):
-        drop(editor, name, "paths and ports of the production machine")
+        drop(editor, name, "paths: folders and ports of the production machine")
     if place is None:
         return
     put(editor, "path.data", place.data_path, why)

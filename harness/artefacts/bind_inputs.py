@@ -51,7 +51,9 @@ def _owners(editor: Editor, topology: Topology, each: FilebeatInput) -> dict[_Ow
         if pattern not in topology.logs and pattern not in topology.absent:
             editor.problem((*each.path, "paths"), f"the log {pattern!r} is bound to no file")
         for source in topology.logs.get(pattern, ()):
-            found.setdefault(_owner(source), []).append(source.path)
+            paths = found.setdefault(_owner(source), [])
+            if source.path not in paths:
+                paths.append(source.path)
     return found
 
 
@@ -66,7 +68,7 @@ def _fill(editor: Editor, each: FilebeatInput, path: DocumentPath, owner: _Owner
         unique = f"{each.name}-{cell}-{instance}-{stream}"
         editor.set((*path, "id"), unique, "paths: every copy of an input keeps its own state", source=each.path)
     for name in _FILE_KINDS[each.kind]:
-        put(editor, name, _POLL, _POLLING, path)
+        put(editor, name, _POLL, _POLLING, path, source=each.path)
     mark: dict[str, Any] = {"add_fields": {"target": "harness", "fields": _fields(owner)}}
     processors = (*path, "processors")
     why = "attribution: whose line it is, since cells share one Filebeat"

@@ -11,21 +11,32 @@ from harness.core.source import DocumentPath
 __all__ = ["drop", "put"]
 
 
-def put(editor: Editor, name: str, value: Any, why: str, above: DocumentPath = ()) -> None:
-    """Set ``name`` below ``above``, where it is written or else in the deepest mapping that it belongs to."""
+def put(
+    editor: Editor,
+    name: str,
+    value: Any,
+    why: str,
+    above: DocumentPath = (),
+    *,
+    source: DocumentPath | None = None,
+) -> None:
+    """Set ``name`` below ``above``, where it is written or else in the deepest mapping that it belongs to.
+
+    ``source`` is where ``above`` stands in the production file, if it stands elsewhere there.
+    """
     data = editor.get(above)
     path = dotted.find(data, name) or _home(data, name)
-    editor.set((*above, *path), value, why)
+    editor.set((*above, *path), value, why, source=(*(above if source is None else source), *path))
 
 
-def drop(editor: Editor, name: str, why: str, above: DocumentPath = ()) -> None:
+def drop(editor: Editor, name: str, why: str) -> None:
     """Remove ``name`` and all that is written below it, in every spelling."""
     while True:
-        data = editor.get(above)
-        found = next((path for key, path in dotted.flat(data) if key == name or key.startswith(f"{name}.")), None)
+        names = dotted.flat(editor.data)
+        found = next((path for key, path in names if key == name or key.startswith(f"{name}.")), None)
         if found is None:
             return
-        editor.remove((*above, *found), why)
+        editor.remove(found, why)
 
 
 def _home(data: Any, name: str) -> DocumentPath:
