@@ -24,7 +24,7 @@ __all__ = ["Ceiling", "CellPlan", "DriverPlan", "Instance", "read_plan", "resolv
 
 @dataclass(frozen=True, slots=True)
 class Instance:
-    """One address of the subject, ``http://127.0.0.1:3000``; load is shared in proportion to ``weight``."""
+    """One address of the subject, ``http://127.0.0.1:8000``; load is shared in proportion to ``weight``."""
 
     name: str
     url: str
@@ -39,7 +39,7 @@ class Instance:
         if not fits or parts.path not in ("", "/") or parts.query or parts.fragment or parts.username:
             raise ConfigError(
                 f"instance {self.name!r}: {self.url!r} is not an address that can be driven",
-                remedy="write scheme http, host and port only, such as http://127.0.0.1:3000",
+                remedy="write scheme http, host and port only, such as http://127.0.0.1:8000",
             )
         if not (math.isfinite(self.weight) and self.weight >= 0):
             raise ConfigError(f"instance {self.name!r}: weight must be 0 or more, not {self.weight}")

@@ -46,8 +46,8 @@ class Corpus:
 class ReadFrom:
     """Where an answer says who it was and how much work it did.
 
-    Each place is a JSON pointer (``/metadata/request_id``) into the answer's body, or a header
-    (``header:x-request-id``). In a stream the last event that has the pointer wins over the first.
+    Each place is a JSON pointer (``/meta/id``) into the answer's body, or a header
+    (``header:x-trace-id``). In a stream the last event that has the pointer wins over the first.
     """
 
     request_id: str | None = None
@@ -59,7 +59,7 @@ class ReadFrom:
             if not place.startswith(("/", "header:")):
                 raise ConfigError(
                     f"{place!r} is not a place in an answer",
-                    remedy="write a JSON pointer such as /metadata/request_id, or header:x-request-id",
+                    remedy="write a JSON pointer such as /meta/id, or header:x-trace-id",
                 )
 
     def places(self) -> tuple[str, ...]:

@@ -1,0 +1,187 @@
+# ruff: noqa: T201
+"""What load costs on this machine. Run by name: ``pytest -s tests/performance/load/bench_load.py``.
+
+Targets: 100,000 rows judged in under 1 s; lateness p99 under 10 ms at 2,000 requests/s; a stall seen at p95
+within 5 % of what it must be. The figures are printed whether or not they hold.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import multiprocessing
+import subprocess
+import time
+from collections.abc import Iterator
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+import orjson
+import pytest
+
+from harness.run.load.figures import count_by, figures
+from harness.run.load.generator import Generator, PhaseReport
+from harness.run.load.ledger import Gaps, Request, read_ledger
+from harness.run.load.plan import CellPlan, DriverPlan, Instance
+from harness.run.load.requests import ReadFrom, RequestKind
+from harness.run.load.schedule import LoadPhase, lay_out
+from harness.run.stack.wait import eventually
+
+KIND = RequestKind(
+    "generate",
+    "/generate",
+    headers={"x-request-id": "{{request_id}}"},
+    json={"prompt": "{{prompt}}"},
+    read=ReadFrom("/id", "/units"),
+)
+_CONTENT = b'{"id": "abc", "units": 17}'
+_ANSWER = b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n%s" % (len(_CONTENT), _CONTENT)
+
+
+class _Fast(asyncio.Protocol):
+    """Answers every request at once, or after the stall that runs."""
+
+    stalled_until = 0.0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self.transport, self.rest = transport, b""
+
+    def data_received(self, data: bytes) -> None:
+        self.rest += data
+        while (end := self.rest.find(b"\r\n\r\n")) >= 0:
+            length = int(self.rest[:end].lower().partition(b"content-length: ")[2].split(b"\r")[0] or 0)
+            if len(self.rest) < end + 4 + length:
+                return
+            self.rest = self.rest[end + 4 + length :]
+            left = _Fast.stalled_until - time.monotonic()
+            asyncio.get_running_loop().call_later(max(left, 0.0), self.transport.write, _ANSWER)
+
+
+def _serve(pipe: Connection) -> None:
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        server = await loop.create_server(_Fast, "127.0.0.1", 0, backlog=4096)
+        pipe.send(server.sockets[0].getsockname()[1])
+        while (stall_s := await loop.run_in_executor(None, pipe.recv)) is not None:
+            _Fast.stalled_until = time.monotonic() + stall_s
+
+    asyncio.run(main())
+
+
+@pytest.fixture
+def server() -> Iterator[tuple[str, Connection]]:
+    ours, theirs = multiprocessing.Pipe()
+    process = multiprocessing.get_context("fork").Process(target=_serve, args=(theirs,))
+    process.start()
+    yield f"http://127.0.0.1:{ours.recv()}", ours
+    ours.send(None)
+    process.join(5)
+
+
+class Bench:
+    def __init__(self, folder: Path, url: str, cells: int) -> None:
+        self.folder = folder
+        self.names = [f"c{number}" for number in range(cells)]
+        plans = (
+            CellPlan(name, str(folder / name), (Instance("i", url),), (KIND,), seed=number)
+            for number, name in enumerate(self.names)
+        )
+        self.generator = Generator(DriverPlan(tuple(plans)), folder)
+        began = time.perf_counter()
+        with self.generator.stdin.open("rb") as orders, self.generator.stdout.open("wb") as status:
+            self.process = subprocess.Popen(self.generator.argv, stdin=orders, stdout=status)
+        self._until(lambda: self.generator.ready)
+        self.start_s = time.perf_counter() - began
+
+    def run(self, load: LoadPhase) -> list[PhaseReport]:
+        for name in self.names:
+            self.generator.start_phase(name, load)
+        self._until(lambda: all(self.generator.report(name, load.name) for name in self.names))
+        return [report for name in self.names if (report := self.generator.report(name, load.name))]
+
+    def close(self) -> None:
+        self.generator.close()
+        self.process.wait(5)
+
+    def _until(self, condition: object) -> None:
+        def probe() -> object:
+            self.generator.poll()
+            return condition() or None  # type: ignore[operator]
+
+        eventually(probe, what="the driver", within_s=60)
+
+
+def test_100_000_rows_are_judged_in_under_a_second(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.ndjson"
+    with path.open("wb") as file:
+        for seq in range(100_000):
+            t = 1.7e9 + seq * 0.0005
+            row = Request(
+                "c", "p", "generate", seq, f"id-{seq}", "i", t, t + 1e-4, t + 0.01,
+                t + 0.02 if seq % 10 == 0 else None, Gaps(9, 0.1, 0.1) if seq % 10 == 0 else None,
+                t + 0.03, 200, True, 300, 400, 17.0, {"model": "m"},
+            )  # fmt: skip
+            file.write(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE))
+    began = time.perf_counter()
+    rows = read_ledger(path)
+    read_s = time.perf_counter() - began
+    found, counts = figures(rows), count_by(rows, "phase", "kind", "status")
+    judged_s = time.perf_counter() - began
+    print(f"\n100,000 rows: read {read_s:.2f} s, judged {judged_s:.2f} s")
+    assert found.sent == sum(counts.values()) == 100_000
+    assert judged_s < 1.0
+
+
+def test_a_schedule_is_laid_out_faster_than_it_is_sent() -> None:
+    began = time.perf_counter()
+    laid_out = sum(1 for _ in lay_out(LoadPhase("p", 2000, 50, {"a": 8, "b": 2, "c": 1})))
+    each_us = (time.perf_counter() - began) / laid_out * 1e6
+    print(f"\nschedule: {each_us:.1f} us per arrival")
+    assert each_us < 50
+
+
+def test_the_rate_that_one_driver_keeps(tmp_path: Path, server: tuple[str, Connection]) -> None:
+    bench = Bench(tmp_path, server[0], cells=1)
+    print(f"\ndriver ready {bench.start_s:.2f} s after its start")
+    lateness: dict[int, float] = {}
+    try:
+        for rate in (200, 1000, 2000, 3000, 4000, 5000):
+            report = bench.run(LoadPhase(f"at {rate}", rate, 4, {"generate": 1}))[0]
+            lateness[rate] = report.lateness_p99_s or 0.0
+            print(
+                f"{rate}/s: sent {report.sent}, dropped {report.dropped}, lateness p99 {lateness[rate] * 1e3:.2f} ms, "
+                f"{report.cpu_s / report.intended * 1e6:.0f} us CPU per request, {report.cpu_s / 4:.0%} of a core"
+            )
+            assert report.sent == rate * 4
+    finally:
+        bench.close()
+    assert lateness[2000] < 0.010
+
+
+def test_twelve_cells_in_one_driver(tmp_path: Path, server: tuple[str, Connection]) -> None:
+    bench = Bench(tmp_path, server[0], cells=12)
+    try:
+        reports = bench.run(LoadPhase("story", 30, 5, {"generate": 1}))
+    finally:
+        bench.close()
+    worst = max(report.lateness_p99_s or 0.0 for report in reports)
+    cpu_s = max(report.cpu_s for report in reports)
+    sent = sum(report.sent for report in reports)
+    print(f"\n12 cells at 30/s: {sent} sent, worst lateness p99 {worst * 1e3:.2f} ms, {cpu_s / sent * 1e6:.0f} us each")
+    assert sent == 12 * 150
+    assert worst < 0.010
+
+
+def test_a_stall_of_three_seconds_in_twelve(tmp_path: Path, server: tuple[str, Connection]) -> None:
+    bench = Bench(tmp_path, server[0], cells=1)
+    bench.generator.start_phase("c0", LoadPhase("stalled", 200, 12, {"generate": 1}))
+    time.sleep(4)  # the moment of the stall within the phase changes nothing, only that it is wholly inside
+    server[1].send(3.0)
+    eventually(lambda: bench.generator.poll() or bench.generator.report("c0", "stalled"), what="drained", within_s=30)
+    bench.close()
+    found = figures(read_ledger(tmp_path / "c0"))
+    assert found.response is not None
+    # 600 of 2,400 requests meet the stall, for 3 s down to 0: the slowest 5 % (120) waited 2.4 s and more.
+    print(f"\nstall: p95 {found.response.p95_s:.3f} s of 2.400 s, sent {found.sent} of 2400, dropped {found.dropped}")
+    assert found.sent == 2400
+    assert found.response.p95_s == pytest.approx(2.4, rel=0.05)
