@@ -14,6 +14,7 @@ from harness.run.clients.http import Http
 __all__ = ["ElasticsearchClient", "Hit"]
 
 _NDJSON: Final = {"content-type": "application/x-ndjson"}
+_SCROLL: Final = "30s"
 _ABSENT_OK: Final = {"ignore_unavailable": "true", "allow_no_indices": "true"}
 
 
@@ -55,31 +56,33 @@ class ElasticsearchClient:
 
     def search(self, index: str, body: Mapping[str, Any]) -> list[Hit]:
         """One page of documents, as ``body`` (query, size, sort, search_after) says."""
-        found = self.http.post_json(f"/{_path(index)}/_search", body, params=_ABSENT_OK)
-        return [
-            Hit(item["_index"], item["_id"], item.get("_source", {}), tuple(item.get("sort", ())))
-            for item in found["hits"]["hits"]
-        ]
+        return _hits(self.http.post_json(f"/{_path(index)}/_search", body, params=_ABSENT_OK))
 
-    def scan(
-        self,
-        index: str,
-        query: Mapping[str, Any] | None = None,
-        *,
-        sort: Iterable[Mapping[str, Any]] = ({"_seq_no": "asc"}, {"_index": "asc"}),
-        page: int = 1000,
+    def search_after(
+        self, index: str, query: Mapping[str, Any], sort: Iterable[Mapping[str, Any]], *, page: int = 1000
     ) -> Iterator[Hit]:
-        """Every document that matches, page by page; ``sort`` must tell any two documents apart.
-
-        The default order does so in indices of one shard: the sequence number within an index, then its name.
-        """
-        body: dict[str, Any] = {"size": page, "sort": list(sort), "query": query or {"match_all": {}}}
+        """Documents that match, in the order of ``sort``; where it cannot tell them apart, some may be missed."""
+        body: dict[str, Any] = {"size": page, "sort": list(sort), "query": query}
         while True:
             hits = self.search(index, body)
             yield from hits
             if len(hits) < page:
                 return
             body["search_after"] = list(hits[-1].sort)
+
+    def scan(self, index: str, query: Mapping[str, Any] | None = None, *, page: int = 1000) -> Iterator[Hit]:
+        """Every document that matches, in no order, as of one instant, whatever the number of shards."""
+        body = {"size": page, "sort": ["_doc"], "query": query or {"match_all": {}}}
+        found = self.http.post_json(f"/{_path(index)}/_search", body, params={**_ABSENT_OK, "scroll": _SCROLL})
+        try:
+            while hits := _hits(found):
+                yield from hits
+                if len(hits) < page:
+                    return
+                more = {"scroll": _SCROLL, "scroll_id": found["_scroll_id"]}
+                found = self.http.post_json("/_search/scroll", more)
+        finally:
+            self.http.post_json("/_search/scroll", {"scroll_id": found["_scroll_id"]}, method="DELETE")
 
     def bulk(self, index: str, documents: Iterable[tuple[str | None, Mapping[str, Any]]]) -> int:
         """Index (id, document) pairs, id None: a new one; returns how many were refused."""
@@ -103,6 +106,13 @@ class ElasticsearchClient:
         answer = self.http.send("DELETE", f"/{_path(index)}", params={"ignore_unavailable": "true"})
         if answer.status != 404:
             answer.require_ok()
+
+
+def _hits(found: Mapping[str, Any]) -> list[Hit]:
+    return [
+        Hit(item["_index"], item["_id"], item.get("_source", {}), tuple(item.get("sort", ())))
+        for item in found["hits"]["hits"]
+    ]
 
 
 def _path(name: str) -> str:

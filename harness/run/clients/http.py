@@ -16,7 +16,7 @@ import urllib3
 
 from harness.core.errors import HarnessError
 
-__all__ = ["Answer", "Http", "HttpFault", "Params", "basic_auth", "bearer_auth"]
+__all__ = ["Answer", "Http", "HttpFault", "Params", "basic_auth", "bearer_auth", "server_of"]
 
 Params = Mapping[str, str | float | Sequence[str]]
 """Query or form parameters; a sequence repeats its key."""
@@ -166,6 +166,13 @@ class Http:
     def post_form(self, path: str, form: Params) -> Answer:
         """POST ``form`` url-encoded, which has no limit of length; any status is an answer."""
         return self.send("POST", path, body=urlencode(form, doseq=True).encode(), headers=_FORM)
+
+
+def server_of(url: str, timeout_s: float) -> tuple[Http, str]:
+    """The server of ``url`` and the path, with its query, to ask it for."""
+    parts = urlsplit(url)
+    base = urlunsplit((parts.scheme, parts.netloc, "", "", ""))
+    return Http(base, timeout_s=timeout_s), urlunsplit(("", "", parts.path or "/", parts.query, ""))
 
 
 def _split_base(base: str) -> tuple[str, dict[str, str]]:

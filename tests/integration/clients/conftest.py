@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import socket
 import subprocess
 import time
@@ -12,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.provision import ensure
 from harness.run.clients.alertmanager import AlertmanagerClient
 from harness.run.clients.http import Http, HttpFault
 from harness.run.clients.prometheus import PrometheusClient
@@ -43,10 +43,10 @@ def free_port() -> int:
 
 @contextmanager
 def running(program: str, *arguments: str, ready: Callable[[], bool], cwd: Path) -> Iterator[None]:
-    """``program`` from PATH until the block ends; entered once ``ready`` says so."""
-    path = shutil.which(program) or pytest.fail(f"{program} is not on PATH: run `harness provision`")
+    """``program`` until the block ends; entered once ``ready`` says so."""
+    argv = [str(ensure([program])[program].executable), *arguments]
     with (cwd / "log").open("wb") as log:
-        process = subprocess.Popen([path, *arguments], cwd=cwd, stdout=log, stderr=log)
+        process = subprocess.Popen(argv, cwd=cwd, stdout=log, stderr=log)
     try:
         deadline = time.monotonic() + 15
         while not _holds(ready):
@@ -94,6 +94,5 @@ def alertmanager(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Alertmana
 def toxiproxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ToxiproxyClient]:
     folder, port = tmp_path_factory.mktemp("toxiproxy"), free_port()
     client = ToxiproxyClient(Http(f"http://127.0.0.1:{port}"))
-    program = "toxiproxy-server" if shutil.which("toxiproxy-server") else "server"
-    with running(program, f"-port={port}", ready=lambda: bool(client.version()), cwd=folder):
+    with running("toxiproxy", f"-port={port}", ready=lambda: bool(client.version()), cwd=folder):
         yield client

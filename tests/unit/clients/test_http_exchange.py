@@ -113,3 +113,12 @@ def test_a_forked_child_starts_with_connections_of_its_own() -> None:
     assert module._shared_pool() is before
     os.close(read_end)
     os.close(write_end)
+
+
+def test_an_address_is_split_into_its_server_and_what_to_ask_it_for(server: Any) -> None:
+    server.answer("GET", "/a/b", b"{}")
+    server.answer("GET", "/", b"{}")
+    for url, path in ((server.url + "/a/b?c=d#e", "/a/b?c=d"), (server.url, "/")):
+        http, asked = module.server_of(url, 0.5)
+        assert http.send("GET", asked).ok
+        assert (server.asked[-1].path, http.timeout_s) == (path, 0.5)

@@ -39,14 +39,26 @@ def hit(number: int) -> dict[str, Any]:
     return {"_index": "i", "_id": str(number), "_source": {"n": number}, "sort": [number, "i"]}
 
 
-def test_elasticsearch_scans_page_by_page_after_the_last_hit(server: Any) -> None:
+def test_elasticsearch_pages_go_on_after_the_last_hit(server: Any) -> None:
     server.answer("POST", "/app-*/_search", {"hits": {"hits": [hit(1), hit(2)]}})
     server.answer("POST", "/app-*/_search", {"hits": {"hits": [hit(3)]}})
-    found = list(ElasticsearchClient(Http(server.url)).scan("app-*", {"term": {"a": 1}}, page=2))
+    client = ElasticsearchClient(Http(server.url))
+    found = list(client.search_after("app-*", {"term": {"a": 1}}, [{"n": "asc"}], page=2))
     assert found == [Hit("i", str(n), {"n": n}, (n, "i")) for n in (1, 2, 3)]
     assert body(server)["search_after"] == [2, "i"]
     assert body(server)["query"] == {"term": {"a": 1}}
     assert "ignore_unavailable=true" in server.asked[0].path
+
+
+def test_elasticsearch_scans_one_snapshot_and_lets_go_of_it(server: Any) -> None:
+    server.answer("POST", "/app-*/_search", {"_scroll_id": "s1", "hits": {"hits": [hit(1), hit(2)]}})
+    server.answer("POST", "/_search/scroll", {"_scroll_id": "s2", "hits": {"hits": [hit(3), hit(4)]}})
+    server.answer("POST", "/_search/scroll", {"_scroll_id": "s3", "hits": {"hits": []}})
+    server.answer("DELETE", "/_search/scroll", {})
+    found = list(ElasticsearchClient(Http(server.url)).scan("app-*", page=2))
+    assert [item.id for item in found] == ["1", "2", "3", "4"]
+    assert server.asked[-1].method == "DELETE"
+    assert body(server) == {"scroll_id": "s3"}
 
 
 def test_elasticsearch_counts_refreshes_and_tells_health(server: Any) -> None:

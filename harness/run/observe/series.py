@@ -1,0 +1,97 @@
+"""Series from Prometheus: PromQL over the whole story on a fixed grid, and raw samples with their own times."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from harness.clauses.model import Need
+from harness.evidence.records import Record, Series
+from harness.run.clients.prometheus import PrometheusClient, Result
+from harness.run.observe.source import Clock, Moment, Stretch
+
+__all__ = ["PROMETHEUS", "QuerySource", "SampleSource"]
+
+PROMETHEUS: Final = frozenset({"prometheus"})
+_POINTS_PER_CALL: Final = 10_000
+_EVERY_S: Final = 0.5
+
+
+class QuerySource:
+    """Values of one expression at every ``step_s``, as the live server computes them."""
+
+    components = PROMETHEUS
+
+    def __init__(
+        self, cell: str, client: PrometheusClient, need: Need, clock: Clock, *, step_s: float, lag_s: float
+    ) -> None:
+        self.needs = (need,)
+        self.every_s = max(_EVERY_S, step_s)
+        self.warnings: tuple[str, ...] = ()
+        self.cells = (cell,)
+        self._cell, self._client, self._clock = cell, client, clock
+        self._stretch = Stretch(clock(), step_s, lag_s)
+
+    def read(self, now: float, moment: Moment) -> Sequence[Record]:
+        """The points that the grid has gained."""
+        stretch = self._stretch.next(now, moment)
+        if stretch is None:
+            return ()
+        records: list[Record] = []
+        after, until = stretch
+        while after < until:
+            end = min(until, after + _POINTS_PER_CALL * self._stretch.step_s)
+            records += self._ask(after, end)
+            after = end
+        self._stretch.close(until)
+        return records
+
+    def _ask(self, after: float, until: float) -> list[Series]:
+        expression, step_s = self.needs[0].detail, self._stretch.step_s
+        result = self._client.query_range(expression, after + step_s, until, step_s)
+        self.warnings = result.warnings or self.warnings
+        return _series(self.cells[0], self._clock(), expression, result)
+
+
+class SampleSource:
+    """Raw samples of one selector. ``query`` names them; None: each by its own metric name."""
+
+    components = PROMETHEUS
+
+    def __init__(
+        self,
+        cell: str,
+        client: PrometheusClient,
+        selector: str,
+        clock: Clock,
+        *,
+        lag_s: float,
+        needs: tuple[Need, ...] = (),
+        query: str | None = None,
+    ) -> None:
+        self.needs, self.every_s = needs, _EVERY_S
+        self.cells = (cell,)
+        self._cell, self._client, self._clock = cell, client, clock
+        self._selector, self._query = selector, query
+        self._stretch = Stretch(clock(), 0.001, lag_s)
+
+    def read(self, now: float, moment: Moment) -> Sequence[Record]:
+        """The samples of the stretch that has passed."""
+        return self.stretches(now, moment)
+
+    def stretches(self, now: float, moment: Moment) -> Sequence[Series]:
+        """As ``read``, for those who look at the samples themselves."""
+        stretch = self._stretch.next(now, moment)
+        if stretch is None:
+            return ()
+        result = self._client.samples(self._selector, *stretch)
+        self._stretch.close(stretch[1])
+        return _series(self._cell, self._clock(), self._query, result)
+
+
+def _series(cell: str, t: float, query: str | None, result: Result) -> list[Series]:
+    return [
+        Series(cell, t, query or series.labels.get("__name__", ""), series.labels, series.points)
+        for series in result.series
+        if series.points
+    ]
