@@ -36,7 +36,7 @@ def read_build_info(binary: Path) -> BuildInfo | None:
     try:
         with binary.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as image:
             return _parse(image)
-    except (OSError, ValueError):
+    except (OSError, ValueError, IndexError):
         return None
 
 

@@ -39,7 +39,11 @@ def doctor_command(argv: Sequence[str]) -> int:
     """``harness doctor``: prints what is there; returns 0, or 2 when a component is missing or broken."""
     description = "Say what is there, which version, from where, and how to mend what is missing."
     argparse.ArgumentParser(prog="harness doctor", description=description).parse_args(list(argv))
-    lines = doctor()
+    try:
+        lines = doctor()
+    except HarnessError as error:
+        _complain(str(error))
+        return _ERROR
     _print(*map(str, lines))
     return _OK if all(line.state == "ok" for line in lines) else _ERROR
 

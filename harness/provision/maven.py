@@ -80,9 +80,15 @@ def _with_resolver(jars: Sequence[Jar], into: Path, work: Work) -> None:
         doing=f"fetching {len(jars)} jars",
         folder=library,
         work=work,
-        environment=dict(os.environ) | {"PYTHONPATH": str(library)},
+        environment=_environment(library),
         text="\n".join(f"{jar.group}:{jar.artifact}:{jar.version}" for jar in jars),
     )
+
+
+def _environment(library: Path) -> dict[str, str]:
+    """Certificates that the user trusts for one index client are trusted for the resolver too."""
+    trusted = {"REQUESTS_CA_BUNDLE": os.environ["PIP_CERT"]} if os.environ.get("PIP_CERT") else {}
+    return trusted | dict(os.environ) | {"PYTHONPATH": str(library)}
 
 
 def _verify(jar: Jar, path: Path) -> None:

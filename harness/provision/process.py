@@ -23,12 +23,29 @@ _TAIL_BYTES = 64_000
 _TAIL_LINES = 6
 _STOP_GRACE_S = 5.0
 
-_NO_SPACE = re.compile(r"no space left on device|not enough space|disk quota exceeded", re.IGNORECASE)
-_NO_NETWORK = re.compile(
-    r"no such host|dial tcp|i/o timeout|connection refused|network is unreachable|name resolution|"
-    r"NewConnectionError|Max retries exceeded|Unknown host|Could not transfer artifact|"
-    r"Could not find a version that satisfies|TLS handshake timeout|client error \(Connect\)",
-    re.IGNORECASE,
+_LINE_LENGTH = 300
+_RETRY = "run `harness doctor`; what was finished is kept, so a second try resumes"
+_CAUSES = tuple(
+    (cause, re.compile(pattern, re.IGNORECASE), remedy)
+    for cause, pattern, remedy in (
+        (
+            "the disk is full",
+            r"no space left on device|not enough space|disk quota exceeded",
+            "free space, or set HARNESS_CACHE to a larger disk",
+        ),
+        (
+            "the certificate of the package registry is not trusted",
+            r"certificate.verify.failed|x509: certificate|PKIX path building failed",
+            "set PIP_CERT, REQUESTS_CA_BUNDLE and SSL_CERT_FILE to the file of trusted certificates",
+        ),
+        (
+            "the package registry cannot be reached",
+            r"no such host|dial tcp|i/o timeout|connection refused|network is unreachable|name resolution|"
+            r"NewConnectionError|Max retries exceeded|Unknown host|Could not transfer artifact|"
+            r"No matching distribution|TLS handshake timeout|client error \(Connect\)|module lookup disabled",
+            "check network and proxy settings, or restore the cache from another machine",
+        ),
+    )
 )
 
 
@@ -121,15 +138,10 @@ def _read_tail(output: IO[bytes]) -> str:
 
 
 def _explain(doing: str, argv: Sequence[str], code: int, printed: str) -> MachineError:
-    if _NO_SPACE.search(printed):
-        return MachineError(f"{doing}: the disk is full", remedy="free space, or set HARNESS_CACHE to a larger disk")
-    tail = " | ".join(line.strip() for line in printed.splitlines()[-_TAIL_LINES:] if line.strip())
-    if _NO_NETWORK.search(printed):
-        problem = f"{doing}: the package registry cannot be reached ({tail})"
-        return MachineError(
-            problem, remedy="check network and proxy settings, or restore the cache from another machine"
-        )
-    return MachineError(
-        f"{doing}: {Path(argv[0]).name} ended with status {code}: {tail}",
-        remedy="run `harness doctor`; what was finished is kept, so a second try resumes",
-    )
+    lines = [line.strip()[:_LINE_LENGTH] for line in printed.splitlines() if line.strip()]
+    for cause, pattern, remedy in _CAUSES:
+        telling = [line for line in lines if pattern.search(line)]
+        if telling:
+            return MachineError(f"{doing}: {cause} ({telling[-1]})", remedy=remedy)
+    tail = " | ".join(lines[-_TAIL_LINES:]) or "it said nothing"
+    return MachineError(f"{doing}: {Path(argv[0]).name} ended with status {code}: {tail}", remedy=_RETRY)

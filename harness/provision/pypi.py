@@ -15,6 +15,8 @@ from harness.provision.work import Work
 
 __all__ = ["install"]
 
+_QUIET = ("--quiet", "--only-binary=:all:")
+
 
 def install(package: Package, target: Path, work: Work, *, alone: bool = True) -> None:
     """Unpack ``package`` (without its dependencies, if ``alone``) into the folder ``target``."""
@@ -28,10 +30,10 @@ def install(package: Package, target: Path, work: Work, *, alone: bool = True) -
 
 def _installer(settings: Settings) -> list[str]:
     if importlib.util.find_spec("pip"):
-        return [sys.executable, "-m", "pip", "install", "--quiet", "--no-compile", "--only-binary=:all:"]
+        return [sys.executable, "-m", "pip", "install", *_QUIET, "--no-compile", "--no-cache-dir"]
     uv = shutil.which("uv", path=settings.search_path)
     if uv:
-        return [uv, "pip", "install", "--quiet", "--only-binary=:all:", "--python", sys.executable]
+        return [uv, "pip", "install", *_QUIET, "--no-cache", "--python", sys.executable]
     raise MachineError(
         "neither pip nor uv is there to fetch from the Python package index",
         remedy=f"{sys.executable} -m ensurepip, or install uv",

@@ -12,10 +12,10 @@ import sys
 import tarfile
 import threading
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterable
 from pathlib import Path
+
+import requests
 
 from harness.core.errors import ConfigError, MachineError
 from harness.provision.process import CancelledError
@@ -37,10 +37,12 @@ def is_reachable(base: str) -> bool:
         return False
     if not base.startswith(("http://", "https://")):
         raise ConfigError(f"HARNESS_RELEASES is no http address: {base!r}", remedy="unset it, or write https://…")
-    answered = threading.Event()
+    answers: list[int] = []
     # A thread, because no timeout of a socket bounds the time that a name look-up takes.
-    threading.Thread(target=_probe, args=(base, answered), daemon=True).start()
-    return answered.wait(_PROBE_S)
+    probe = threading.Thread(target=_probe, args=(base, answers), daemon=True)
+    probe.start()
+    probe.join(_PROBE_S)
+    return bool(answers)
 
 
 def fetch(component: Component, work: Work) -> tuple[Path, str] | None:
@@ -70,13 +72,10 @@ def fetch(component: Component, work: Work) -> tuple[Path, str] | None:
     return bench, f"release archive {name}"
 
 
-def _probe(base: str, answered: threading.Event) -> None:
+def _probe(base: str, answers: list[int]) -> None:
     try:
-        with urllib.request.urlopen(base, timeout=_PROBE_S):  # noqa: S310 - the scheme was checked
-            answered.set()
-    except urllib.error.HTTPError:
-        answered.set()
-    except OSError:
+        answers.append(requests.head(base, timeout=_PROBE_S).status_code)
+    except requests.RequestException:
         return
 
 
@@ -87,10 +86,10 @@ def _archive_name(release: Release) -> str:
 
 def _read(url: str) -> str:
     try:
-        with urllib.request.urlopen(url, timeout=_READ_S) as answer:  # noqa: S310 - the scheme was checked
-            return str(answer.read().decode())
-    except (OSError, UnicodeDecodeError):
+        answer = requests.get(url, timeout=_READ_S)
+    except requests.RequestException:
         return ""
+    return answer.text if answer.ok else ""
 
 
 def _expected(sums: str, name: str) -> str:
@@ -102,21 +101,27 @@ def _expected(sums: str, name: str) -> str:
 
 
 def _download(url: str, target: Path, work: Work) -> str:
+    try:
+        with requests.get(url, timeout=_READ_S, stream=True) as answer:
+            answer.raise_for_status()
+            return _store(answer.iter_content(_CHUNK), target, work)
+    except requests.RequestException as error:
+        remedy = "try again, or unset HARNESS_RELEASES to build from source"
+        raise MachineError(f"{target.name} cannot be fetched: {error}", remedy=remedy) from None
+
+
+def _store(chunks: Iterable[bytes], target: Path, work: Work) -> str:
     digest = hashlib.sha256()
     reported = time.monotonic()
-    try:
-        with urllib.request.urlopen(url, timeout=_READ_S) as answer, target.open("wb") as file:  # noqa: S310
-            while chunk := answer.read(_CHUNK):
-                file.write(chunk)
-                digest.update(chunk)
-                if work.cancelled.is_set():
-                    raise CancelledError(f"fetching {target.name} was cancelled")
-                if time.monotonic() - reported >= _REPORT_EVERY_S:
-                    work.progress(f"fetching {target.name} … {file.tell() // 1_000_000} MB")
-                    reported = time.monotonic()
-    except urllib.error.URLError as error:
-        remedy = "try again, or unset HARNESS_RELEASES to build from source"
-        raise MachineError(f"{target.name} cannot be fetched: {error.reason}", remedy=remedy) from None
+    with target.open("wb") as file:
+        for chunk in chunks:
+            file.write(chunk)
+            digest.update(chunk)
+            if work.cancelled.is_set():
+                raise CancelledError(f"fetching {target.name} was cancelled")
+            if time.monotonic() - reported >= _REPORT_EVERY_S:
+                work.progress(f"fetching {target.name} … {file.tell() // 1_000_000} MB")
+                reported = time.monotonic()
     return digest.hexdigest()
 
 

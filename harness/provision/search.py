@@ -13,7 +13,7 @@ from harness.provision.store import Entry, Store
 from harness.provision.tool import Tool
 from harness.provision.versions import binary_version, version_text, within
 
-__all__ = ["archive_path", "cached", "component_folder", "find", "tool_of"]
+__all__ = ["archive_path", "cached", "component_folder", "find", "is_trained", "tool_of"]
 
 
 def find(component: Component, settings: Settings) -> Tool | None:
@@ -46,13 +46,19 @@ def tool_of(component: Component, entry: Entry, settings: Settings) -> Tool | No
         return None
     extra = {"java": java.executable, **entry.files}
     archive = archive_path(entry.folder, java.identity)
-    if archive.exists():
+    if archive.exists() and archive.stat().st_size:
         extra["archive"] = archive
     return Tool(component.name, component.version, java.executable, source, extra)
 
 
+def is_trained(component: Component, settings: Settings) -> bool:
+    """Was an archive tried for the JVM that will be used? True for what needs none."""
+    java = None if isinstance(component.recipe, GoBuild) else find_java(settings)
+    return java is None or archive_path(component_folder(component, Store(settings.cache)), java.identity).exists()
+
+
 def archive_path(folder: Path, identity: str) -> Path:
-    """Class-data archive of the Elasticsearch in ``folder`` for one JVM."""
+    """Class-data archive of the Elasticsearch in ``folder`` for one JVM; empty if that JVM makes none."""
     return folder / f"classes-{identity}.jsa"
 
 

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from harness.core.errors import ConfigError
+from harness.core.source import nearest
+
 __all__ = ["Settings", "setting_name"]
+
+_VARIABLE = re.compile(r"HARNESS_([A-Z0-9]+)_BINARY")
 
 _NAMES = (
     "prometheus",
@@ -44,16 +50,29 @@ class Settings:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:
-        """Settings from ``environment`` (default: this process')."""
+        """Settings from ``environment`` (default: this process'); ``HARNESS_X_BINARY`` of no known X is an error."""
         env = os.environ if environment is None else environment
-        explicit = {name: Path(env[setting_name(name)]) for name in _NAMES if env.get(setting_name(name))}
         return cls(
             cache=_cache(env),
-            explicit=explicit,
+            explicit=_explicit(env),
             search_path=env.get("PATH", os.defpath),
             release_base=env.get("HARNESS_RELEASES", "").rstrip("/"),
             keep_build_cache=env.get("HARNESS_KEEP_BUILD_CACHE", "") not in ("", "0"),
         )
+
+
+def _explicit(env: Mapping[str, str]) -> dict[str, Path]:
+    explicit: dict[str, Path] = {}
+    for variable, value in env.items():
+        found = _VARIABLE.fullmatch(variable)
+        if found is None or not value:
+            continue
+        name = found[1].lower()
+        if name not in _NAMES:
+            hint = nearest(name, _NAMES) or f"choose from {', '.join(_NAMES)}"
+            raise ConfigError(f"{variable} names no tool that can be set", remedy=hint)
+        explicit[name] = Path(value).absolute()
+    return explicit
 
 
 def _cache(env: Mapping[str, str]) -> Path:
