@@ -234,6 +234,7 @@ def test_flags(fixture: Fixture) -> None:
         "--query.lookback-delta=5s",
         "--rules.alert.resend-delay=1s",
         "--rules.alert.for-grace-period=10s",
+        "--scrape.discovery-reload-interval=100ms",
     )
     slow = read_prometheus(parse_yaml("global: {scrape_interval: 2m, evaluation_interval: 1m}", "p.yml"))
     assert prometheus_flags(CLOCK, slow)[:2] == ("--query.lookback-delta=10s", "--rules.alert.resend-delay=2s")
