@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from typing import Any, Literal, TypeVar, get_args
 
 from harness.core.errors import ConfigError
@@ -119,10 +119,6 @@ class RequestKind:
     def _require(self, condition: bool, problem: str) -> None:
         if not condition:
             raise ConfigError(f"request kind {self.name!r}: {problem}")
-
-    def to_json(self) -> dict[str, Any]:
-        """A plain mapping that ``from_json`` turns back into an equal kind."""
-        return asdict(self)
 
     @classmethod
     def from_json(cls, written: Mapping[str, Any]) -> RequestKind:

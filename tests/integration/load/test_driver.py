@@ -84,6 +84,24 @@ def test_a_stall_is_counted_from_the_intended_time(server: Any, make_driver: Mak
     assert found.lateness.p99_s < 0.05
 
 
+def test_a_generator_that_was_held_up_says_so(server: Any, make_driver: MakeDriver) -> None:
+    driver = make_driver([server.url], OK)
+    driver.wait_ready()
+    driver.generator.start_phase("cell", LoadPhase("held", 100, 2, {"ok": 1}))
+    driver.wait(lambda: server.requests["/ok"] >= 50, "a quarter is sent")
+    driver.process.send_signal(signal.SIGSTOP)
+    time.sleep(0.6)  # how long it is held up is what the test is about
+    driver.process.send_signal(signal.SIGCONT)
+    driver.wait(lambda: driver.generator.report("cell", "held"), "the phase has drained")
+    found = figures(driver.rows())
+    assert (found.intended, found.sent) == (200, 200)
+    # 60 of 200 are late, by 0.6 s down to 0: the target was quick, the user of an open system waited.
+    assert found.lateness.p95_s == pytest.approx(0.5, abs=0.06)
+    assert found.response.p95_s == pytest.approx(0.5, abs=0.1)
+    assert found.service.p95_s < 0.2
+    assert driver.generator.report("cell", "held").lateness_p99_s > 0.5
+
+
 def test_concurrency_is_bounded_and_what_it_cost_is_recorded(server: Any, make_driver: MakeDriver) -> None:
     driver = make_driver([server.url], OK, max_in_flight=10)
     driver.wait_ready()
@@ -340,14 +358,28 @@ def test_a_phase_that_has_not_begun_holds_nothing_up(end: str, server: Any, make
 
 
 def test_a_ledger_that_cannot_grow_ends_the_driver_with_a_reason(server: Any, make_driver: MakeDriver) -> None:
-    driver = make_driver([server.url], OK)
+    # Large rows reach the limit soon, and it leaves room for what else the process writes at its end.
+    driver = make_driver([server.url], RequestKind("ok", "/ok", labels={"padding": "x" * 10_000}))
     driver.wait_ready()
-    resource.prlimit(driver.process.pid, resource.RLIMIT_FSIZE, (4096, 4096))
-    driver.generator.start_phase("cell", LoadPhase("p", 100, 60, {"ok": 1}))
+    resource.prlimit(driver.process.pid, resource.RLIMIT_FSIZE, (2**20, 2**20))
+    driver.generator.start_phase("cell", LoadPhase("p", 500, 60, {"ok": 1}))
     with pytest.raises(GeneratorGoneError, match=r"ledger\.ndjson: ledger cannot be written: .*File too large"):
         driver.wait(lambda: False, "the failure")
     assert driver.process.wait(2) == 3
-    assert len(driver.rows()) > 0
+    assert len(driver.rows()) > 50
+
+
+def test_a_driver_that_nobody_listens_to_ends(server: Any, tmp_path: Path) -> None:
+    plan = DriverPlan((CellPlan("c", str(tmp_path / "ledger"), (Instance("i", server.url),), (OK,)),))
+    generator = Generator(plan, tmp_path)
+    with generator.stdin.open("rb") as orders:
+        process = subprocess.Popen(generator.argv, stdin=orders, stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    assert b"ready" in process.stdout.readline()
+    process.stdout.close()
+    generator.start_phase("c", LoadPhase("p", 100, 60, {"ok": 1}))
+    assert process.wait(2) == 0
+    generator.close()
 
 
 def test_a_machine_out_of_sockets_drops_and_says_so(server: Any, make_driver: MakeDriver) -> None:
