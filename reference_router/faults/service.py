@@ -125,6 +125,14 @@ class Memory(Fault):
 
     async def inject(self, router: Router) -> None:
         """Map until the target is reached, a chunk at a time so that requests go on."""
+        try:
+            await self._grow()
+        except OSError as error:
+            await self.heal(router)
+            raise FaultError(f"{self.name}: the kernel refuses: {error}") from error
+        self.hit()
+
+    async def _grow(self) -> None:
         descriptor = os.memfd_create("reference-router-memory")
         try:
             os.ftruncate(descriptor, CHUNK_BYTES)
@@ -134,7 +142,6 @@ class Memory(Fault):
                 await asyncio.sleep(0)
         finally:
             os.close(descriptor)
-        self.hit()
 
     async def heal(self, router: Router) -> None:
         """Unmap."""

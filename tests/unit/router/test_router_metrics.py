@@ -2,7 +2,6 @@
 
 import gc
 import math
-import os
 from pathlib import Path
 from typing import Any
 
@@ -100,7 +99,7 @@ def test_the_process_is_described_under_the_same_prefix() -> None:
     }
     assert all(values[f"llm_router_{name}"] > 0 for name in wanted)
     assert values["llm_router_process_virtual_memory_bytes"] > values["llm_router_process_resident_memory_bytes"]
-    assert abs(values["llm_router_process_open_fds"] - len(os.listdir("/proc/self/fd"))) <= 2
+    assert abs(values["llm_router_process_open_fds"] - len(list(Path("/proc/self/fd").iterdir()))) <= 2
     assert {"llm_router_runtime_gc_collections", "llm_router_runtime_gc_collected"} <= values.keys()
 
 

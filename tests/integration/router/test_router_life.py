@@ -1,0 +1,150 @@
+"""Start, drain, death: of one instance and of many under a launcher."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+GENERATE = "/api/generate"
+
+
+def _alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def _begin(one: Any, body: dict[str, Any]) -> tuple[threading.Thread, list[tuple[int, bytes]]]:
+    """A request in a thread of its own, returned once it is being worked on."""
+    answers: list[tuple[int, bytes]] = []
+
+    def ask() -> None:
+        try:
+            answers.append(one.call("POST", GENERATE, body))
+        except OSError as error:
+            answers.append((0, str(error).encode()))
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    return asking, answers
+
+
+def test_a_shutdown_lets_requests_finish_and_shows_their_count(launch: Any, served: Any, until: Any) -> None:
+    running = launch("--speed", "60")
+    one = served(running.fact())
+    asking, answers = _begin(one, {"prompt": "x", "options": {"max_tokens": 600, "model": "ember-7b"}})
+    until(lambda: bool(one.lines("application", "inference started")))
+    running.process.send_signal(signal.SIGTERM)
+    until(lambda: bool(one.lines("application", "shutting down")))
+    assert one.total("models_loaded") == 2  # metrics are served while requests drain
+    asking.join()
+    assert running.process.wait(10) == 0
+    assert answers[0][0] == 200
+    assert [line["msg"] for line in one.lines("application")][-3:] == [
+        "inference completed",
+        "generation completed",
+        "shutdown complete",
+    ]
+    assert one.lines("application", "shutting down")[0]["signal"] == "SIGTERM"
+    with pytest.raises(OSError, match="refused"):
+        socket.create_connection(("127.0.0.1", one.ports["app"]))
+
+
+def test_a_shutdown_cuts_what_does_not_finish(launch: Any, served: Any, until: Any) -> None:
+    running = launch("--speed", "60", "--drain-wall-s", "1")
+    one = served(running.fact())
+    assert one.call("POST", "/faults", {"hang": {}}, server="admin")[0] == 200
+    asking, answers = _begin(one, {"prompt": "x"})
+    until(lambda: bool(one.lines("application", "inference started")))
+    assert running.end(signal.SIGINT, within_s=8) == 0
+    asking.join()
+    assert answers[0][0] != 200
+    assert [line["response"]["status_code"] for line in one.lines("access")] == [499]
+    assert one.lines("application")[-1]["msg"] == "shutdown complete"
+
+
+def test_the_fault_interface_is_off_unless_asked_for_and_never_leaves_loopback(launch: Any, served: Any) -> None:
+    running = launch("--host", "0.0.0.0")
+    one = served(running.fact())
+    socket.create_connection(("127.0.0.2", one.ports["app"])).close()
+    with pytest.raises(OSError, match="refused"):
+        socket.create_connection(("127.0.0.2", one.ports["admin"]))
+    plain = launch("--app-port", "0", "--metrics-port", "0", ports=False)
+    assert plain.fact()["ports"]["admin"] is None
+
+
+def test_a_port_that_is_taken_is_told_in_the_log_and_on_standard_error(launch: Any) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        running = launch("--app-port", str(taken.getsockname()[1]), "--metrics-port", "0", ports=False)
+        assert running.process.wait(10) == 1
+    assert "failed to start" in running.errors()
+    log = (running.folder / "application.log").read_text()
+    assert '"msg":"failed to start"' in log
+    assert "OSError" in log
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["--models", "gpt-9"], 1, "unknown model gpt-9"),
+        (["--log-dir", "/proc/nowhere"], 1, "failed to start"),
+        (["--engine", "cpu", "--speed", "60"], 2, "use --speed 1"),
+    ],
+)
+def test_a_start_that_cannot_work_says_why_in_one_line(
+    launch: Any, arguments: list[str], code: int, message: str
+) -> None:
+    running = launch(*arguments)
+    assert running.process.wait(10) == code
+    errors = running.errors()
+    assert message in errors
+    assert len(errors.splitlines()) == 1
+
+
+def test_the_cpu_engine_serves_real_text(launch: Any, served: Any) -> None:
+    one = served(launch("--engine", "cpu").fact())
+    status, _ = one.call("POST", GENERATE, {"prompt": "hello", "options": {"max_tokens": 24}})
+    assert status == 200
+    assert one.total("tokens_generated_total") == 24
+    assert one.total("tokens_per_second_count") == 1
+    assert b'"status":"healthy"' in one.call("GET", "/health")[1]
+
+
+def test_a_launcher_forks_reports_and_forwards(launch: Any, served: Any) -> None:
+    running = launch("--speed", "60", "--instances", "3")
+    facts = [running.fact() for _ in range(3)]
+    instances = {fact["instance"]: served(fact) for fact in facts}
+    assert sorted(instances) == ["router-0", "router-1", "router-2"]
+    assert len({port for fact in facts for port in fact["ports"].values()}) == 9
+    for name, instance in instances.items():
+        assert instance.call("POST", GENERATE, {"prompt": "x"})[0] == 200
+        assert instance.total("http_requests_total") == 1
+        assert {line["hostname"] for line in instance.lines("access")} == {name}
+        assert instance.log_dir.name == name
+    os.kill(instances["router-1"].pid, signal.SIGKILL)
+    died = running.fact()
+    assert died == {"event": "exited", "instance": "router-1", "pid": instances["router-1"].pid, "exit_code": -9}
+    assert instances["router-0"].call("GET", "/health/live")[0] == 200
+    running.process.send_signal(signal.SIGTERM)
+    assert {fact["instance"]: fact["exit_code"] for fact in (running.fact(), running.fact())} == {
+        "router-0": 0,
+        "router-2": 0,
+    }
+    assert running.process.wait(5) == 1  # one of them was killed
+    for name in ("router-0", "router-2"):
+        assert instances[name].lines("application")[-1]["msg"] == "shutdown complete"
+
+
+def test_instances_do_not_outlive_their_launcher(launch: Any, served: Any, until: Any) -> None:
+    running = launch("--speed", "60", "--instances", "2")
+    instances = [served(running.fact()) for _ in range(2)]
+    running.end(signal.SIGKILL)
+    until(lambda: not any(_alive(instance.pid) for instance in instances))
+    assert instances[0].lines("application", "shutting down")[0]["signal"] == "PARENT_EXIT"
