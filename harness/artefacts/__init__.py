@@ -20,6 +20,7 @@ from harness.artefacts.bounds import (
     resolve_bounds,
 )
 from harness.artefacts.clock import Change, Clock, Scaled, ScrapeIntervals
+from harness.artefacts.closing import close_off
 from harness.artefacts.edits import ABSENT, BoundArtefact, Edit, undo
 from harness.artefacts.filebeat_config import FilebeatConfig, FilebeatInput, Processor, read_filebeat
 from harness.artefacts.index_template import IndexTemplate, read_index_template
@@ -78,6 +79,7 @@ __all__ = [
     "bind_prometheus",
     "bind_rules",
     "bind_scrape_configs",
+    "close_off",
     "crossing_s",
     "fire_bounds",
     "inside",

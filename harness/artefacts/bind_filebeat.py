@@ -89,6 +89,8 @@ def _outputs(editor: Editor, topology: Topology, config: FilebeatConfig) -> None
     if kind not in ("console", "file") and not links:
         editor.problem(_anywhere(editor, f"output.{kind}"), f"nothing stands for the output {kind!r}")
         return
+    if kind == "file":
+        _output_folder(editor, topology)
     for name in _OUTPUT_SECRETS:
         if not (kind == "file" and name == "path"):
             drop(editor, f"output.{kind}.{name}", _NEEDLESS)
@@ -96,6 +98,15 @@ def _outputs(editor: Editor, topology: Topology, config: FilebeatConfig) -> None
         put(editor, f"output.{kind}.hosts", [link.peer for link in links], f"addresses: the local {kind}")
     for name in ("backoff.init", "backoff.max") if kind in ("elasticsearch", "logstash") else ():
         put(editor, f"output.{kind}.{name}", _POLL, _POLLING)
+
+
+def _output_folder(editor: Editor, topology: Topology) -> None:
+    path = dotted.find(editor.data, "output.file.path")
+    written = editor.get(path) if path else ""
+    if written in topology.files:
+        put(editor, "output.file.path", topology.files[written][0], "paths: a folder of this run")
+    else:
+        editor.problem(path or (), f"the output folder {written!r} is bound to no folder")
 
 
 def _anywhere(editor: Editor, name: str) -> DocumentPath:

@@ -52,7 +52,8 @@ def _by_job(binding: JobBinding, written: list[str]) -> list[Target]:
 
 
 def _by_address(editor: Editor, topology: Topology, job: ScrapeJob, written: list[str]) -> Iterator[Target]:
-    for address in _dialled(editor, job, written):
+    found = job.discovery
+    for address in [*([] if found.is_relayed else written), *found.fixed_addresses]:
         link = topology.addresses.get(address)
         if link is not None:
             yield Target(link, address)
@@ -61,19 +62,9 @@ def _by_address(editor: Editor, topology: Topology, job: ScrapeJob, written: lis
             editor.problem((*job.path, "static_configs"), problem)
 
 
-def _dialled(editor: Editor, job: ScrapeJob, written: list[str]) -> list[str]:
-    """Written addresses and those that relabelling sets (as for probes); one set for all targets is the only one."""
-    found = list(written)
-    for rule in editor.get((*job.path, "relabel_configs")) or []:
-        replacement = str(rule.get("replacement", "$1"))
-        if rule.get("target_label") == "__address__" and "$" not in replacement:
-            found = [*found, replacement] if rule.get("source_labels") else [replacement]
-    return found
-
-
 def _write_targets(editor: Editor, job: ScrapeJob, targets: list[Target]) -> None:
     path: DocumentPath = (*job.path, "static_configs")
-    known = {*job.discovery.static_targets, *_dialled(editor, job, [])}
+    known = {*job.discovery.static_targets, *job.discovery.fixed_addresses}
     added = [target for target in targets if (target.discovered or target.production) not in known]
     if editor.get(path) is None and (added or job.discovery.live_kinds):
         editor.set(path, [], "discovery: targets written out")

@@ -19,9 +19,15 @@ DEFAULT_TIMEOUT_S = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Discovery:
-    """Where targets come from: written targets (``host:port``), and the kinds of live discovery asked."""
+    """Where targets come from: written targets (``host:port``), and the kinds of live discovery asked.
+
+    ``fixed_addresses`` are those that relabelling sets, as for probes; where it sets one for every
+    target, ``is_relayed``, the written targets themselves are never dialled.
+    """
 
     static_targets: tuple[str, ...]
+    fixed_addresses: tuple[str, ...]
+    is_relayed: bool
     live_kinds: tuple[str, ...]
     scheme: str
     path: DocumentPath
@@ -128,10 +134,18 @@ def _job(node: Node, interval_s: float, timeout_s: float) -> ScrapeJob:
 
 def _discovery(node: Node) -> Discovery:
     targets = (each.get("targets").texts() for each in node.get("static_configs").items())
+    fixed = [rule for rule in node.get("relabel_configs").items() if _sets_address(rule)]
     return Discovery(
         static_targets=tuple(target for group in targets for target in group),
+        fixed_addresses=tuple(rule.get("replacement").text() for rule in fixed),
+        is_relayed=any(rule.get("source_labels").value is None for rule in fixed),
         live_kinds=tuple(key.removesuffix("_configs") for key in node.mapping() if key.endswith("_sd_configs")),
         scheme=node.get("scheme").text("http"),
         path=node.path,
         location=node.location,
     )
+
+
+def _sets_address(rule: Node) -> bool:
+    constant = "$" not in rule.get("replacement").text("$1")
+    return constant and rule.get("target_label").text() == "__address__"

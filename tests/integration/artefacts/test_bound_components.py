@@ -17,16 +17,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from harness.artefacts import (
     ALERTMANAGER_FLAGS,
     ANSWERS,
     Clock,
+    FilebeatPlace,
     JobBinding,
     Link,
+    LogSource,
     Target,
     Topology,
     bind_alertmanager,
+    bind_filebeat,
     bind_prometheus,
     bind_rules,
     parse,
@@ -60,6 +64,11 @@ def prometheus() -> Tool:
 @pytest.fixture(scope="session")
 def alertmanager() -> Tool:
     return ensure(["alertmanager"])["alertmanager"]
+
+
+@pytest.fixture(scope="session")
+def filebeat() -> Tool:
+    return ensure(["filebeat"])["filebeat"]
 
 
 @pytest.fixture
@@ -271,3 +280,36 @@ def test_amtool_routes_as_we_do(tmp_path: Path, fixture: Fixture, alertmanager: 
             [*command, "--config.file=alertmanager.yml"], cwd=tmp_path, capture_output=True, text=True, check=True
         )
         assert tuple(done.stdout.strip().split(",")) == config.receivers_for(labels)
+
+
+@pytest.mark.parametrize("name", ["filebeat/nested.yml", "filebeat/dotted.yml"])
+def test_filebeat_says_whose_line_it_is(tmp_path: Path, fixture: Fixture, filebeat: Tool, name: str) -> None:
+    document = parse_yaml(_with_file_output(fixture(name).text), name)
+    sources = [LogSource(str(tmp_path / f"{cell}.log"), cell, "one", "access") for cell in ("a", "b")]
+    for source in sources:
+        Path(source.path).write_text(json.dumps({"message": f"hello from {source.cell}"}) + "\n")
+    topology = Topology(
+        logs={"/var/log/shop/access.log": tuple(sources)},
+        files={"/var/spool/events": (str(tmp_path / "out"),)},
+        environment={"HOSTNAME": "host"},
+        filebeat=FilebeatPlace(str(tmp_path / "data"), str(tmp_path / "logs"), None, {"seccomp.enabled": False}),
+        absent=frozenset({"/var/log/shop/access.*.log", "/var/log/shop/error.log"}),
+    )
+    config = tmp_path / "filebeat.yml"
+    config.write_text(bind_filebeat(document, topology).text)
+    config.chmod(0o600)
+    written = tmp_path / "out" / "events"
+    with running(filebeat.executable, "-c", config, "--path.home", tmp_path, "-e", cwd=tmp_path) as log:
+        eventually(lambda: len(written.read_text().splitlines()) == 2, log)
+    events = [json.loads(line) for line in written.read_text().splitlines()]
+    assert sorted(each["harness"]["cell"] for each in events) == ["a", "b"]
+    assert all(f"hello from {each['harness']['cell']}" in each["message"] for each in events)
+    assert {each["harness"]["stream"] for each in events} == {"access"}
+
+
+def _with_file_output(text: str) -> str:
+    """The production file with its output turned into one that a test can read without Elasticsearch."""
+    data = yaml.safe_load(text)
+    for name in ("output", "output.elasticsearch", "output.logstash.enabled", "output.logstash.hosts"):
+        data.pop(name, None)
+    return str(yaml.safe_dump(data | {"output.file": {"path": "/var/spool/events", "filename": "events"}}))

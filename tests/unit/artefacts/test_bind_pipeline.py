@@ -124,6 +124,15 @@ def test_absence_on_purpose(filebeat_topology: Topology) -> None:
     assert data["output.console"] == {}
 
 
+def test_an_output_folder_is_bound_like_any_path(filebeat_topology: Topology) -> None:
+    text = "output.file: {path: /var/spool/events, filename: out}"
+    with pytest.raises(ConfigError, match="'/var/spool/events' is bound to no folder"):
+        bind(text, filebeat_topology)
+    data = bind(text, replace(filebeat_topology, files={"/var/spool/events": ("/run/out",)}))
+    assert isinstance(data, dict)
+    assert data["output.file"] == {"path": "/run/out", "filename": "out"}
+
+
 def test_scripts_by_file_and_no_place(filebeat_topology: Topology) -> None:
     topology = replace(filebeat_topology, files={"/etc/x.js": ("/run/x.js",)}, filebeat=None)
     data = bind("processors: [{script: {file: /etc/x.js}}]\noutput.elasticsearch: {hosts: [x]}", topology)

@@ -16,6 +16,7 @@ from harness.artefacts import (
     bind_prometheus,
     bind_rules,
     bind_scrape_configs,
+    close_off,
     prometheus_flags,
     read_prometheus,
     read_rules,
@@ -277,3 +278,35 @@ def test_rules_at_speed_one_are_untouched(fixture: Fixture) -> None:
     bound = bind_rules(fixture("rules/unscalable.yml"), Clock(1))
     assert bound.edits == ()
     assert bound.data == fixture("rules/unscalable.yml").data
+
+
+def test_closing_off_names_everything_left_out_and_lets_the_file_start(fixture: Fixture) -> None:
+    document = fixture("prometheus/full.yml")
+    addresses = {"blackbox.internal:9115": LOCAL, "shop-1.internal:9090": Link.direct("127.0.0.1:2")}
+    topology, names = close_off(Topology(addresses=addresses, files={"rules/*.yml": ()}), read_prometheus(document))
+    assert names == (
+        "/etc/prometheus/scrape.d/*.yml",
+        "alertmanagers",
+        "job consul",
+        "job kubernetes-pods",
+        "job node",
+        "job prometheus",
+        "remote_read",
+        "remote_write",
+        "shop-2.internal:9090",
+        "shop-3.internal:9090",
+    )
+    bound = bind_prometheus(document, topology, CLOCK)
+    assert job(bound, "shop")["relabel_configs"][-1]["regex"] == r"127\.0\.0\.1:2"
+    assert job(bound, "prometheus")["relabel_configs"][-1]["regex"] == "nothing is bound"
+    assert job(bound, "blackbox")["relabel_configs"][-1]["regex"] == r"127\.0\.0\.1:1"
+    assert close_off(topology, read_prometheus(document)) == (topology, ())
+
+
+def test_closing_off_keeps_what_is_bound(fixture: Fixture, prometheus_topology: Topology) -> None:
+    topology = replace(prometheus_topology, remote_write=LOCAL, absent=frozenset())
+    config = read_prometheus(fixture("prometheus/full.yml"))
+    _closed, names = close_off(topology, config)
+    assert "remote_write" not in names
+    assert "alertmanagers" not in names
+    assert not [name for name in names if name.startswith("job")]
