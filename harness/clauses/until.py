@@ -10,7 +10,7 @@ from harness.contract.files import Phase
 from harness.core.errors import ConfigError
 from harness.core.source import nearest
 
-__all__ = ["awaited", "until_alerts"]
+__all__ = ["awaited", "awaited_alerts", "until_alerts"]
 
 _PROMISES = {"pending": "pends", "firing": "fires", "paged": "pages", "resolved": "resolves"}
 
@@ -19,6 +19,15 @@ def until_alerts(scenario: Scenario) -> tuple[str, ...]:
     """Alerts that phases of the story wait for, in order."""
     words = [(phase.until or "").split() for phase in scenario.phases]
     return tuple(dict.fromkeys(pair[0] for pair in words if pair and pair[0] != "all"))
+
+
+def awaited_alerts(scenario: Scenario, phase: Phase) -> tuple[str, ...]:
+    """Alerts that ``phase`` waits for: the one that it names, or all that the story knows."""
+    alert = (phase.until or "").partition(" ")[0]
+    if alert and alert != "all":
+        return (alert,)
+    expected = [item.about for item in scenario.expectations if item.subject == "alert"]
+    return tuple(dict.fromkeys((*until_alerts(scenario), *expected))) if alert else ()
 
 
 def awaited(scenario: Scenario, phase: Phase, clauses: Sequence[Clause]) -> tuple[Clause, ...]:

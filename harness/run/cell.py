@@ -192,7 +192,7 @@ class Cell:
             what=f"{name} to be ready",
             within_s=ready.within,
             every_s=0.02,
-            alive=[process],
+            alive=self.context.watched,
             cancel=self.context.cancel,
             retry_on=(OSError, HttpFault),
         )
@@ -205,7 +205,7 @@ class Cell:
             what=f"{name} of {self.name} to be ready",
             within_s=_STACK_READY_S,
             every_s=0.02,
-            alive=[self.processes[name]],
+            alive=self.context.watched,
             cancel=self.context.cancel,
             retry_on=(OSError, HttpFault),
         )

@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 from harness.clauses.production import Production
 from harness.contract import Campaign
@@ -17,10 +18,14 @@ from harness.request import CampaignRequest
 from harness.run.recorder import Recorder
 from harness.run.selection import Selection
 from harness.run.sinks.loop import SinkLoop
+from harness.run.stack.managed import ManagedProcess
 from harness.run.stack.ports import PortLease
 from harness.run.stack.supervisor import Supervisor
 
-__all__ = ["Context"]
+__all__ = ["BUILD_ID", "Context"]
+
+BUILD_ID: Final = "campaign/build"
+"""The one process that is meant to end by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +48,11 @@ class Context:
     def build(self) -> Path:
         """Where the profile's build command leaves what it makes."""
         return self.folder / "build"
+
+    @property
+    def watched(self) -> list[ManagedProcess]:
+        """Processes whose death ends any waiting: everything that is to outlive the start."""
+        return [process for process in self.supervisor.processes if process.id != BUILD_ID]
 
     def ready(self, cell: str, component: str, role: str, began: float, url: str = "", version: str = "") -> None:
         """A part is ready: ``began`` is when its start was ordered (monotonic seconds)."""

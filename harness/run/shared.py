@@ -123,7 +123,7 @@ class SharedParts:
         def writable() -> bool:
             if client.health() not in {"green", "yellow"}:
                 raise NotYet("not yet yellow")
-            return client.bulk(_PROBE, [("1", {"ready": True})]) == 1
+            return client.bulk(_PROBE, [("1", {"ready": True})]) == 0
 
         self._await("elasticsearch", writable, f"http://{self.elasticsearch}")
         client.delete_index(_PROBE)
@@ -153,7 +153,7 @@ class SharedParts:
             what=f"{name} to be ready",
             within_s=_READY_S,
             every_s=0.02,
-            alive=[self.processes[name]],
+            alive=self.context.watched,
             cancel=self.context.cancel,
             retry_on=(OSError, HttpFault),
         )

@@ -1,0 +1,214 @@
+"""The campaign process: ``python -m harness.run.campaign REQUEST``. Plans, starts, drives, judges, reports.
+
+Its standard input is the front's hand on it: when that closes, the campaign is cancelled and ends in
+good order. Everything it has to say goes into the bundle, the last event included.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import tempfile
+import threading
+import time
+import traceback
+from collections import Counter
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from harness.clauses.compiled import compile_campaign
+from harness.clauses.model import Clause
+from harness.clauses.production import read_production
+from harness.clauses.verdicts import ClauseVerdict, exit_code, judge_campaign
+from harness.contract import Campaign, load_campaign
+from harness.core.errors import HarnessError
+from harness.core.events import (
+    CampaignEnded,
+    CampaignFailed,
+    CampaignStarted,
+    CellEnded,
+    ClauseJudged,
+    PlannedClause,
+)
+from harness.provision import ensure
+from harness.request import CampaignRequest
+from harness.run.context import Context
+from harness.run.inputs import copy_inputs
+from harness.run.recorder import Recorder
+from harness.run.selection import Selection, select
+from harness.run.sinks.loop import SinkLoop
+from harness.run.stack.ports import PortLease
+from harness.run.stack.supervisor import Supervisor
+from harness.run.stage import play
+
+__all__ = ["main", "run_campaign"]
+
+_EXIT_ERROR = 2
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the request named on the command line; the exit code is that of ``harness gate``."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if len(arguments) != 1:
+        print("usage: python -m harness.run.campaign REQUEST", file=sys.stderr)  # noqa: T201 (no front is there)
+        return _EXIT_ERROR
+    cancel = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: cancel.set())
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    request = CampaignRequest.read(Path(arguments[0]))
+    threading.Thread(target=_watch_stdin, args=(cancel,), name="front", daemon=True).start()
+    return run_campaign(request, cancel)
+
+
+def _watch_stdin(cancel: threading.Event) -> None:
+    while os.read(0, 4096):
+        pass
+    cancel.set()
+
+
+def run_campaign(request: CampaignRequest, cancel: threading.Event) -> int:
+    """Prove the selected clauses; every outcome, errors included, is an event in the bundle."""
+    bundle = Path(request.bundle)
+    began = time.time()
+    with Recorder(bundle, ()) as recorder:
+        try:
+            return _Campaign(request, recorder, cancel, began).run()
+        except HarnessError as error:
+            recorder.say(CampaignFailed(time.time(), str(error)))
+        except Exception:
+            recorder.say(CampaignFailed(time.time(), f"a defect of the harness:\n{traceback.format_exc()}"))
+    return _EXIT_ERROR
+
+
+class _Campaign:
+    def __init__(self, request: CampaignRequest, recorder: Recorder, cancel: threading.Event, began: float) -> None:
+        self.request, self.recorder, self.cancel, self.began = request, recorder, cancel, began
+        self.campaign: Campaign = load_campaign([Path(path) for path in request.paths])
+        self.clauses: tuple[Clause, ...] = compile_campaign(self.campaign)
+        self.selection: Selection = select(self.campaign, self.clauses, request.clauses)
+
+    def run(self) -> int:
+        recorder, campaign = self.recorder, self.campaign
+        cells = tuple(cell.name for cell in self.selection.cells)
+        recorder.evidence.planned = cells
+        paths = copy_inputs(campaign, recorder.bundle)
+        self._manifest(paths, ended_t=None)
+        recorder.say(
+            CampaignStarted(
+                self.began,
+                campaign.name,
+                str(recorder.bundle),
+                self.request.speed or campaign.speed,
+                "native",
+                cells,
+                tuple(PlannedClause(c.id, c.statement, str(c.source)) for c in self.selection.clauses),
+            )
+        )
+        if not self.selection.clauses:
+            raise HarnessError("no clause is selected", remedy="give the scenarios something to expect")
+        tools = ensure(sorted(self.selection.parts), progress=recorder.note)
+        if not self.cancel.is_set():
+            self._play(tools)
+        recorder.flush()
+        return self._judge(paths)
+
+    def _play(self, tools: object) -> None:
+        folder = Path(tempfile.mkdtemp(prefix="harness-")) / "run"
+        relay = _Relay()
+        try:
+            with (
+                PortLease() as ports,
+                SinkLoop() as sinks,
+                Supervisor(folder, relay) as supervisor,
+            ):
+                context = Context(
+                    campaign=self.campaign,
+                    production=read_production(self.campaign),
+                    selection=self.selection,
+                    request=self.request,
+                    tools=tools,  # type: ignore[arg-type]
+                    supervisor=supervisor,
+                    recorder=self.recorder,
+                    ports=ports,
+                    sinks=sinks,
+                    folder=folder,
+                    cancel=self.cancel,
+                )
+                play(context, relay.listen)
+        finally:
+            folder.parent.rmdir()
+
+    def _judge(self, paths: Sequence[str]) -> int:
+        campaign, recorder = self.campaign, self.recorder
+        for cell in self.selection.cells:
+            self._tell_cell(cell.name)
+        ended = time.time()
+        today = datetime.fromtimestamp(ended, UTC).date()
+        limit_s = campaign.contract.budgets.lateness_p99
+        verdicts = judge_campaign(self.selection.clauses, recorder.evidence, campaign.waivers, today, limit_s)
+        for item in verdicts:
+            recorder.say(_judged(item, ended))
+        counts = dict(Counter(str(item.verdict) for item in verdicts))
+        planes = {clause.plane for clause in self.selection.clauses}
+        code = exit_code(verdicts, planes)
+        self._manifest(paths, ended_t=ended)
+        bundle = str(recorder.bundle)
+        recorder.say(CampaignEnded(ended, ended - self.began, counts, code, bundle, self.cancel.is_set()))
+        return code
+
+    def _tell_cell(self, name: str) -> None:
+        finished, started = self.recorder.evidence.finished(name), self.recorder.evidence.started(name)
+        if finished and started:
+            length = self.recorder.evidence.production_s(name, finished.t)
+            self.recorder.say(CellEnded(finished.t, name, length, finished.completed, finished.reason))
+
+    def _manifest(self, paths: Sequence[str], ended_t: float | None) -> None:
+        self.recorder.write_manifest(
+            paths=list(paths),
+            cells=[cell.name for cell in self.selection.cells],
+            clauses=[clause.id for clause in self.selection.clauses],
+            campaign=self.campaign.name,
+            speed=self.request.speed or self.campaign.speed,
+            backend="native",
+            started_t=self.began,
+            ended_t=ended_t,
+            seed=self.request.seed,
+        )
+
+
+class _Relay:
+    """Hands process events to whoever listens by now; those before are kept until then."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._listener: object = None
+        self._kept: list[object] = []
+
+    def __call__(self, event: object) -> None:
+        with self._lock:
+            if self._listener is None:
+                self._kept.append(event)
+                return
+            listener = self._listener
+        assert callable(listener)
+        listener(event)
+
+    def listen(self, listener: object) -> None:
+        assert callable(listener)
+        with self._lock:
+            self._listener, kept = listener, self._kept
+        for event in kept:
+            listener(event)
+
+
+def _judged(item: ClauseVerdict, t: float) -> ClauseJudged:
+    clause = item.clause
+    reproduce = f"harness gate --clause '{clause.id}'" if item.verdict not in {"held", "waived"} else ""
+    return ClauseJudged(t, clause.id, item.verdict, item.message, item.details, str(clause.source), reproduce)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,196 @@
+"""Drive one story: phases, load, faults; end a phase as soon as nothing about it is open; record to the end."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from harness.clauses.bounds import phase_bound_s
+from harness.clauses.model import Clause
+from harness.clauses.production import AlertFacts
+from harness.clauses.until import awaited
+from harness.contract.files import Phase
+from harness.core.events import CellHeld, HopSeen, PhaseEnded, PhaseStarted
+from harness.evidence.records import CellFinished, CellStarted, PhaseMark, Record, Watched
+from harness.run.barriers import pass_barriers
+from harness.run.cell import Cell
+from harness.run.chain import chain
+from harness.run.fault_desk import FaultDesk
+from harness.run.load_desk import LoadDesk
+from harness.run.observe.cell import CellObserver
+from harness.run.observing import observer_of
+from harness.run.shared import SharedParts
+
+__all__ = ["Conductor"]
+
+_TICK_S = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class _CutShortError(Exception):
+    reason: str
+
+
+@dataclass(slots=True)
+class _Progress:
+    hops: set[tuple[str, str]] = field(default_factory=set)
+    violated: tuple[str, str] | None = None
+
+
+class Conductor:
+    """One story in one cell. ``run`` returns when it is over, whatever ended it, with everything recorded."""
+
+    def __init__(self, cell: Cell, shared: SharedParts, clauses: Sequence[Clause]) -> None:
+        self.cell, self.shared, self.clauses = cell, shared, clauses
+        self._recorder, self._cancel = cell.context.recorder, cell.context.cancel
+        self._evidence = self._recorder.evidence
+        self._scenario = cell.plan.scenario
+        self._alerts = tuple(self._alert_facts())
+        self._progress = _Progress()
+        self._cut = ""
+
+    def cut_short(self, reason: str) -> None:
+        """End the story now: a part that it needs is gone. Safe to call from any thread."""
+        self._cut = self._cut or reason
+
+    def run(self) -> None:
+        """Play all phases, then settle, read what is left, and close the cell's evidence."""
+        self._start_clock()
+        observer = observer_of(self.cell, self.shared, self._add)
+        self._load = LoadDesk(self.cell, self.shared)
+        self._faults = FaultDesk(self.cell)
+        completed, reason = True, ""
+        try:
+            for index, phase in enumerate(self._scenario.phases):
+                self._play(observer, index, phase)
+            self._faults.heal_all(self._scenario.phases[-1].name)
+            self._settle(observer)
+        except _CutShortError as error:
+            completed, reason = False, error.reason
+        finally:
+            self._close(observer)
+        self._add(CellFinished(self.cell.name, time.time(), completed, reason))
+        self._recorder.flush()
+
+    # --- clock
+
+    def _start_clock(self) -> None:
+        production, cell = self.cell.context.production, self.cell
+        names = tuple(place.name for place in cell.place.instances)
+        scrape_s, evaluation_s = production.scrape_s / cell.speed, production.evaluation_s / cell.speed
+        self._add(CellStarted(cell.name, time.time(), cell.speed, scrape_s, evaluation_s, names))
+
+    def _add(self, record: Record) -> None:
+        self._recorder.add(record)
+
+    def _production_s(self, t: float) -> float:
+        return self._evidence.production_s(self.cell.name, t)
+
+    def _alert_facts(self) -> list[AlertFacts]:
+        names = dict.fromkeys(
+            clause.name for clause in self.clauses if clause.plane == "alerts" and clause.scope == self.cell.name
+        )
+        delivery_s = self.cell.context.campaign.contract.budgets.delivery
+        found = (self.cell.context.production.alert(name, delivery_s) for name in names)
+        return [facts for facts in found if facts]
+
+    # --- phases
+
+    def _play(self, observer: CellObserver, index: int, phase: Phase) -> None:
+        bound_s = phase_bound_s(self.cell.context.campaign, self.cell.context.production, self._scenario, phase)
+        began = time.time()
+        self._add(PhaseMark(self.cell.name, began, phase.name, "start", planned_s=bound_s))
+        detail = ", ".join(f"{name} {value}" for name, value in phase.fault.items())
+        self._recorder.say(PhaseStarted(began, self.cell.name, phase.name, self._production_s(began), detail))
+        self._faults.change_to(phase)
+        self._load.start(phase, bound_s)
+        waiting = awaited(self._scenario, phase, self.clauses)
+        reason = self._until(observer, began + bound_s / self.cell.speed, waiting, fixed=phase.lasts is not None)
+        if index + 1 < len(self._scenario.phases) and self._scenario.phases[index + 1].load is None:
+            self._load.stop()
+        ended = time.time()
+        observer.phase_ended(ended)
+        self._add(PhaseMark(self.cell.name, ended, phase.name, "end", reason))
+        self._recorder.say(PhaseEnded(ended, self.cell.name, phase.name, self._production_s(ended), reason))
+
+    def _until(self, observer: CellObserver, deadline: float, waiting: Sequence[Clause], *, fixed: bool) -> str:
+        while True:
+            self._tick(observer)
+            if not fixed and self._decided(waiting):
+                return "its condition is decided"
+            remaining = deadline - time.time()
+            if remaining <= 0:
+                return "its length" if fixed else "its bound has passed"
+            self._cancel.wait(min(_TICK_S, remaining))
+
+    def _tick(self, observer: CellObserver) -> None:
+        now = time.time()
+        if self._cancel.is_set():
+            raise _CutShortError("cancelled")
+        if self._cut:
+            raise _CutShortError(self._cut)
+        observer.poll(now)
+        self._load.poll()
+        self._faults.poll()
+        self._watched(now)
+        self._tell_hops()
+
+    def _watched(self, now: float) -> None:
+        """Samples reach the database, and pages the sinks, a little after their own time."""
+        production, speed = self.cell.context.production, self.cell.speed
+        lag_s = 0.25 + (2 * production.scrape_s + 2 * production.evaluation_s) / speed
+        self._add(Watched(self.cell.name, now - lag_s))
+
+    def _decided(self, waiting: Sequence[Clause]) -> bool:
+        for clause in waiting:
+            judgement = clause.judge(self._evidence)
+            if judgement.verdict == "open":
+                return False
+            if judgement.verdict == "violated":
+                self._hold(clause.id, judgement.message)
+        return True
+
+    def _hold(self, clause: str, message: str) -> None:
+        """With ``--hold``, stay at the first violation until cancelled."""
+        if self._progress.violated or not self.cell.context.request.hold:
+            return
+        self._progress.violated = (clause, message)
+        queries = tuple(facts.rule.expression.strip() for facts in self._alerts)
+        self._recorder.note(f"{clause}: {message}; held until Ctrl-C", warning=True)
+        self._recorder.say(CellHeld(time.time(), self.cell.name, self.cell.urls(), queries))
+        self._cancel.wait()
+
+    def _tell_hops(self) -> None:
+        streams = [item.about for item in self._scenario.expectations if item.subject == "log"]
+        seen = chain(self.cell.context.campaign, self._evidence, self.cell.name, self._alerts, streams)
+        for hop in seen:
+            self._tell(hop)
+
+    def _tell(self, hop: HopSeen) -> None:
+        key = (hop.hop, f"{hop.about} {hop.detail}" if hop.hop in {"health", "fault"} else hop.about)
+        if key not in self._progress.hops:
+            self._progress.hops.add(key)
+            self._recorder.say(hop)
+
+    # --- the end
+
+    def _settle(self, observer: CellObserver) -> None:
+        """Let everything in flight arrive, then pass the conservation barriers."""
+        self._load.drain(lambda: self._tick(observer))
+        pass_barriers(self.cell, self.shared, observer, self._load, lambda: self._tick(observer))
+
+    def _close(self, observer: CellObserver) -> None:
+        self._load.stop()
+        self._faults.give_up()
+        for component, reason in self._dead():
+            observer.lost(component, reason)
+        now = time.time()
+        observer.finish(now)
+        self._load.poll()
+        self._add(Watched(self.cell.name, now))
+        self._tell_hops()
+
+    def _dead(self) -> list[tuple[str, str]]:
+        everything = {**self.cell.processes, **self.shared.processes}
+        return [(name, "it ended") for name, process in everything.items() if not process.alive]

@@ -1,0 +1,31 @@
+"""Copy everything that people wrote into the bundle, so that it can be judged again anywhere."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from harness.clauses.production import read_production
+from harness.contract import Campaign
+
+__all__ = ["copy_inputs"]
+
+
+def copy_inputs(campaign: Campaign, bundle: Path) -> tuple[str, ...]:
+    """Copy the files to ``inputs/``; answers the paths to load there, relative to it."""
+    production = read_production(campaign)
+    files = {campaign.file, campaign.contract_source.path, campaign.profile_source.path}
+    files |= {scenario.file for scenario in campaign.scenarios}
+    files |= {path for kind in type(campaign.contract.artefacts).model_fields if (path := campaign.artefact(kind))}
+    files |= {path for paths in production.files.values() for path in paths}
+    files |= _stand_ins(campaign)
+    for path in files:
+        copy = bundle / "inputs" / campaign.shown(path).lstrip("/")
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, copy)
+    return tuple(campaign.shown(scenario.file) for scenario in campaign.scenarios)
+
+
+def _stand_ins(campaign: Campaign) -> set[Path]:
+    folder = campaign.profile_source.folder
+    return {(folder / entry.exposition).resolve() for entry in campaign.profile.stands_for if entry.exposition}

@@ -1,0 +1,114 @@
+"""The load of one cell: phases handed to the shared generator, its ledger read back as evidence."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from harness.contract.files import Phase
+from harness.evidence.records import Request
+from harness.run.cell import Cell
+from harness.run.load.ledger import LedgerTail
+from harness.run.load.ledger import Request as Row
+from harness.run.load.schedule import LoadPhase
+from harness.run.shared import SharedParts
+from harness.run.stack.wait import WaitTimeoutError, eventually
+
+__all__ = ["LoadDesk"]
+
+_DRAIN_S = 35.0
+_generator_lock = threading.Lock()
+
+
+class LoadDesk:
+    """Starts and stops the cell's load phases; one generator serves all cells, one order at a time."""
+
+    def __init__(self, cell: Cell, shared: SharedParts) -> None:
+        self.cell, self._generator = cell, shared.generator
+        self._process = shared.processes.get("generator")
+        path = cell.context.folder / "generator" / f"{cell.name}.ndjson"
+        self._tail = LedgerTail(Path(path))
+        self._phases: list[str] = []
+        self._current: str | None = None
+
+    def start(self, phase: Phase, bound_s: float) -> None:
+        """Begin the phase's load at once; a phase without load ends the one before."""
+        if phase.load is None or self._generator is None:
+            self.stop()
+            return
+        load = LoadPhase(
+            name=phase.name,
+            rate_per_s=phase.load.rate,
+            # the phase is cut when its condition is decided: the schedule only has to be long enough
+            duration_s=bound_s + 60.0,
+            mix={kind: float(weight) for kind, weight in phase.load.mix.items()},
+            arrivals="poisson" if phase.load.arrivals == "poisson" else "even",
+        )
+        with _generator_lock:
+            self._generator.start_phase(self.cell.name, load)
+        self._phases.append(phase.name)
+        self._current = phase.name
+
+    def stop(self) -> None:
+        """Intend no more requests; those in flight go on to their end."""
+        if self._current is not None and self._generator is not None and self._alive():
+            with _generator_lock:
+                self._generator.stop_phase(self.cell.name, self._current)
+        self._current = None
+
+    def _alive(self) -> bool:
+        return self._process is not None and self._process.alive
+
+    def poll(self) -> None:
+        """Take in the rows that the generator finished since the last call."""
+        for row in self._tail.poll():
+            self.cell.context.recorder.add(_record(row))
+
+    def drained(self) -> bool:
+        """Whether every phase has reported, and so every row is in the ledger."""
+        if self._generator is None:
+            return True
+        with _generator_lock:
+            self._generator.poll()
+            return all(self._generator.report(self.cell.name, name) for name in self._phases)
+
+    def drain(self, tick: Callable[[], None]) -> bool:
+        """Stop, and wait until nothing is in flight; ``tick`` is called meanwhile."""
+        self.stop()
+
+        def probe() -> bool:
+            tick()
+            return self.drained()
+
+        try:
+            eventually(probe, what="requests in flight to end", within_s=_DRAIN_S, every_s=0.05)
+        except WaitTimeoutError:
+            return False
+        self.poll()
+        return True
+
+
+def _record(row: Row) -> Request:
+    return Request(
+        cell=row.cell,
+        phase=row.phase,
+        kind=row.kind,
+        seq=row.seq,
+        request_id=row.request_id or "",
+        instance=row.instance,
+        intended_t=row.intended_t,
+        sent_t=row.sent_t,
+        first_byte_t=row.first_byte_t,
+        first_token_t=row.first_token_t,
+        end_t=row.end_t,
+        status=row.status or 0,
+        expected=row.expected,
+        bytes_in=row.bytes_in,
+        bytes_out=row.bytes_out,
+        work_units=row.work_units or 0.0,
+        labels=dict(row.labels),
+        error=row.error_kind or "",
+        aborted=row.aborted,
+        dropped=row.dropped,
+    )

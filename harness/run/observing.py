@@ -1,0 +1,109 @@
+"""What a cell's observer looks at, from the places of the cell and the contract; queries go out in the cell's time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import orjson
+
+from harness.clauses.model import Need
+from harness.evidence.records import Record, Series
+from harness.run.bound import scaled_query
+from harness.run.cell import Cell
+from harness.run.clients.http import Http
+from harness.run.observe.cell import CellObserver
+from harness.run.observe.targets import CellTargets, DocumentTarget, EndpointTarget, ExpositionTarget, LogTarget
+from harness.run.placement import log_path
+from harness.run.shared import SharedParts
+
+__all__ = ["observer_of"]
+
+
+def observer_of(cell: Cell, shared: SharedParts, sink: Callable[[Record], None]) -> CellObserver:
+    """An observer that meets the needs of the cell's plan.
+
+    Queries are asked as the bound rules ask them and recorded under the words of the contract.
+    """
+    production = cell.context.production
+    scaled = {
+        need: Need("query", scaled_query(need.detail, cell.bound.clock, production))
+        for need in cell.plan.needs
+        if need.kind == "query"
+    }
+    names = {asked.detail: need.detail for need, asked in scaled.items()}
+
+    def renamed(record: Record) -> None:
+        if isinstance(record, Series) and record.query in names:
+            record = replace(record, query=names[record.query])
+        sink(record)
+
+    needs = frozenset(scaled.get(need, need) for need in cell.plan.needs)
+    return CellObserver(_targets(cell, shared), needs, renamed)
+
+
+def _targets(cell: Cell, shared: SharedParts) -> CellTargets:
+    production, place = cell.context.production, cell.place
+    parts = cell.plan.parts
+    return CellTargets(
+        cell=cell.name,
+        scrape_s=production.scrape_s / cell.speed,
+        evaluation_s=production.evaluation_s / cell.speed,
+        prometheus=Http(f"http://{place.part('prometheus')}") if "prometheus" in parts else None,
+        alertmanager=Http(f"http://{place.part('alertmanager')}") if "alertmanager" in parts else None,
+        filebeat=Http(f"http://{shared.filebeat}") if "filebeat" in parts else None,
+        documents=_documents(cell, shared) if "elasticsearch" in parts else None,
+        endpoints=tuple(_endpoints(cell)),
+        expositions=tuple(_expositions(cell)),
+        logs=tuple(_logs(cell)),
+    )
+
+
+def _documents(cell: Cell, shared: SharedParts) -> DocumentTarget:
+    return DocumentTarget(
+        elasticsearch=shared.elasticsearch_http,
+        index=shared.index,
+        cell_at="harness.cell",
+        cells={cell.name: cell.name},
+        stream_at="harness.stream",
+        query={"match": {"harness.cell": cell.name}},
+    )
+
+
+def _endpoints(cell: Cell) -> list[EndpointTarget]:
+    found = []
+    for name, endpoint in cell.context.campaign.contract.endpoints.items():
+        body = None if endpoint.body is None else orjson.dumps(endpoint.body)
+        headers = dict(endpoint.headers)
+        if body is not None:
+            headers.setdefault("Content-Type", "application/json")
+        for instance in cell.place.instances:
+            found.append(
+                EndpointTarget(
+                    instance=instance.name,
+                    name=name,
+                    url=instance.url(endpoint.port, endpoint.path),
+                    method=endpoint.method,
+                    headers=headers,
+                    body=body,
+                    every_s=endpoint.every,
+                    timeout_s=max(2.0, 2 * endpoint.within),
+                )
+            )
+    return found
+
+
+def _expositions(cell: Cell) -> list[ExpositionTarget]:
+    scrape = cell.context.campaign.profile.metrics
+    if scrape is None:
+        return []
+    return [ExpositionTarget(place.name, place.url(scrape.port, scrape.path)) for place in cell.place.instances]
+
+
+def _logs(cell: Cell) -> list[LogTarget]:
+    campaign, build = cell.context.campaign, cell.context.build
+    return [
+        LogTarget(stream, place.name, str(log_path(campaign, stream, cell.place, place, build)))
+        for stream in campaign.profile.logs
+        for place in cell.place.instances
+    ]
