@@ -157,7 +157,7 @@ _PROMETHEUS = Component(
             "prometheus": "github.com/prometheus/prometheus/cmd/prometheus",
             "promtool": "github.com/prometheus/prometheus/cmd/promtool",
         },
-        tags="remove_all_sd,enable_kubernetes_sd",
+        tags="remove_all_sd,enable_dns_sd,enable_consul_sd,enable_kubernetes_sd",
     ),
     download_mb=180,
     work_mb=2400,
@@ -216,7 +216,7 @@ _TOXIPROXY = Component(
     minutes=0.3,
 )
 
-ELASTICSEARCH_JARS = MavenJars(listing="elasticsearch/jars.txt", launcher="elasticsearch/launcher.jar")
+ELASTICSEARCH_JARS = MavenJars(listing="elasticsearch/jars.sum", launcher="elasticsearch/launcher.jar")
 
 _ELASTICSEARCH = Component(
     name="elasticsearch",
