@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
+from bisect import bisect_right
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 
 from harness.core.errors import Location
 from harness.core.source import Document
@@ -31,22 +34,27 @@ def inside(document: Document, path: Iterable[str | int]) -> Callable[[int], Loc
 
 
 def _place(document: Document, start: Location, value: str, offset: int) -> Location:
-    lines = document.text.split("\n")
-    raw = "\n".join([lines[start.line - 1][start.column - 1 :], *lines[start.line :]])
-    found = _raw_offset(raw, value, min(offset, max(len(value) - 1, 0)))
-    before = raw[:found]
-    row = before.count("\n")
-    column = found - before.rfind("\n") if row else start.column + found
-    return Location(document.file, start.line + row, column)
+    text, starts = document.text, _line_starts(document.text)
+    origin = starts[start.line - 1] + start.column - 1
+    found = _raw_offset(text, origin, value, min(offset, max(len(value) - 1, 0)))
+    row = bisect_right(starts, found)
+    return Location(document.file, row, found - starts[row - 1] + 1)
 
 
-def _raw_offset(raw: str, value: str, offset: int) -> int:
-    at = raw.find("\n") + 1 if raw[:1] in ("|", ">") else int(raw[:1] in ("'", '"'))
+@lru_cache(maxsize=16)
+def _line_starts(text: str) -> tuple[int, ...]:
+    return (0, *(found.end() for found in re.finditer("\n", text)))
+
+
+def _raw_offset(text: str, origin: int, value: str, offset: int) -> int:
+    """Walk raw text and value side by side, letter by letter, past indentation, folds and escapes."""
+    style = text[origin : origin + 1]
+    at = text.find("\n", origin) + 1 if style in ("|", ">") else origin + (style in ("'", '"'))
     found = at
     for character in value[: offset + 1]:
         if character.isspace():
             continue
-        following = raw.find(character, at)
+        following = text.find(character, at)
         if following < 0:
             return found
         found, at = following, following + 1

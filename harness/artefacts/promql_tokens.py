@@ -18,7 +18,7 @@ _DURATION = r"(?:(?:\d+(?:ms|[smhdwy]))+|\d+(?:\.\d*)?(?:[eE][+-]?\d+)?|\.\d+)"
 _TOKEN = re.compile(
     rf"""(?P<space>\s+|\#[^\n]*)
     |(?P<string>"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|`[^`]*`)
-    |(?P<offset>\boffset\s*-?\s*(?P<by>{_DURATION}))
+    |(?P<offset>(?i:\boffset)(?:\s+|(?=-))-?\s*(?P<by>{_DURATION}))
     |(?P<brackets>\[\s*(?P<range>{_DURATION})\s*(?P<colon>:\s*(?P<step>{_DURATION})?\s*)?\])
     |(?P<word>[A-Za-z_][A-Za-z0-9_]*(?::[A-Za-z0-9_:]+)*)
     |(?P<number>\d[\w.]*)

@@ -1,5 +1,7 @@
 """Time made short: what is divided, what is divided back, what is left alone and what is refused."""
 
+import random
+
 import pytest
 
 from harness.artefacts.clock import Clock, ScrapeIntervals
@@ -27,6 +29,8 @@ def scaled(text: str, clock: Clock = CLOCK) -> str:
         ("deriv(a[10m:1m])", "(deriv(a[10s:1s])/60)"),
         ("increase(a[5m]) > 3", "increase(a[5s]) > 3"),
         ("a offset 5m", "a offset 5s"),
+        ("SUM BY (x) (a OFFSET - 5m)", "SUM BY (x) (a OFFSET - 5s)"),
+        ("offset5m + a:offset:rate5m offset-5m", "offset5m + a:offset:rate5m offset-5s"),
         ("a offset -1h30m", "a offset -1m30s"),
         ("max_over_time(rate(a[5m])[1h:30s])", "max_over_time((rate(a[5s])/60)[1m:500ms])"),
         ("deriv(rate(a[5m])[1h:1m])", "(deriv((rate(a[5s])/60)[1m:1s])/60)"),
@@ -156,3 +160,38 @@ def test_speeds_are_sane(speed: float) -> None:
 def test_the_proof_rejects_any_other_difference(original: str, wrong: str) -> None:
     with pytest.raises(HarnessError, match="scaling went wrong"):
         verify(parse(original, here).tree, parse(wrong, here).tree, CLOCK)
+
+
+def _random_instant(dice: random.Random, depth: int) -> str:
+    """Some instant vector of PromQL: whatever it is, scaling must prove itself on it."""
+    if depth == 0:
+        return dice.choice(["a", 'b{c="[5m]"}', "d offset 5m", "e:offset:rate5m", "rate{x=~`.*[5m]`}", "f offset -1h"])
+    inner = _random_instant(dice, depth - 1)
+    window = dice.choice(
+        [f"a[{dice.choice(['5m', '90s', '1h30m', '300'])}]", f"({inner})[1h:{dice.choice(['', '30s'])}]"]
+    )
+    function = dice.choice(
+        ["rate", "irate", "increase", "deriv", "max_over_time", "delta", "changes", "absent_over_time"]
+    )
+    return dice.choice(
+        [
+            f"{function}({window})",
+            f"{function} ( {window} offset 10m )",
+            f"sum by (rate) ({inner})",
+            f"({inner}) / on () group_left (x) ({_random_instant(dice, depth - 1)})",
+            f"-{inner} > bool 0.5",
+            f"topk(3, {inner}) # rate(a[5m])\n",
+            f'label_replace({inner}, "x", "$1", "y", "(.*)[5m]")',
+        ]
+    )
+
+
+def test_whatever_is_written_the_scaled_form_proves_itself() -> None:
+    dice = random.Random(60)
+    for _ in range(400):
+        text = _random_instant(dice, dice.randint(1, 4))
+        query = parse(text, here)
+        result = CLOCK.expression(query)
+        wrapped = [call for call in query.calls if call.name in ("rate", "irate", "deriv")]
+        assert result.text.count("/60)") == len(wrapped)
+        assert len(result.changes) == len(wrapped) + len(query.durations)
