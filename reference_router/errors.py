@@ -7,9 +7,11 @@ need not guess. Messages never hold prompts, secrets or ids.
 
 from __future__ import annotations
 
+import asyncio
 from typing import ClassVar
 
 __all__ = [
+    "LEFT",
     "BadRequest",
     "ClientGone",
     "DeviceFailed",
@@ -24,10 +26,13 @@ __all__ = [
     "OutOfMemory",
     "QueueFull",
     "RouterError",
+    "ShuttingDown",
     "TelemetryFailed",
-    "as_router_error",
+    "as_failure",
     "known_errors",
 ]
+
+LEFT = "the client closed the request"
 
 
 class RouterError(Exception):
@@ -106,6 +111,12 @@ class DeviceFailed(InferenceFailed):
     status, code, type, component, severity = 500, "DEVICE_FAILED", "device", "engine", "warning"
 
 
+class ShuttingDown(RouterError):
+    """The instance ends, and its patience with this request is over."""
+
+    status, code, type, component, severity = 503, "SHUTTING_DOWN", "shutdown", "http", "warning"
+
+
 class LogWriteFailed(RouterError):
     """A log line could not be written; no request fails for it."""
 
@@ -136,10 +147,16 @@ def known_errors() -> list[type[RouterError]]:
     return found
 
 
-def as_router_error(error: BaseException) -> RouterError:
-    """``error`` itself, or an ``InternalError`` caused by it that does not repeat its message."""
-    if isinstance(error, RouterError):
+def as_failure(error: BaseException) -> RouterError | ClientGone:
+    """``error`` as it is to be recorded.
+
+    A cancellation is ``ClientGone`` if that was its reason, else the end of the instance; an exception that
+    nobody expected becomes the cause of an ``InternalError`` that does not repeat its message.
+    """
+    if isinstance(error, (RouterError, ClientGone)):
         return error
+    if isinstance(error, asyncio.CancelledError):
+        return ClientGone(LEFT) if LEFT in error.args else ShuttingDown("the router ends before its answer was ready")
     failure = InternalError(f"unexpected {type(error).__name__}")
     failure.__cause__ = error
     return failure

@@ -60,7 +60,8 @@ class HealthMonitor:
 
     A check is tried up to ``retries`` times in a round; one that times out is not tried again. The timeout is
     ``timeout_s`` production seconds, never less than 0.25 s of wall time: what is compressed is the waiting
-    of the service, not the patience with a busy machine.
+    of the service, not the patience with a busy machine. ``on_round`` is told what is healthy after each
+    round; it must not raise.
     """
 
     def __init__(
@@ -71,7 +72,7 @@ class HealthMonitor:
         interval_s: float,
         timeout_s: float,
         retries: int,
-        on_round: Callable[[Mapping[str, CheckResult], str], None],
+        on_round: Callable[[Mapping[str, bool], str], None],
     ) -> None:
         self.overrides: list[Override] = []
         self._checks = {check.name: check for check in checks}
@@ -118,7 +119,7 @@ class HealthMonitor:
 
     async def _run_round(self) -> None:
         await asyncio.gather(*(self._run_check(check) for check in self._checks.values()))
-        self._on_round(self._results, self.status)
+        self._on_round({name: result.healthy for name, result in self._results.items()}, self.status)
 
     async def _run_check(self, check: Check) -> None:
         watch = Stopwatch(self._clock)

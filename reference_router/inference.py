@@ -12,14 +12,13 @@ from reference_router.clock import Clock, Stopwatch
 from reference_router.devices import Device
 from reference_router.engines.base import Engine, Job, Piece
 from reference_router.errors import (
-    ClientGone,
     DeviceFailed,
     InferenceFailed,
     NoModelAvailable,
     RouterError,
-    as_router_error,
+    as_failure,
 )
-from reference_router.log_fields import ErrorLike, InferenceRun
+from reference_router.log_fields import InferenceRun
 from reference_router.models import Models, ModelSpec
 from reference_router.recorder import Recorder
 from reference_router.requests import GenerateRequest
@@ -91,7 +90,8 @@ class Inferences:
     ) -> Generation:
         """The answer to ``request``; with ``emit``, each piece is handed over as soon as it exists.
 
-        Raises ``RouterError`` where something failed. A cancellation means that the client left.
+        Raises ``RouterError`` where something failed. A cancellation says by its message
+        whether the client left.
         """
         self._recorder.generation_requested(request, request_id)
         try:
@@ -101,7 +101,7 @@ class Inferences:
             async with self._queue.place(watch):
                 return await self._infer(request, request_id, watch, emit)
         except (Exception, asyncio.CancelledError) as error:
-            self._recorder.generation_failed(_as_recorded(error), request_id, watch.elapsed_s)
+            self._recorder.generation_failed(as_failure(error), request_id, watch.elapsed_s)
             raise
 
     async def probe(self) -> str:
@@ -130,7 +130,7 @@ class Inferences:
         try:
             await _Output(emit, []).take(Piece(answer.text, answer.tokens, answer.finish_reason))
         except asyncio.CancelledError as error:
-            self._recorder.inference_failed(run, _as_recorded(error))
+            self._recorder.inference_failed(run, as_failure(error))
             raise
         run.tokens, run.duration_s = answer.tokens, watch.elapsed_s - begun_s
         self._recorder.inference_completed(run)
@@ -150,7 +150,7 @@ class Inferences:
             device = await self._run_somewhere(request, request_id, model, watch, output)
         except (RouterError, asyncio.CancelledError) as error:
             run.tokens, run.duration_s = output.tokens, self._spent_s(watch) - begun_s
-            self._recorder.inference_failed(run, _as_recorded(error))
+            self._recorder.inference_failed(run, as_failure(error))
             raise
         finally:
             self._models.in_flight[model.name] -= 1
@@ -227,9 +227,3 @@ def _generation(run: InferenceRun, answer: Answer, device: str) -> Generation:
         cached=run.cached,
         finish_reason=answer.finish_reason,
     )
-
-
-def _as_recorded(error: BaseException) -> ErrorLike:
-    if isinstance(error, asyncio.CancelledError):
-        return ClientGone("the client closed the request")
-    return as_router_error(error)

@@ -6,7 +6,7 @@ import asyncio
 import signal
 import socket
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from reference_router.cache import ResponseCache
 from reference_router.checks import make_checks
@@ -14,7 +14,7 @@ from reference_router.clock import Clock
 from reference_router.config import Settings, SettingsError
 from reference_router.engines import EngineUnavailable, make_engine
 from reference_router.exposition import Exposition
-from reference_router.health import CheckResult, HealthMonitor
+from reference_router.health import HealthMonitor
 from reference_router.http.app import application, metrics_application
 from reference_router.http.connections import Connections, tracked_protocol
 from reference_router.http.generate import GenerateEndpoint
@@ -23,7 +23,7 @@ from reference_router.http.operations import Operations
 from reference_router.inference import Inferences
 from reference_router.lifecycle import Lifecycle
 from reference_router.logs import LogBook
-from reference_router.metrics import HEALTH_STATES, Metrics
+from reference_router.metrics import Metrics
 from reference_router.models import CATALOGUE, Models, ModelSpec
 from reference_router.process import LoopLag, ProcessCollector
 from reference_router.recorder import Recorder
@@ -104,7 +104,7 @@ class Router:
             interval_s=settings.health_interval_s,
             timeout_s=settings.health_timeout_s,
             retries=settings.health_retries,
-            on_round=self._health_as_metrics,
+            on_round=self.recorder.health_checked,
         )
         self.operations = Operations(settings, self.clock, self.lifecycle, self.health, self.exposition)
 
@@ -113,12 +113,6 @@ class Router:
         generate = GenerateEndpoint(self.inferences, self.models, self.recorder, self.clock)
         self.app = application(generate, self.operations, self.clock, self.recorder, self.connections)
         self.metrics_app = metrics_application(self.operations)
-
-    def _health_as_metrics(self, results: Mapping[str, CheckResult], status: str) -> None:
-        for name, result in results.items():
-            self.metrics.health.labels(name).set(1 if result.healthy else 0)
-        for state in HEALTH_STATES:
-            self.metrics.health_overall.labels(state).set(1 if state == status else 0)
 
 
 def _specs(settings: Settings) -> list[ModelSpec]:

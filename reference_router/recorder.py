@@ -8,7 +8,7 @@ telemetry failure and swallowed.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Concatenate, ParamSpec
 
@@ -25,7 +25,7 @@ from reference_router.log_fields import (
     utc_now,
 )
 from reference_router.logs import LogBook
-from reference_router.metrics import CACHE_TYPE, QUEUE_TYPE, Metrics
+from reference_router.metrics import CACHE_TYPE, HEALTH_STATES, QUEUE_TYPE, Metrics
 from reference_router.models import ModelSpec
 from reference_router.requests import GenerateRequest
 
@@ -236,3 +236,11 @@ class Recorder:
         """A connection that carried traffic is gone."""
         self.metrics.connections.labels(kind, protocol).dec()
         self.metrics.connection_duration.labels(kind, protocol).observe(lived_s)
+
+    @_guarded
+    def health_checked(self, checks: Mapping[str, bool], status: str) -> None:
+        """A round of health checks is done."""
+        for name, healthy in checks.items():
+            self.metrics.health.labels(name).set(1 if healthy else 0)
+        for state in HEALTH_STATES:
+            self.metrics.health_overall.labels(state).set(1 if state == status else 0)

@@ -36,18 +36,21 @@ def admin_application(parts: Parts) -> ASGIApp:
             wanted = orjson.loads(await request.body())
             if not isinstance(wanted, dict):
                 raise FaultError("the body must be an object of faults by name")
-            return _json(200, {"active": await board.inject(wanted)})
+            async with board.lock:
+                return _json(200, {"active": await board.inject(wanted)})
         except (FaultError, orjson.JSONDecodeError) as error:
             return _json(400, {"error": str(error)})
 
     async def heal(request: Request) -> Response:
         try:
-            return _json(200, {"healed": await board.heal(request.path_params["name"])})
+            async with board.lock:
+                return _json(200, {"healed": await board.heal(request.path_params["name"])})
         except FaultError as error:
             return _json(404, {"error": str(error)})
 
     async def heal_all(_: Request) -> Response:
-        return _json(200, {"healed": await board.heal_all()})
+        async with board.lock:
+            return _json(200, {"healed": await board.heal_all()})
 
     routes = [
         Route("/faults", show, methods=["GET"]),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 from reference_router.faults import inference, logs, metrics, service
@@ -17,11 +18,13 @@ FAMILIES = (inference, logs, metrics, service)
 
 
 class FaultBoard:
-    """At most one fault of each name holds; injecting it again replaces it and starts its count anew."""
+    """At most one fault of each name holds; injecting it again replaces it and starts its count anew. Callers that
+    inject or heal hold ``lock``."""
 
     def __init__(self, router: Router) -> None:
         self._router = router
         self._active: dict[str, Fault] = {}
+        self.lock = asyncio.Lock()
 
     def report(self) -> dict[str, Any]:
         """Every active fault with its counters."""

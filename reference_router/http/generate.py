@@ -11,7 +11,7 @@ from starlette.types import Receive, Scope, Send
 
 from reference_router.clock import Clock
 from reference_router.engines.base import Piece
-from reference_router.errors import BadRequest, ClientGone, MethodNotAllowed, RouterError
+from reference_router.errors import LEFT, BadRequest, ClientGone, MethodNotAllowed, RouterError
 from reference_router.http.instrument import Exchange, exchange_of, failure_document
 from reference_router.http.reply import begin, reply_json
 from reference_router.inference import Emit, Generation, Inferences
@@ -125,7 +125,7 @@ async def _ended_by_disconnect(receive: Receive, exchange: Exchange) -> AsyncIte
             pass
         if not exchange.ended:
             exchange.aborted = True
-            task.cancel()
+            task.cancel(LEFT)
 
     listener = asyncio.create_task(listen())
     try:
@@ -134,6 +134,6 @@ async def _ended_by_disconnect(receive: Receive, exchange: Exchange) -> AsyncIte
         if not exchange.aborted:
             raise
         task.uncancel()
-        raise ClientGone("the client closed the request") from None
+        raise ClientGone(LEFT) from None
     finally:
         listener.cancel()

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from reference_router.clock import Clock, Stopwatch
-from reference_router.errors import ClientGone, RouterError, as_router_error
+from reference_router.errors import ClientGone, RouterError, as_failure
 from reference_router.http.connections import Connections
 from reference_router.http.reply import Header, reply_json
-from reference_router.log_fields import HttpEnd
+from reference_router.log_fields import ErrorLike, HttpEnd
 from reference_router.metrics import METHODS, UNMATCHED
 from reference_router.recorder import Recorder
 from reference_router.redact import bounded, loggable_headers, loggable_query, request_id_from
@@ -94,15 +94,13 @@ class Instrument:
 
         try:
             await self._app(scope, receive, counted_send)
-        except (ClientGone, asyncio.CancelledError) as gone:
-            self._end(exchange, scope, ClientGone.status)
-            if isinstance(gone, asyncio.CancelledError):
-                raise
-        except Exception as error:
-            await self._fail(error, exchange, scope, counted_send)
+        except (Exception, asyncio.CancelledError) as error:
+            await self._fail(as_failure(error), exchange, scope, counted_send)
 
-    async def _fail(self, error: Exception, exchange: Exchange, scope: Scope, send: Send) -> None:
-        failure = as_router_error(error)
+    async def _fail(self, failure: ErrorLike, exchange: Exchange, scope: Scope, send: Send) -> None:
+        if isinstance(failure, ClientGone):
+            self._end(exchange, scope, failure.status)
+            return
         self._recorder.failed(failure, exchange.request_id)
         if exchange.started:
             self._end(exchange, scope, exchange.status)

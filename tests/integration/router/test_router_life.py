@@ -65,8 +65,9 @@ def test_a_shutdown_cuts_what_does_not_finish(launch: Any, served: Any, until: A
     until(lambda: bool(one.lines("application", "inference started")))
     assert running.end(signal.SIGINT, within_s=8) == 0
     asking.join()
-    assert answers[0][0] != 200
-    assert [line["response"]["status_code"] for line in one.lines("access")] == [499]
+    assert answers[0][0] == 503
+    assert [line["response"]["status_code"] for line in one.lines("access")] == [503]
+    assert [line["error"]["code"] for line in one.lines("error")] == ["SHUTTING_DOWN"]
     assert one.lines("application")[-1]["msg"] == "shutdown complete"
 
 

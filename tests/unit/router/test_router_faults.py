@@ -416,7 +416,7 @@ def test_memory_needs_linux(lab: Any, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_memory_that_the_kernel_refuses_is_given_back(lab: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     async def story() -> None:
-        router, _, admin = await _start(lab)
+        _, _, admin = await _start(lab)
         resident = resident_memory_bytes()
         real, left = mmap.mmap, [2]
 

@@ -252,16 +252,19 @@ def test_a_client_that_leaves_while_it_speaks_is_499(lab: Any, count: Any) -> No
     lab.run(story())
 
 
-def test_a_shutdown_that_cuts_a_request_is_told_like_an_abort(lab: Any, count: Any) -> None:
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_shutdown_that_cuts_a_request_says_so_to_its_client(lab: Any, count: Any, stream: bool) -> None:
     async def story() -> None:
         router, client = await lab.boot(speed=1.0)
-        asking = asyncio.create_task(client.generate())
-        await asyncio.sleep(0.01)
+        asking = asyncio.create_task(client.generate(stream=stream))
+        await asyncio.sleep(0.15)
         asking.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await asking
-        assert count(router, "http_requests_total", status_code="499") == 1
-        assert count(router, "inference_total", status="aborted") == 1
+        reply = await asking
+        assert reply.status == (200 if stream else 503)
+        assert reply.finished == (not stream)
+        assert count(router, "http_requests_total", status_code=str(reply.status)) == 1
+        assert count(router, "inference_total", status="error") == 1
+        assert count(router, "errors_total", type="shutdown") == count(router, "errors_total") == 1
 
     lab.run(story())
 

@@ -3,7 +3,7 @@
 import orjson
 import pytest
 
-from reference_router.errors import BadRequest, InternalError, RouterError, as_router_error, known_errors
+from reference_router.errors import BadRequest, InternalError, RouterError, as_failure, known_errors
 from reference_router.log_fields import error_fields
 from reference_router.redact import bounded, loggable_headers, loggable_query, request_id_from
 from reference_router.requests import parse_request
@@ -108,7 +108,7 @@ def test_an_unexpected_error_does_not_quote_what_it_saw() -> None:
     try:
         raise KeyError(prompt)
     except KeyError as error:
-        failure = as_router_error(error)
+        failure = as_failure(error)
         fields = error_fields(error)
     assert isinstance(failure, InternalError)
     assert prompt not in str(fields)

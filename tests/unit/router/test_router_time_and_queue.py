@@ -138,6 +138,25 @@ def test_a_client_that_leaves_the_queue_takes_no_worker_along(moment: str) -> No
     asyncio.run(story())
 
 
+def test_a_worker_freed_in_the_same_instant_goes_to_the_next_in_line() -> None:
+    async def story() -> None:
+        order: list[int] = []
+        leave = asyncio.Event()
+        leave.set()
+        queue = WorkQueue(1, 5, Seen())
+        queue.withhold(1)
+        leaver = asyncio.create_task(_hold(queue, order, 1, leave))
+        await asyncio.sleep(0)
+        leaver.cancel()
+        queue.withhold(-1)
+        with pytest.raises(asyncio.CancelledError):
+            await leaver
+        await _hold(queue, order, 2, leave)
+        assert (order, queue.busy, queue.size) == ([2], 0, 0)
+
+    asyncio.run(story())
+
+
 def test_parked_places_count_and_withheld_workers_do_not_work() -> None:
     async def story() -> None:
         order: list[int] = []
