@@ -96,7 +96,7 @@ def first_unbalanced(text: str) -> int | None:
 
 def double_quoted(text: str) -> str:
     """``text`` with raw strings in backticks rewritten as double-quoted ones, which the parser understands."""
-    return "".join(_requoted(token) for token in re.finditer(_TOKEN, text))
+    return "".join(_requoted(token) for token in _TOKEN.finditer(text)) if "`" in text else text
 
 
 def _requoted(token: re.Match[str]) -> str:
