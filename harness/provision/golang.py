@@ -30,11 +30,8 @@ def find_go(settings: Settings) -> Path | None:
     return None
 
 
-def build(component: Component, work: Work) -> tuple[Path, str]:
+def build(component: Component, recipe: GoBuild, work: Work) -> tuple[Path, str]:
     """Binaries of ``component`` in a new bench under ``bin``; also says in words how they were made."""
-    recipe = component.recipe
-    if not isinstance(recipe, GoBuild):
-        raise TypeError(f"{component.name} is not built with Go")
     go = find_go(work.settings) or _fetched_go(work)
     bench = work.store.bench(component.name)
     binaries = bench / "bin"

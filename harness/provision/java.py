@@ -6,6 +6,7 @@ import hashlib
 import re
 import shutil
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from harness.core.errors import MachineError
@@ -76,8 +77,17 @@ def _cached(store: Store) -> Java | None:
     return _examine(entry.files["java"], f"cache, {entry.source}") if entry else None
 
 
+@lru_cache(maxsize=16)
+def _said(executable: Path, _modified_ns: int, _size: int) -> str:
+    return ask_version([str(executable), "-version"])
+
+
 def _examine(executable: Path, source: str) -> Java | None:
-    said = ask_version([str(executable), "-version"])
+    try:
+        status = executable.stat()
+    except OSError:
+        return None
+    said = _said(executable, status.st_mtime_ns, status.st_size)
     found = _VERSION.search(said)
     if found is None or (int(found[1]),) < JAVA_MINIMUM:
         return None

@@ -79,7 +79,7 @@ def _make_one(part: Component, work: Work) -> None:
     if isinstance(part.recipe, MavenJars):
         _make_elasticsearch(part, part.recipe, work)
         return
-    bench, source = releases.fetch(part, work) or golang.build(part, work)
+    bench, source = releases.fetch(part, work) or golang.build(part, part.recipe, work)
     files = {name: f"bin/{name}" for name in part.recipe.packages}
     work.store.commit(bench, component_folder(part, work.store), files, source)
 

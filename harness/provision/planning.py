@@ -49,8 +49,7 @@ def cache_key(names: Collection[str]) -> str:
 
 def _step(component: Component, settings: Settings) -> PlannedStep:
     if not isinstance(component.recipe, GoBuild):
-        folder = component_folder(component, Store(settings.cache))
-        if Store(settings.cache).read(folder):
+        if _has_jars(component, settings):
             return PlannedStep(component.name, component.version, "cache, first start only", 0, 0.1)
         source = "Maven artefacts"
     elif settings.release_base and component.release:
@@ -58,6 +57,11 @@ def _step(component: Component, settings: Settings) -> PlannedStep:
     else:
         source = "built from the Go module proxy"
     return PlannedStep(component.name, component.version, source, component.download_mb, component.minutes)
+
+
+def _has_jars(component: Component, settings: Settings) -> bool:
+    store = Store(settings.cache)
+    return store.read(component_folder(component, store)) is not None
 
 
 def _helper_step(package: Package) -> PlannedStep:
@@ -69,9 +73,9 @@ def _helpers(missing: list[Component], settings: Settings) -> list[Package]:
     go_builds = any(isinstance(part.recipe, GoBuild) for part in missing)
     if go_builds and find_go(settings) is None:
         helpers.append(GO_TOOLCHAIN)
-    if any(not isinstance(part.recipe, GoBuild) for part in missing):
-        if find_java(settings) is None:
-            helpers.append(JAVA_RUNTIME)
-        if find_maven(settings) is None:
-            helpers.append(MAVEN_RESOLVER)
+    with_jars = [part for part in missing if not isinstance(part.recipe, GoBuild)]
+    if with_jars and find_java(settings) is None:
+        helpers.append(JAVA_RUNTIME)
+    if not all(_has_jars(part, settings) for part in with_jars) and find_maven(settings) is None:
+        helpers.append(MAVEN_RESOLVER)
     return helpers

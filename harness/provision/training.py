@@ -76,6 +76,8 @@ def train(tool: Tool, bench: Path) -> Path:
             _use(_wait_for_address(bench / "home", node, log))
             node.terminate()
             node.wait(timeout=_CLOSE_S)
+        except (OSError, http.client.HTTPException, subprocess.TimeoutExpired) as error:
+            raise _failed(log, str(error)) from None
         finally:
             if node.poll() is None:
                 os.killpg(node.pid, signal.SIGKILL)
@@ -89,15 +91,15 @@ def _wait_for_address(home: Path, node: subprocess.Popen[bytes], log: Path) -> s
     deadline = time.monotonic() + _READY_S
     while not ports.exists():
         if node.poll() is not None or time.monotonic() > deadline:
-            raise _failed(log)
+            raise _failed(log, "it did not listen")
         time.sleep(_POLL_S)
     return ports.read_text(encoding="utf-8").split()[0]
 
 
-def _failed(log: Path) -> MachineError:
+def _failed(log: Path, reason: str) -> MachineError:
     tail = " | ".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-5:])
     return MachineError(
-        f"Elasticsearch did not start for the first time: {tail}",
+        f"Elasticsearch did not start for the first time: {reason}: {tail}",
         remedy="check `java -version` and free memory (about 400 MB), or set HARNESS_JAVA_BINARY",
     )
 

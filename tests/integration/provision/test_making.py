@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from harness.core.errors import ConfigError, MachineError
-from harness.provision import ensure, golang, plan, process, store
+from harness.provision import commands, ensure, ensuring, golang, plan, process, store
 from harness.provision.sets import Package
 from harness.provision.work import Work
 
@@ -123,6 +123,22 @@ def test_too_little_space_is_said_before_anything_is_fetched(machine, monkeypatc
     with pytest.raises(MachineError, match=r"2400 MB are needed .* 100 MB are free"):
         ensure(["prometheus"], settings=machine.settings(), progress=machine.said.append)
     assert machine.calls() == []
+
+
+def test_a_tool_that_vanishes_meanwhile_is_named(machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ensuring, "make", lambda *_: None)
+    with pytest.raises(MachineError, match="toxiproxy vanished"):
+        ensure(["toxiproxy"], settings=machine.settings(), progress=machine.said.append)
+
+
+def test_an_interrupt_reaches_the_verb_as_status_130(machine, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+    def interrupted(names: object) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr(commands, "ensure", interrupted)
+    assert commands.provision_command(["toxiproxy"]) == 130
+    assert "interrupted" in capsys.readouterr().err
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
 
 
 def refuse(*_: object, **__: object) -> None:
