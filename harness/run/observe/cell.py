@@ -10,6 +10,7 @@ from typing import Final
 
 from harness.clauses.model import Need, NeedKind
 from harness.evidence.records import Reading, Record, Unmet
+from harness.run.observe.documents import DocumentSource
 from harness.run.observe.endpoints import ExpositionSource
 from harness.run.observe.lines import LineSource
 from harness.run.observe.series import QuerySource
@@ -79,6 +80,11 @@ class CellObserver:
                 counts[slot.source.target.stream] += slot.source.count
         return counts
 
+    def document_counts(self, cell: str) -> Counter[str]:
+        """Documents of ``cell`` seen so far, by stream."""
+        found = (slot.source.counts for slot in self._slots if isinstance(slot.source, DocumentSource))
+        return Counter({stream: n for counts in found for (owner, stream), n in counts.items() if owner == cell})
+
     def poll(self, now: float) -> None:
         """Write what was read since the last poll and start the reads that are due; ``now`` is epoch seconds."""
         monotonic = self._monotonic()
@@ -94,13 +100,17 @@ class CellObserver:
                 slot.trigger()
                 self._write(slot.turn(now, self._monotonic(), self._workers))
 
-    def settle(self, now: float) -> None:
-        """Read everything that is there now; waits for the answers, within the bounds of the clients."""
-        self._read_all(now, "settle")
+    def settle(self, now: float, only: frozenset[NeedKind] = OBSERVED) -> None:
+        """Read everything that is there now, or what needs of the kinds in ``only`` call for.
+
+        Waits for the answers, within the bounds of the clients.
+        """
+        chosen = [slot for slot in self._slots if only is OBSERVED or any(n.kind in only for n in slot.source.needs)]
+        self._read_all(chosen, now, "settle")
 
     def finish(self, now: float) -> None:
         """The last read. What could not be read to its end is unmet. The observer cannot be used afterwards."""
-        self._read_all(now, "finish")
+        self._read_all(self._slots, now, "finish")
         for slot in self._slots:
             if slot.last_fault and not slot.lost:
                 self._tell_unmet(slot, f"not read to the end: {slot.last_fault}")
@@ -118,12 +128,11 @@ class CellObserver:
             if component in _DEPENDS.get(need.kind, ()):
                 self._write_unmet(self._cells_of(need), str(need), why)
 
-    def _read_all(self, now: float, moment: Moment) -> None:
-        for slot in self._slots:
+    def _read_all(self, slots: Sequence[Slot], now: float, moment: Moment) -> None:
+        for slot in slots:
             self._write(slot.collect(self._monotonic()))
-        for slot in self._slots:
             slot.begin(now, moment, self._monotonic(), self._workers)
-        for slot in self._slots:
+        for slot in slots:
             self._write(slot.collect(self._monotonic()))
             self._tell_refused(slot)
 

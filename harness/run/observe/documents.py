@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -30,6 +31,8 @@ class DocumentSource:
         self._client = ElasticsearchClient(target.elasticsearch)
         self._seen: set[tuple[str, str]] = set()
         self._last: dict[str, int] = {}
+        self.counts: Counter[tuple[str, str]] = Counter()
+        """Documents seen so far, by cell and stream."""
 
     def read(self, now: float, moment: Moment) -> Sequence[Record]:  # noqa: ARG002 (part of the interface)
         """Documents that became searchable; unless polled, everything that was indexed is made so first."""
@@ -63,6 +66,7 @@ class DocumentSource:
             self._seen.add(key)
             if cell := cell_of(hit.source, self._target):
                 stream = str(value_at(hit.source, self._target.stream_at) or "")
+                self.counts[cell, stream] += 1
                 records.append(Document(cell, t, hit.index, hit.id, stream, hit.source))
         return records
 

@@ -1,0 +1,121 @@
+"""The value of a fault: how it is written, how it goes into templates, and how an answer is compared with it."""
+
+from __future__ import annotations
+
+import math
+import operator
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, Final, Literal
+from urllib.parse import quote
+
+from harness.core.errors import ConfigError
+from harness.core.units import parse_duration
+
+__all__ = ["Unit", "Value", "at_pointer", "fill", "fill_path", "mismatch", "parse_value"]
+
+Unit = Literal["ratio", "seconds", "number", "text"]
+Value = str | int | float
+
+_MARK: Final = "{{value}}"
+_COMPARISON: Final = re.compile(r"(>=|<=|==|!=|>|<)\s*(.+)")
+_OPERATORS: Final[Mapping[str, Callable[[Any, Any], bool]]] = {
+    ">": operator.gt,
+    "<": operator.lt,
+    ">=": operator.ge,
+    "<=": operator.le,
+    "==": operator.eq,
+    "!=": operator.ne,
+}
+_ABSENT: Final = object()
+
+
+def parse_value(written: Value, unit: Unit) -> Value:
+    """``40%`` as 0.4, ``35s`` as 35.0 production seconds, a number as it is.
+
+    A bare number is taken in every unit. Raises ``ConfigError`` for anything that the unit cannot read.
+    """
+    if unit == "text":
+        return str(written)
+    if isinstance(written, int | float):
+        return written
+    try:
+        if written.endswith("%"):
+            return _ratio(written, unit)
+        return parse_duration(written) if unit == "seconds" else _number(written)
+    except ValueError:
+        examples = {"ratio": "40%", "seconds": "35s", "number": "250"}
+        raise ConfigError(f"{written!r} is not a value in {unit}", remedy=f"write it as {examples[unit]}") from None
+
+
+def _ratio(written: str, unit: Unit) -> float:
+    if unit != "ratio":
+        raise ValueError
+    return round(float(written.removesuffix("%")) / 100, 12)
+
+
+def _number(written: str) -> float:
+    number = float(written)
+    if not math.isfinite(number):
+        raise ValueError
+    return int(number) if number.is_integer() and "." not in written else number
+
+
+def fill(template: Any, value: Value) -> Any:
+    """``template`` with ``{{value}}`` replaced: by the value itself where it stands alone, else by its text."""
+    if isinstance(template, str):
+        return value if template == _MARK else template.replace(_MARK, str(value))
+    if isinstance(template, Mapping):
+        return {fill(key, value): fill(item, value) for key, item in template.items()}
+    if isinstance(template, list | tuple):
+        return [fill(item, value) for item in template]
+    return template
+
+
+def fill_path(template: str, value: Value) -> str:
+    """As ``fill``, with the value escaped for an address."""
+    return template.replace(_MARK, quote(str(value), safe=""))
+
+
+def mismatch(body: Any, expected: Mapping[str, Any], value: Value) -> str:
+    """What ``body`` does not hold of ``expected`` (JSON pointer to value or comparison); empty where it holds all."""
+    for pointer, template in expected.items():
+        found, wanted = at_pointer(body, pointer), fill(template, value)
+        if found is _ABSENT:
+            return f"nothing stands at {pointer or 'the root'}"
+        if not _holds(found, wanted):
+            return f"{pointer or 'the root'} is {found!r}, not {wanted!r}"
+    return ""
+
+
+def at_pointer(body: Any, pointer: str) -> Any:
+    """What stands at a JSON pointer; a sentinel that equals nothing where there is nothing."""
+    for step in pointer.split("/")[1:]:
+        name = step.replace("~1", "/").replace("~0", "~")
+        if isinstance(body, Mapping) and name in body:
+            body = body[name]
+        elif isinstance(body, list) and name.isdecimal() and int(name) < len(body):
+            body = body[int(name)]
+        else:
+            return _ABSENT
+    return body
+
+
+def _holds(found: Any, wanted: Any) -> bool:
+    comparison = _COMPARISON.fullmatch(wanted) if isinstance(wanted, str) else None
+    if comparison is None:
+        return _equal(found, wanted)
+    try:
+        bound = float(comparison[2])
+    except ValueError:
+        return _equal(found, comparison[2]) is (comparison[1] == "==") and comparison[1] in {"==", "!="}
+    is_number = isinstance(found, int | float) and not isinstance(found, bool)
+    return is_number and _OPERATORS[comparison[1]](found, bound)
+
+
+def _equal(found: Any, wanted: Any) -> bool:
+    if isinstance(found, bool) or isinstance(wanted, bool):
+        return found is wanted
+    if isinstance(found, int | float) and isinstance(wanted, int | float):
+        return math.isclose(found, wanted, rel_tol=1e-9, abs_tol=1e-12)
+    return bool(found == wanted)
