@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
-from pathlib import Path
 
 from harness.core.errors import HarnessError
 from harness.provision.golang import find_go
 from harness.provision.java import find_java
 from harness.provision.maven import find_maven
-from harness.provision.search import find, is_trained
+from harness.provision.search import find, is_trained, on_path
 from harness.provision.sets import GO_TOOLCHAIN, JAVA_RUNTIME, MAVEN_RESOLVER, NATIVE, Component
 from harness.provision.settings import Settings
 from harness.provision.tool import DoctorLine
@@ -55,10 +54,10 @@ def _component(part: Component, settings: Settings) -> DoctorLine:
 
 
 def _rejected(part: Component, settings: Settings) -> str:
-    found = shutil.which(part.name, path=settings.search_path)
+    found = on_path(part, settings)
     if found is None:
         return ""
-    version = binary_version(part, Path(found))
+    version = binary_version(part, found)
     low, below = part.accepts
     wanted = f"at least {version_text(low)}, below {version_text(below)}"
     return f"{found} on PATH is {version_text(version)}, wanted with its companions: {wanted}"

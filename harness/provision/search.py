@@ -13,7 +13,7 @@ from harness.provision.store import Entry, Store
 from harness.provision.tool import Tool
 from harness.provision.versions import binary_version, version_text, within
 
-__all__ = ["archive_path", "cached", "component_folder", "find", "is_trained", "tool_of"]
+__all__ = ["archive_path", "cached", "component_folder", "find", "is_trained", "on_path", "tool_of"]
 
 
 def find(component: Component, settings: Settings) -> Tool | None:
@@ -57,6 +57,13 @@ def is_trained(component: Component, settings: Settings) -> bool:
     return java is None or archive_path(component_folder(component, Store(settings.cache)), java.identity).exists()
 
 
+def on_path(component: Component, settings: Settings) -> Path | None:
+    """The first binary on PATH under one of the names of ``component``, whatever its version."""
+    names = (component.name, *component.aliases)
+    found = (shutil.which(name, path=settings.search_path) for name in names)
+    return next((Path(path) for path in found if path), None)
+
+
 def archive_path(folder: Path, identity: str) -> Path:
     """Class-data archive of the Elasticsearch in ``folder`` for one JVM; empty if that JVM makes none."""
     return folder / f"classes-{identity}.jsa"
@@ -81,11 +88,11 @@ def _explicit(component: Component, settings: Settings) -> Tool | None:
 
 
 def _on_path(component: Component, settings: Settings) -> Tool | None:
-    found = shutil.which(component.name, path=settings.search_path)
+    found = on_path(component, settings)
     if found is None:
         return None
-    version = binary_version(component, Path(found))
-    extra = {name: _companion(name, Path(found), settings) for name in component.companions}
+    version = binary_version(component, found)
+    extra = {name: _companion(name, found, settings) for name in component.companions}
     usable = {
         name: path
         for name, path in extra.items()
@@ -93,7 +100,7 @@ def _on_path(component: Component, settings: Settings) -> Tool | None:
     }
     if not within(version, component.accepts) or len(usable) < len(component.companions):
         return None
-    return Tool(component.name, version_text(version), Path(found), "PATH", usable)
+    return Tool(component.name, version_text(version), found, "PATH", usable)
 
 
 def _companion(name: str, beside: Path, settings: Settings) -> Path | None:

@@ -76,7 +76,7 @@ class Component:
     """One real part: pinned version, accepted range on PATH, recipe, and what making it costs.
 
     ``download_mb`` and ``work_mb`` are megabytes fetched and needed on disk while building;
-    ``minutes`` is the measured time on two cores from an empty cache.
+    ``minutes`` is the measured time on two cores from an empty cache. ``aliases`` are other names on PATH.
     """
 
     name: str
@@ -87,6 +87,7 @@ class Component:
     work_mb: int
     minutes: float
     companions: tuple[str, ...] = ()
+    aliases: tuple[str, ...] = ()
     release: Release | None = None
 
     @property
@@ -206,6 +207,7 @@ _TOXIPROXY = Component(
     name="toxiproxy",
     version="2.5.0",
     accepts=((2, 5), (3,)),
+    aliases=("toxiproxy-server",),
     recipe=GoBuild(
         module="github.com/Shopify/toxiproxy/v2",
         version="v2.5.0",

@@ -43,6 +43,13 @@ def test_an_unfit_tool_on_path_is_passed_over(machine, server: str, companion: s
     assert plan(["prometheus"], machine.settings())[0].source == "built from the Go module proxy"
 
 
+def test_a_tool_is_known_by_its_other_name_too(machine) -> None:
+    machine.script("toxiproxy-server", "#!/bin/sh\necho toxiproxy-server version 2.9.0\n")
+    tool = find(NATIVE.by_name["toxiproxy"], machine.settings())
+    assert tool is not None
+    assert (tool.version, tool.executable.name) == ("2.9.0", "toxiproxy-server")
+
+
 def test_an_explicit_binary_comes_first_whatever_its_version(machine) -> None:
     for name in ("prometheus", "promtool"):
         machine.script(name, says("3.7.1"))
