@@ -7,6 +7,8 @@ signals, reports deaths, restarts nobody; if it dies itself its instances end to
 from __future__ import annotations
 
 import asyncio
+import gc
+import importlib
 import os
 import signal
 import socket
@@ -52,6 +54,15 @@ def run_instance(settings: Settings, parent: socket.socket | None = None) -> int
     return asyncio.run(serve(settings, announce, parent))
 
 
+def _warm(instances: Sequence[Settings]) -> None:
+    """Import here, once, what the instances would each import when they need it."""
+    importlib.import_module(f"reference_router.engines.{instances[0].engine}")
+    if instances[0].admin_port is not None:
+        importlib.import_module("reference_router.faults.admin")
+    gc.collect()
+    gc.freeze()
+
+
 def _say(**fact: object) -> None:
     """One line in one write, so that lines of several processes do not mix; nobody has to listen."""
     with suppress(BrokenPipeError):
@@ -68,6 +79,7 @@ class Launcher:
     def run(self, instances: Sequence[Settings]) -> int:
         """Fork all, wait for all. Signals stay blocked in a child until it can act on them."""
         signal.pthread_sigmask(signal.SIG_BLOCK, WATCHED)
+        _warm(instances)
         ours, theirs = socket.socketpair()
         for settings in instances:
             self._fork(settings, ours, theirs)

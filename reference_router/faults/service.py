@@ -144,9 +144,10 @@ class Memory(Fault):
             os.close(descriptor)
 
     async def heal(self, router: Router) -> None:
-        """Unmap."""
+        """Unmap, a chunk at a time."""
         while self.mappings:
             self.mappings.pop().close()
+            await asyncio.sleep(0)
 
     def evidence(self, router: Router) -> dict[str, Any]:
         """Resident memory as the kernel sees it."""
