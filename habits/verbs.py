@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
 import subprocess
@@ -73,7 +74,9 @@ def docs() -> int:
 def bare() -> int:
     """clone what is committed into an empty home, and run gate and test there"""
     folder = Path(tempfile.mkdtemp(prefix="harness-bare-"))
-    env = {"HOME": str(folder / "home"), "XDG_CACHE_HOME": str(folder / "home" / ".cache")}
+    env = {"HOME": str(folder / "home")}
+    for name in [name for name in os.environ if name.startswith(("HARNESS_", "XDG_"))]:
+        del os.environ[name]  # they name folders that are not in the empty home
     try:
         (folder / "home").mkdir()
         code = run("git", "clone", "--quiet", str(ROOT), str(folder / "clone"))

@@ -30,7 +30,7 @@ def specified_words() -> set[str]:
 
 
 def contract_words() -> set[str]:
-    """Names under ``metrics``, ``alerts`` and ``receivers`` in every file of the router's contract."""
+    """Names under ``families``, ``alerts`` and ``receivers`` in every file of the router's contract."""
     words: set[str] = set()
     for path in sorted(CONTRACT.rglob("*.y*ml")):
         for document in yaml.safe_load_all(path.read_text(encoding="utf-8")):
@@ -44,7 +44,7 @@ def names_in(document: Any) -> Iterator[str]:
             yield from names_in(item)
     if isinstance(document, dict):
         for key, value in document.items():
-            if key in ("metrics", "alerts") and isinstance(value, dict):
+            if key in ("families", "alerts") and isinstance(value, dict):
                 yield from (str(name) for name in value if is_telling(str(name)))
             if key == "receivers" and isinstance(value, list):
                 yield from (str(receiver["name"]) for receiver in value if is_telling(str(receiver["name"])))
@@ -53,7 +53,7 @@ def names_in(document: Any) -> Iterator[str]:
 
 def is_telling(name: str) -> bool:
     """Whether ``name`` can only come from this contract: not a standard metric, not an everyday word."""
-    everyday = name.islower() and name.isalpha()
+    everyday = name.isalpha() and name[1:].islower()
     return not everyday and not name.startswith(("process_", "python_", "go_", "up"))
 
 
