@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.artefacts.bounds import AlertTiming, resolve_bounds
+from harness.artefacts.bounds import AlertTiming, Bound, Term, resolve_bounds
 from harness.clauses.alert_hops import notification_hop
 from harness.clauses.alert_story import AlertStory, because, fired, since, speed_of
 from harness.clauses.model import Judgement, held, inconclusive, still_open, violated
@@ -179,10 +179,23 @@ def judge_resolves(story: AlertStory, evidence: Evidence) -> Judgement:
     return _judge_resolved_in_time(story, evidence, healed)
 
 
+def _resolve_bound(story: AlertStory, evidence: Evidence) -> Bound:
+    """The alert's own bound; where it was inhibited, its notice also waits for the inhibiting alert to resolve."""
+    own = resolve_bounds(story.timing(evidence)).latest
+    if story.inhibitor is None or not notices(evidence, story.cell, story.inhibitor.rule.name, "firing"):
+        return own
+    wait = Term(
+        f"group_interval after {story.inhibitor.rule.name} ceased to inhibit", story.facts.timing.group_interval_s
+    )
+    held_back = Bound((*resolve_bounds(story.inhibitor.timing).latest.terms, wait))
+    speed = speed_of(evidence, story.cell)
+    return max(own, held_back, key=lambda bound: bound.wall_s(speed))
+
+
 def _judge_resolved_in_time(story: AlertStory, evidence: Evidence, healed: Cause) -> Judgement:
     told = {n.integration: n.t for n in reversed(notices(evidence, story.cell, story.alert, "resolved"))}
     missing = [kind for kind in story.facts.resolved_to if kind not in told]
-    bound = resolve_bounds(story.timing(evidence)).latest
+    bound = _resolve_bound(story, evidence)
     speed = speed_of(evidence, story.cell)
     latest = healed.t + bound.wall_s(speed)
     if not missing:

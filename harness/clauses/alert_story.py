@@ -30,6 +30,8 @@ class AlertStory:
     receiver: str
     rule: ExpectAlert
     source: Location
+    inhibitor: AlertFacts | None = None
+    """The alert that this one yields to: while it fires, notices of this one are held back."""
 
     def timing(self, evidence: Evidence) -> AlertTiming:
         """Timing with the widest gaps recorded in place of the configured intervals."""

@@ -41,7 +41,9 @@ def story_of(
         )
     declared = campaign.contract.alerts.get(alert)
     receiver = rule.pages or (declared.reaches if declared else None) or facts.receiver
-    return AlertStory(scenario.name, alert, phase.name, facts, receiver, rule, source)
+    yields_to = declared.yields_to if declared else None
+    inhibitor = production.alert(yields_to, campaign.contract.budgets.delivery) if yields_to else None
+    return AlertStory(scenario.name, alert, phase.name, facts, receiver, rule, source, inhibitor)
 
 
 _BASE = (Need("rules"), Need("series", "ALERTS"), Need("faults"), Need("ledger"))

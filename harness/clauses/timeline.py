@@ -60,9 +60,9 @@ def failed_fault(evidence: Evidence, cell: str, phase: str) -> FaultAction | Non
 def healing_of(evidence: Evidence, cell: str) -> Cause | None:
     """Last faulty event after everything was healed: the last failed request, or the last healing."""
     faults = evidence.of(FaultAction, cell)
-    injected = {fault.fault for fault in faults if fault.action == "inject"}
+    injected = {fault.fault: fault.t for fault in faults if fault.action == "inject"}
     healed = {fault.fault: fault.t for fault in faults if fault.action == "healed"}
-    if not injected or injected - set(healed):
+    if not injected or any(healed.get(name, 0.0) < t for name, t in injected.items()):
         return None
     last = max(healed.values())
     failed = [r.end_t for r in evidence.of(Request, cell) if _failed(r) and r.end_t and r.end_t > last]

@@ -211,7 +211,7 @@ class Readiness(Strict):
 class Start(Strict):
     """How one instance starts.
 
-    ``{port.NAME}``, ``{logs}``, ``{data}``, ``{build}``, ``{speed}``, ``{seed}``, ``{instance}``, ``{index}`` and
+    ``{port.NAME}``, ``{logs}``, ``{data}``, ``{build}``, ``{speed}``, ``{seed}``, ``{instance}``, ``{index}``, ``{python}`` and
     ``{helper.NAME.PORT}`` are replaced in command and environment. ``secrets`` maps a variable to the
     environment variable of the caller that holds its value: it is never written to a bundle.
     """

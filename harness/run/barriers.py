@@ -13,7 +13,6 @@ from harness.run.clients.prometheus import PrometheusClient
 from harness.run.load_desk import LoadDesk
 from harness.run.observe.cell import CellObserver
 from harness.run.observe.source import epoch_s
-from harness.run.shared import SharedParts
 from harness.run.stack.wait import NotYet, WaitTimeoutError, eventually
 
 __all__ = ["pass_barriers"]
@@ -22,9 +21,7 @@ _METRICS_S = 10.0
 _LOGS_S = 15.0
 
 
-def pass_barriers(
-    cell: Cell, shared: SharedParts, observer: CellObserver, load: LoadDesk, tick: Callable[[], None]
-) -> None:
+def pass_barriers(cell: Cell, observer: CellObserver, load: LoadDesk, tick: Callable[[], None]) -> None:
     """Record for each plane that clauses compare whether it came to rest, and what was last seen if not."""
     needs = cell.plan.needs
     if Need("barriers", "metrics") in needs and "prometheus" in cell.plan.parts:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from harness.artefacts.bind_index_template import bind_index_template
 from harness.artefacts.bind_prometheus import bind_prometheus, prometheus_flags
 from harness.artefacts.bind_rules import bind_rules
 from harness.artefacts.clock import Clock
-from harness.artefacts.edits import ABSENT, BoundArtefact
+from harness.artefacts.edits import BoundArtefact
 from harness.artefacts.promql import parse
 from harness.artefacts.rules import with_recorded_families
 from harness.artefacts.topology import Topology
@@ -132,14 +131,8 @@ def write_edits(bundle: Path, cell: str, artefacts: tuple[BoundArtefact, ...]) -
     lines: list[bytes] = []
     for bound in artefacts:
         (folder / Path(bound.file).name).write_text(bound.text, encoding="utf-8")
-        lines += [orjson.dumps(_edit(item), option=orjson.OPT_APPEND_NEWLINE) for item in bound.edits]
+        lines += [
+            orjson.dumps(item.as_data(), option=orjson.OPT_APPEND_NEWLINE | orjson.OPT_NON_STR_KEYS, default=str)
+            for item in bound.edits
+        ]
     (folder / "edits.ndjson").write_bytes(b"".join(lines))
-
-
-def _edit(edit: object) -> Mapping[str, object]:
-    fields = {name: getattr(edit, name) for name in ("file", "line", "column", "dotted", "before", "after", "why")}
-    return {name: ("(absent)" if value is ABSENT else _plain(value)) for name, value in fields.items()}
-
-
-def _plain(value: object) -> object:
-    return value if isinstance(value, (str, int, float, bool, list, dict, type(None))) else str(value)

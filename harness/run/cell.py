@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Mapping
 
+from harness.artefacts.integrations import ANSWERS
 from harness.artefacts.topology import Topology
 from harness.clauses.subject import instance_names
 from harness.contract.files import Helper, Readiness
@@ -20,6 +21,7 @@ from harness.run.placement import CellPlace, InstancePlace, fill, topology_of, v
 from harness.run.selection import CellPlan
 from harness.run.sinks.exposition import ExpositionStandIn
 from harness.run.sinks.mail import MailSink
+from harness.run.sinks.web import Answer
 from harness.run.sinks.webhooks import WebhookSink
 from harness.run.stack.native import alertmanager_spec, prometheus_spec
 from harness.run.stack.surface import Process, ProcessSpec
@@ -92,6 +94,8 @@ class Cell:
                 key = (receiver.name, f"{item.kind}-{item.index}")
                 sink = self.mail.address if item.kind == "email" else self.web.url
                 found[key] = sink(*key)
+                if item.kind in ANSWERS:  # notifiers that read the answer
+                    self.web.answer(Answer(body=ANSWERS[item.kind].encode(), content_type="application/json"), *key)
         return found
 
     # --- starting
@@ -100,9 +104,9 @@ class Cell:
         """Start the profile's helpers and wait for those that say when they are ready."""
         for name, helper in self.context.campaign.profile.helpers.items():
             ports = self.place.helpers[name]
-            process = self._start(self._helper_spec(name, helper, ports))
+            self._start(self._helper_spec(name, helper, ports))
             if helper.ready:
-                self._await_http(name, "helper", f"http://127.0.0.1:{ports[helper.ready.port]}", helper.ready, process)
+                self._await_http(name, "helper", f"http://127.0.0.1:{ports[helper.ready.port]}", helper.ready)
 
     def _helper_spec(self, name: str, helper: Helper, ports: Mapping[str, int]) -> ProcessSpec:
         where = self.context.campaign.profile_source.document.locate(("helpers", name))
@@ -131,12 +135,10 @@ class Cell:
             name = f"{self.name}/alertmanager"
             self._start(alertmanager_spec(tool, name, folder, self.place.alertmanager, self.bound.alertmanager))
 
-    def _start(self, spec: ProcessSpec) -> Process:
+    def _start(self, spec: ProcessSpec) -> None:
         name = spec.id.removeprefix(f"{self.name}/")
         self._began[name] = time.monotonic()
-        process = self.context.supervisor.start(spec)
-        self.processes[name] = process
-        return process
+        self.processes[name] = self.context.supervisor.start(spec)
 
     def _instance_spec(self, instance: InstancePlace) -> ProcessSpec:
         campaign, start = self.context.campaign, self.context.campaign.profile.start
@@ -170,15 +172,14 @@ class Cell:
         """Wait until every instance answers, Prometheus has scraped and evaluated, and Alertmanager takes alerts."""
         profile = self.context.campaign.profile
         for instance in self.place.instances:
-            process = self.processes[instance.name]
-            self._await_http(instance.name, "subject", instance.url(profile.ready.port), profile.ready, process)
+            self._await_http(instance.name, "subject", instance.url(profile.ready.port), profile.ready)
         if self.bound.alertmanager:
             client = AlertmanagerClient(Http(f"http://{self.place.part('alertmanager')}"))
             self._await_part("alertmanager", client.ready)
         if self.bound.prometheus:
             self._await_part("prometheus", self._monitoring_works)
 
-    def _await_http(self, name: str, role: str, base: str, ready: Readiness, process: Process) -> None:
+    def _await_http(self, name: str, role: str, base: str, ready: Readiness) -> None:
         http = Http(base)
 
         def answers() -> bool:

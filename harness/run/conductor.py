@@ -64,7 +64,7 @@ class Conductor:
         try:
             for index, phase in enumerate(self._scenario.phases):
                 self._play(observer, index, phase)
-            self._faults.heal_all(self._scenario.phases[-1].name)
+            self._faults.heal_all()
             self._settle(observer)
         except _CutShortError as error:
             completed, reason = False, error.reason
@@ -178,11 +178,11 @@ class Conductor:
     def _settle(self, observer: CellObserver) -> None:
         """Let everything in flight arrive, then pass the conservation barriers."""
         self._load.drain(lambda: self._tick(observer))
-        pass_barriers(self.cell, self.shared, observer, self._load, lambda: self._tick(observer))
+        pass_barriers(self.cell, observer, self._load, lambda: self._tick(observer))
 
     def _close(self, observer: CellObserver) -> None:
         self._load.stop()
-        self._faults.give_up()
+        self._faults.heal_all()
         for component, reason in self._dead():
             observer.lost(component, reason)
         now = time.time()

@@ -1,67 +1,107 @@
-"""temporary"""
+"""The faults of one story: injected when a phase begins, confirmed while it runs, healed when none asks for them."""
 
 from __future__ import annotations
 
-import time
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Literal
 
-from harness.contract.files import HookCall, Phase
+from harness.contract.files import FaultHook, HookCall, Phase
 from harness.evidence.records import FaultAction
 from harness.run.cell import Cell
-from harness.run.clients.http import Http
-from harness.clauses.values import at_pointer
-import json
+from harness.run.clients.http import Http, HttpFault
+from harness.run.faults.fault import Fault, FaultControl
+from harness.run.faults.hook import Call, HookFault
+from harness.run.faults.signals import SignalFault
+from harness.run.faults.value import parse_value
+
+__all__ = ["FaultDesk"]
+
+Written = str | int | float
 
 
 class FaultDesk:
+    """Keeps what a phase asks for in force; a value that changes is healed and injected anew."""
+
     def __init__(self, cell: Cell) -> None:
         self.cell = cell
-        self.active: dict[str, object] = {}
-        self.unconfirmed: dict[str, float] = {}
-        self.phase = ""
-
-    def call(self, c: HookCall, value: object):
-        body = json.loads(json.dumps(c.body).replace('"{{value}}"', json.dumps(value))) if c.body is not None else None
-        out = None
-        for p in self.cell.place.instances:
-            h = Http(p.url(c.port))
-            out = h.send(c.method, c.path, body=None if body is None else json.dumps(body).encode(), headers={"Content-Type": "application/json"})
-            out.require_ok()
-        return out
-
-    def add(self, fault, action, detail=""):
-        self.cell.context.recorder.add(FaultAction(self.cell.name, time.time(), self.phase, fault, action, detail))
+        self._active: dict[str, tuple[Written, FaultControl]] = {}
+        self._healing: list[FaultControl] = []
 
     def change_to(self, phase: Phase) -> None:
-        old = dict(self.active)
-        self.phase = phase.name
-        for name in old:
-            if name not in phase.fault:
-                self.heal(name)
+        """Heal what ``phase`` does not ask for, inject what it asks for anew."""
+        for name, (value, _) in list(self._active.items()):
+            if phase.fault.get(name) != value:
+                self._heal(name)
         for name, value in phase.fault.items():
-            if old.get(name) != value:
-                v = float(str(value).rstrip("%")) / 100 if "%" in str(value) else value
-                self.add(name, "inject", str(value))
-                self.call(self.cell.context.campaign.profile.faults[name].inject, v)
-                self.active[name] = value
-                self.unconfirmed[name] = time.time()
+            if name not in self._active:
+                self._inject(name, value, phase.name)
 
-    def heal(self, name):
-        self.add(name, "heal")
-        self.call(self.cell.context.campaign.profile.faults[name].heal, None)
-        self.active.pop(name)
-        self.add(name, "healed")
+    def _inject(self, name: str, value: Written, phase: str) -> None:
+        hook = self.cell.context.campaign.profile.faults[name]
+        kind: Literal["hook", "signal"] = "signal" if hook.signal else "hook"
 
-    def heal_all(self, phase) -> None:
-        for name in list(self.active):
-            self.heal(name)
+        def sink(action: FaultAction) -> None:
+            shown = f"{value}" if action.action == "inject" else action.detail
+            self.cell.context.recorder.add(replace(action, kind=kind, detail=shown))
 
-    def give_up(self) -> None:
-        pass
+        control = FaultControl(self.cell.name, phase, self._fault(name, hook, value), sink)
+        self._active[name] = (value, control)
+        control.inject()
+
+    def _heal(self, name: str) -> None:
+        control = self._active.pop(name)[1]
+        control.heal()
+        self._healing.append(control)
+
+    def heal_all(self) -> None:
+        """Heal everything that is in force."""
+        for name in list(self._active):
+            self._heal(name)
 
     def poll(self) -> None:
-        for name in list(self.unconfirmed):
-            c = self.cell.context.campaign.profile.faults[name].confirm
-            a = self.call(c, None).json()
-            if all((at_pointer(a, k) > 0) if w == "> 0" else at_pointer(a, k) == w for k, w in c.expect.items()):
-                self.add(name, "confirm")
-                self.unconfirmed.pop(name)
+        """Look once for every confirmation that is awaited."""
+        for _, control in self._active.values():
+            control.poll()
+        for control in self._healing:
+            control.poll()
+        self._healing = [control for control in self._healing if not control.settled]
+
+    # --- from the profile's data to faults
+
+    def _fault(self, name: str, hook: FaultHook, value: Written) -> Fault:
+        if hook.signal:
+            return self._signal(name, hook)
+        parsed = parse_value(value, hook.unit)
+        return HookFault(
+            name,
+            parsed,
+            inject=self._calls(hook.inject),
+            confirm=self._calls(hook.confirm),
+            heal=self._calls(hook.heal),
+            within_s=hook.within,
+        )
+
+    def _signal(self, name: str, hook: FaultHook) -> Fault:
+        place, ready = self.cell.place.instances[0], self.cell.context.campaign.profile.ready
+        http = Http(place.url(ready.port))
+
+        def answers() -> bool:
+            try:
+                return http.get(ready.path).status in ready.status
+            except (OSError, HttpFault):
+                return False
+
+        assert hook.signal is not None
+        return SignalFault(name, hook.signal, self.cell.processes[place.name], answers, within_s=hook.within)
+
+    def _calls(self, call: HookCall | None) -> tuple[Call, ...]:
+        assert call is not None
+        return tuple(
+            Call(server, call.method, call.path, call.body, dict(call.expect)) for server in self._servers(call)
+        )
+
+    def _servers(self, call: HookCall) -> Sequence[str]:
+        if call.helper:
+            return [f"http://127.0.0.1:{self.cell.place.helpers[call.helper][call.port]}"]
+        return [place.url(call.port) for place in self.cell.place.instances]

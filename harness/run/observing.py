@@ -67,29 +67,30 @@ def _documents(cell: Cell, shared: SharedParts) -> DocumentTarget:
         cells={cell.name: cell.name},
         stream_at="harness.stream",
         query={"match": {"harness.cell": cell.name}},
+        every_s=0.2,
     )
 
 
 def _endpoints(cell: Cell) -> list[EndpointTarget]:
-    found = []
+    found: list[EndpointTarget] = []
     for name, endpoint in cell.context.campaign.contract.endpoints.items():
         body = None if endpoint.body is None else orjson.dumps(endpoint.body)
         headers = dict(endpoint.headers)
         if body is not None:
             headers.setdefault("Content-Type", "application/json")
-        for instance in cell.place.instances:
-            found.append(
-                EndpointTarget(
-                    instance=instance.name,
-                    name=name,
-                    url=instance.url(endpoint.port, endpoint.path),
-                    method=endpoint.method,
-                    headers=headers,
-                    body=body,
-                    every_s=endpoint.every,
-                    timeout_s=max(2.0, 2 * endpoint.within),
-                )
+        found += [
+            EndpointTarget(
+                instance=instance.name,
+                name=name,
+                url=instance.url(endpoint.port, endpoint.path),
+                method=endpoint.method,
+                headers=headers,
+                body=body,
+                every_s=endpoint.every,
+                timeout_s=max(2.0, 2 * endpoint.within),
             )
+            for instance in cell.place.instances
+        ]
     return found
 
 

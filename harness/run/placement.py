@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -86,6 +87,7 @@ def values_of(place: CellPlace, instance: InstancePlace, build: Path, seed: int)
         "seed": str(seed),
         "instance": instance.name,
         "index": str(instance.index),
+        "python": sys.executable,
     }
 
 
@@ -94,7 +96,8 @@ def topology_of(campaign: Campaign, production: Production, place: CellPlace, bu
     jobs: dict[str, JobBinding] = {}
     addresses: dict[str, Link] = {}
     logs: dict[str, tuple[LogSource, ...]] = {}
-    absent: set[str] = set()
+    # nothing judged here is read back from there, and nothing may leave the machine
+    absent = {"remote_write", "remote_read"}
     for index, entry in enumerate(campaign.profile.stands_for):
         where = campaign.profile_source.document.locate(("stands_for", index))
         if entry.drop:
@@ -102,7 +105,11 @@ def topology_of(campaign: Campaign, production: Production, place: CellPlace, bu
         if entry.job:
             jobs[entry.job] = JobBinding(() if entry.drop else tuple(_targets(campaign, entry, place, where)))
         elif entry.address and not entry.drop:
-            addresses[entry.address] = Link.direct(_nodes(campaign, entry, place, where)[0])
+            nodes = _nodes(campaign, entry, place, where)
+            if nodes:
+                addresses[entry.address] = Link.direct(nodes[0])
+            else:
+                absent.add(entry.address)  # an instance that this story does not start
         elif entry.logs and not entry.drop:
             logs[entry.logs] = _sources(campaign, entry, place, build, where)
     if production.prometheus and not place.alertmanager:
@@ -134,9 +141,7 @@ def _nodes(campaign: Campaign, entry: StandsFor, place: CellPlace, where: Locati
         raise ConfigError(f"the subject has no port {port!r}", location=where, remedy=remedy)
     if entry.instance == "all":
         return [instance.address(port) for instance in place.instances]
-    # an address of an instance that this story does not start is answered by the last one that it does
-    chosen = place.instances[min(entry.instance, len(place.instances) - 1)]
-    return [chosen.address(port)]
+    return [instance.address(port) for instance in place.instances if instance.index == entry.instance]
 
 
 def _sources(
