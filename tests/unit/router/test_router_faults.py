@@ -100,6 +100,7 @@ def test_total_failure_reaches_health_and_half_of_it_does_not(lab: Any) -> None:
         document = (await client.ask("GET", "/health")).document
         assert document["status"] == "degraded"
         assert not document["checks"]["inference_capability"]["healthy"]
+        assert (await admin.state("inference_errors"))["applied"] == 0  # probes do not count
         await admin.heal()
         assert (await client.ask("GET", "/health")).document["status"] == "healthy"
 

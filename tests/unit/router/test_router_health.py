@@ -10,6 +10,7 @@ import pytest
 from reference_router.checks import disk_usage
 from reference_router.clock import Clock
 from reference_router.health import Check, CheckResult, HealthMonitor, overall
+from reference_router.process import resident_memory_bytes
 
 
 async def _fine() -> dict[str, Any]:
@@ -139,6 +140,17 @@ def test_each_limit_has_its_weight(lab: Any, count: Any, settings: dict[str, Any
         assert count(router, "health_status", check=check) == 0
         assert count(router, "health_overall", status=status) == 1
         assert count(router, "health_overall") == 1
+
+    lab.run(story())
+
+
+@pytest.mark.parametrize(("used_ratio", "healthy"), [(0.8, True), (0.95, False)])
+def test_memory_is_critical_from_nine_tenths_of_its_limit(lab: Any, used_ratio: float, healthy: bool) -> None:
+    async def story() -> None:
+        _, client = await lab.boot(memory_limit_bytes=int(resident_memory_bytes() / used_ratio))
+        check = (await client.ask("GET", "/health")).document["checks"]["memory_usage"]
+        assert check["healthy"] == healthy
+        assert check["details"]["used_ratio"] == pytest.approx(used_ratio, abs=0.04)
 
     lab.run(story())
 

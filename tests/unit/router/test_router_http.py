@@ -8,6 +8,7 @@ import pytest
 
 from reference_router.engines.base import Job, Piece
 from reference_router.errors import InferenceFailed
+from reference_router.http.instrument import Instrument
 from reference_router.requests import MAX_BODY_BYTES
 
 GENERATE = "/api/generate"
@@ -146,6 +147,31 @@ def test_what_cannot_be_served_counts_once(
     assert access["request"]["url"] == f"{path}?[redacted]"
     assert list(error["error"]) == ["name", "message", "stack", "code"]
     assert "secret" not in str([access["request"]["query"], access["request"]["headers"], error["error"]["message"]])
+
+
+@pytest.mark.parametrize("complete", [True, False])
+def test_an_answer_that_breaks_off_counts_once(lab: Any, count: Any, complete: bool) -> None:
+    async def breaks(_scope: Any, _receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"x", "more_body": not complete})
+        raise KeyError("late")
+
+    async def story() -> None:
+        router, client = await lab.boot()
+        client.app = Instrument(
+            breaks,
+            clock=router.clock,
+            recorder=router.recorder,
+            connections=router.connections,
+            routes={GENERATE},
+            probes=set(),
+        )
+        assert (await client.ask("POST", GENERATE)).status == 200
+        assert count(router, "http_requests_total", status_code="200") == count(router, "http_requests_total") == 1
+        assert count(router, "errors_total", type="internal") == count(router, "errors_total") == 1
+
+    lab.run(story())
+    assert len(lab.lines("access")) == 1
 
 
 def test_counters_move_before_the_last_byte(lab: Any, count: Any) -> None:
