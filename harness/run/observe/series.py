@@ -30,7 +30,8 @@ class QuerySource:
         self.warnings: tuple[str, ...] = ()
         self.cells = (cell,)
         self._cell, self._client, self._clock = cell, client, clock
-        self._stretch = Stretch(clock(), step_s, lag_s)
+        # one step early: the first point tells what was there before the first request
+        self._stretch = Stretch(clock() - step_s, step_s, lag_s)
 
     def read(self, now: float, moment: Moment) -> Sequence[Record]:
         """The points that the grid has gained."""
