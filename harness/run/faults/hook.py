@@ -19,8 +19,8 @@ __all__ = ["Call", "HookFault"]
 class Call:
     """One HTTP call: ``{{value}}`` in path, body and ``expect`` is replaced.
 
-    ``server`` is the base address, ``timeout_s`` wall seconds; ``expect`` maps JSON pointers of the answer to a value or
-    a comparison (``> 0``).
+    ``server`` is the base address, ``timeout_s`` wall seconds; ``expect`` maps JSON pointers of the answer to a value
+    or a comparison (``> 0``).
     """
 
     server: str

@@ -54,6 +54,7 @@ class CellObserver:
         self._slots = [Slot(source) for source in build_sources(targets, needs, clock)]
         self._workers = ThreadPoolExecutor(min(_MOST_WORKERS, max(1, len(self._slots))), f"observe-{targets.cell}")
         self._unmet: set[tuple[str, str]] = set()
+        self._finished = False
         self._offset_s = clock() - monotonic()
         self._steps_s = 0.0
         self._write_steps(clock())
@@ -109,7 +110,10 @@ class CellObserver:
         self._read_all(chosen, now, "settle")
 
     def finish(self, now: float) -> None:
-        """The last read. What could not be read to its end is unmet. The observer cannot be used afterwards."""
+        """The last read, once. What could not be read to its end is unmet. The observer cannot be used afterwards."""
+        if self._finished:
+            return
+        self._finished = True
         self._read_all(self._slots, now, "finish")
         for slot in self._slots:
             if slot.last_fault and not slot.lost:

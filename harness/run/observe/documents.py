@@ -44,9 +44,10 @@ class DocumentSource:
             return ()
         order = [{"_seq_no": "asc"}, {"_index": "asc"}]
         hits = list(self._client.search_after(target.index, self._query(), order))
-        self._last = _highest(hits, self._last)
+        last = _highest(hits, self._last)
         if total > len(self._seen | {(hit.index, hit.id) for hit in hits}):
             hits += self._client.scan(target.index, target.query)
+        self._last = last
         return self._news(hits)
 
     def _query(self) -> Mapping[str, Any]:
@@ -80,10 +81,10 @@ def _highest(hits: Iterable[Hit], before: Mapping[str, int]) -> dict[str, int]:
 
 def cell_of(source: Mapping[str, Any], target: DocumentTarget) -> str | None:
     """The cell to which a document belongs; None for one of somebody else."""
-    value = value_at(source, target.cell_at)
+    value = str(value_at(source, target.cell_at))
     if value in target.cells:
         return target.cells[value]
-    folders = [key for key in target.cells if key.endswith("/") and str(value).startswith(key)]
+    folders = [key for key in target.cells if key.endswith("/") and value.startswith(key)]
     return target.cells[max(folders, key=len)] if folders else None
 
 

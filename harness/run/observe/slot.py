@@ -38,7 +38,8 @@ class Slot:
         """Records of the read that ended since the last turn; starts the next one where it is due."""
         records = self.collect(monotonic) if self._task and self._task.done() else ()
         if self._task is None and monotonic >= self._due and not self.lost:
-            self._due = max(self._due + self.source.every_s, monotonic)
+            on_time = self._due + self.source.every_s
+            self._due = on_time if on_time > monotonic else monotonic + self.source.every_s
             self.begin(now, "poll", monotonic, workers)
         return records
 

@@ -60,7 +60,7 @@ def _of_prometheus(targets: CellTargets, needs: frozenset[Need], clock: Clock) -
     if Need("rules") in needs:
         yield RuleSource(cell, client, clock, evaluation_s=targets.evaluation_s)
     if Need("rules") in needs or wants_alerts:
-        wanted = tuple(sorted(wants_alerts))
+        wanted = tuple(sorted(wants_alerts)) or (Need("rules"),)
         yield SampleSource(cell, client, _ALERT_SERIES, clock, lag_s=targets.evaluation_s + 0.05, needs=wanted)
     for need in sorted(needs):
         if need.kind == "query":
