@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,54 +14,62 @@ from reference_router.inference import Inferences
 from reference_router.models import Models
 from reference_router.process import resident_memory_bytes
 
-__all__ = ["make_checks"]
+__all__ = ["Checks", "disk_usage"]
 
 FULL_RATIO = 0.9
 
 
-def make_checks(
-    *,
-    initialized: Callable[[], bool],
-    models: Models,
-    inferences: Inferences,
-    cache: ResponseCache,
-    memory_limit_bytes: int,
-    disk_path: Path,
-    disk_capacity_bytes: int | None,
-) -> list[Check]:
-    """All checks of one instance, bound to its parts."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checks:
+    """The checks of one instance, bound to its parts; each method returns details or raises."""
 
-    async def router_initialized() -> dict[str, Any]:
-        _demand(initialized(), "the router is starting or stopping")
+    initialized: Callable[[], bool]
+    models: Models
+    inferences: Inferences
+    cache: ResponseCache
+    memory_limit_bytes: int
+    disk_path: Path
+    disk_capacity_bytes: int | None
+
+    def all(self) -> list[Check]:
+        """All six, with their weight."""
+        return [
+            Check(name="router_initialized", run=self.router_initialized, critical=True),
+            Check(name="models_available", run=self.models_available, critical=True),
+            Check(name="memory_usage", run=self.memory_usage, critical=True),
+            Check(name="inference_capability", run=self.inference_capability),
+            Check(name="cache_functionality", run=self.cache_functionality),
+            Check(name="disk_space", run=self.disk_space),
+        ]
+
+    async def router_initialized(self) -> dict[str, Any]:
+        """The instance has started and is not on its way out."""
+        _demand(self.initialized(), "the router is starting or stopping")
         return {}
 
-    async def models_available() -> dict[str, Any]:
-        names = [model.name for model in models.loaded]
+    async def models_available(self) -> dict[str, Any]:
+        """At least one model is loaded."""
+        names = [model.name for model in self.models.loaded]
         _demand(bool(names), "no model is loaded", loaded=names)
         return {"loaded": names}
 
-    async def memory_usage() -> dict[str, Any]:
-        return _below_limit("memory", resident_memory_bytes(), memory_limit_bytes)
+    async def memory_usage(self) -> dict[str, Any]:
+        """Resident memory is below nine tenths of its limit."""
+        return _below_limit("memory", resident_memory_bytes(), self.memory_limit_bytes)
 
-    async def inference_capability() -> dict[str, Any]:
-        return {"device": await inferences.probe()}
+    async def inference_capability(self) -> dict[str, Any]:
+        """A tiny inference returns."""
+        return {"device": await self.inferences.probe()}
 
-    async def cache_functionality() -> dict[str, Any]:
-        _demand(cache.round_trip(), "a cache entry did not come back")
-        return {"entries": len(cache), "size_bytes": cache.size_bytes}
+    async def cache_functionality(self) -> dict[str, Any]:
+        """What is put into the cache comes back."""
+        _demand(self.cache.round_trip(), "a cache entry did not come back")
+        return {"entries": len(self.cache), "size_bytes": self.cache.size_bytes}
 
-    async def disk_space() -> dict[str, Any]:
-        used, capacity = disk_usage(disk_path, disk_capacity_bytes)
+    async def disk_space(self) -> dict[str, Any]:
+        """The disk is used to less than nine tenths."""
+        used, capacity = disk_usage(self.disk_path, self.disk_capacity_bytes)
         return _below_limit("disk", used, capacity)
-
-    return [
-        Check(name="router_initialized", run=router_initialized, critical=True),
-        Check(name="models_available", run=models_available, critical=True),
-        Check(name="memory_usage", run=memory_usage, critical=True),
-        Check(name="inference_capability", run=inference_capability),
-        Check(name="cache_functionality", run=cache_functionality),
-        Check(name="disk_space", run=disk_space),
-    ]
 
 
 def disk_usage(path: Path, capacity_bytes: int | None) -> tuple[int, int]:

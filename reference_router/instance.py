@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable
 
 from reference_router.cache import ResponseCache
-from reference_router.checks import make_checks
+from reference_router.checks import Checks
 from reference_router.clock import Clock
 from reference_router.config import Settings, SettingsError
 from reference_router.engines import EngineUnavailable, make_engine
@@ -89,7 +89,7 @@ class Router:
 
     def _wire_health(self) -> None:
         settings = self.settings
-        checks = make_checks(
+        checks = Checks(
             initialized=lambda: self.lifecycle.serving,
             models=self.models,
             inferences=self.inferences,
@@ -99,7 +99,7 @@ class Router:
             disk_capacity_bytes=settings.disk_capacity_bytes,
         )
         self.health = HealthMonitor(
-            checks,
+            checks.all(),
             self.clock,
             interval_s=settings.health_interval_s,
             timeout_s=settings.health_timeout_s,

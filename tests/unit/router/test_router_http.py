@@ -238,7 +238,7 @@ def test_a_body_over_ten_megabytes_is_refused_after_it_was_heard(lab: Any, count
 @pytest.mark.parametrize("stream", [False, True])
 def test_a_client_that_leaves_is_499_and_no_error(lab: Any, count: Any, stream: bool) -> None:
     async def story() -> None:
-        router, client = await lab.boot(speed=1.0)
+        router, client = await lab.boot(speed=1.0, models=("spark-1b",))
         gone = asyncio.Event()
         body = orjson.dumps({"prompt": "x", "options": {"stream": stream}})
         asking = asyncio.create_task(client.ask("POST", GENERATE, body, gone=gone))
@@ -254,7 +254,7 @@ def test_a_client_that_leaves_is_499_and_no_error(lab: Any, count: Any, stream: 
         assert count(router, "errors_total") == 0
         assert (count(router, "tokens_generated_total") > 0) == stream
         assert count(router, "active_connections") == router.queue.busy == 0
-        assert router.models.in_flight == {"ember-7b": 0, "spark-1b": 0}
+        assert router.models.in_flight == {"spark-1b": 0}
 
     lab.run(story())
     assert lab.lines("error") == []
@@ -281,7 +281,7 @@ def test_a_client_that_leaves_while_it_speaks_is_499(lab: Any, count: Any) -> No
 @pytest.mark.parametrize("stream", [False, True])
 def test_a_shutdown_that_cuts_a_request_says_so_to_its_client(lab: Any, count: Any, stream: bool) -> None:
     async def story() -> None:
-        router, client = await lab.boot(speed=1.0)
+        router, client = await lab.boot(speed=1.0, models=("spark-1b",))
         asking = asyncio.create_task(client.generate(stream=stream))
         await asyncio.sleep(0.15)
         asking.cancel()
