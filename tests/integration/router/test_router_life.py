@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -147,5 +148,10 @@ def test_instances_do_not_outlive_their_launcher(launch: Any, served: Any, until
     running = launch("--speed", "60", "--instances", "2")
     instances = [served(running.fact()) for _ in range(2)]
     running.end(signal.SIGKILL)
-    until(lambda: not any(_alive(instance.pid) for instance in instances))
+    try:
+        until(lambda: not any(_alive(instance.pid) for instance in instances))
+    finally:
+        for instance in instances:
+            with suppress(ProcessLookupError):
+                os.kill(instance.pid, signal.SIGKILL)
     assert instances[0].lines("application", "shutting down")[0]["signal"] == "PARENT_EXIT"
