@@ -6,7 +6,6 @@ import os
 import signal
 import socket
 import threading
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -151,7 +150,6 @@ def test_instances_do_not_outlive_their_launcher(launch: Any, served: Any, until
     try:
         until(lambda: not any(_alive(instance.pid) for instance in instances))
     finally:
-        for instance in instances:
-            with suppress(ProcessLookupError):
-                os.kill(instance.pid, signal.SIGKILL)
+        for left in (instance.pid for instance in instances if _alive(instance.pid)):
+            os.kill(left, signal.SIGKILL)
     assert instances[0].lines("application", "shutting down")[0]["signal"] == "PARENT_EXIT"
