@@ -29,9 +29,16 @@ class ScrapeSource:
     components = PROMETHEUS
 
     def __init__(
-        self, cell: str, client: PrometheusClient, clock: Clock, *, scrape_s: float, needs: tuple[Need, ...] = ()
+        self,
+        cell: str,
+        client: PrometheusClient,
+        clock: Clock,
+        *,
+        scrape_s: float,
+        lag_s: float,
+        needs: tuple[Need, ...] = (),
     ) -> None:
-        self._samples = SampleSource(cell, client, "up", clock, lag_s=scrape_s + 0.05, needs=needs, query="up")
+        self._samples = SampleSource(cell, client, "up", clock, lag_s=lag_s, needs=needs, query="up")
         self.cells, self.needs, self.every_s = (cell,), needs, self._samples.every_s
         self._client, self._clock, self._scrape_s = client, clock, scrape_s
         self._targets: dict[str, _Target] = {}

@@ -31,6 +31,7 @@ OBSERVED: Final[frozenset[NeedKind]] = frozenset(
     {"query", "series", "rules", "alerts", "documents", "lines", "answers", "expositions"}
 )
 """Needs that an observer meets; the others are met where they arise (sinks, generator, conductor)."""
+_WRITING_S: Final = 0.1
 _STANDING: Final = frozenset({"up", "ALERTS", "ALERTS_FOR_STATE"})
 _ALERT_SERIES: Final = '{__name__=~"ALERTS|ALERTS_FOR_STATE"}'
 
@@ -49,19 +50,20 @@ def _of_prometheus(targets: CellTargets, needs: frozenset[Need], clock: Clock) -
     if targets.prometheus is None:
         return
     cell, client = targets.cell, PrometheusClient(targets.prometheus)
-    lag_s = targets.scrape_s + 0.05
+    # A scrape that times out is written a whole interval after its own time, and a busy machine adds to that.
+    lag_s = 2 * targets.scrape_s + _WRITING_S
     wants_alerts = {need for need in needs if need.kind == "series" and need.detail.startswith("ALERTS")} & {
         Need("series", "ALERTS"),
         Need("series", "ALERTS_FOR_STATE"),
     }
     up = Need("series", "up")
-    yield ScrapeSource(cell, client, clock, scrape_s=targets.scrape_s, needs=(up,) if up in needs else ())
+    yield ScrapeSource(cell, client, clock, scrape_s=targets.scrape_s, lag_s=lag_s, needs=(up,) if up in needs else ())
     yield CounterSource(cell, "prometheus", prometheus_counters(client), clock)
     if Need("rules") in needs:
         yield RuleSource(cell, client, clock, evaluation_s=targets.evaluation_s)
     if Need("rules") in needs or wants_alerts:
         wanted = tuple(sorted(wants_alerts)) or (Need("rules"),)
-        yield SampleSource(cell, client, _ALERT_SERIES, clock, lag_s=targets.evaluation_s + 0.05, needs=wanted)
+        yield SampleSource(cell, client, _ALERT_SERIES, clock, lag_s=targets.evaluation_s + _WRITING_S, needs=wanted)
     for need in sorted(needs):
         if need.kind == "query":
             yield QuerySource(cell, client, need, clock, step_s=targets.evaluation_s, lag_s=lag_s)

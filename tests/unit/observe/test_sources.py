@@ -56,14 +56,15 @@ def query_source(fake: Any, hand: Any) -> QuerySource:
 def test_a_query_is_asked_for_the_stretch_that_has_passed_and_again_where_it_failed(hand: Any) -> None:
     fake = Fake(query_range=[DOWN, series((1000.25, 7.0), a="b"), Result((SeriesData({}, ()),), ("w",))])
     source = query_source(fake, hand)
-    assert source.read(1000.2, "poll") == ()
+    assert source.read(1000.0, "poll") == ()
     with pytest.raises(HttpFault):
         source.read(1000.9, "poll")
     assert source.read(1001.1, "poll") == [Series("c", 1000.0, "max(x)", {"a": "b"}, ((1000.25, 7.0),))]
     assert source.read(1001.1, "finish") == []
+    # From one step before the beginning: what counters held before the first request.
     assert [call[2:] for call in fake.asked] == [
-        (1000.0, 1000.5, 0.25),
-        (1000.0, 1000.75, 0.25),
+        (999.75, 1000.5, 0.25),
+        (999.75, 1000.75, 0.25),
         (1001.0, 1001.0, 0.25),
     ]
     assert source.warnings == ("w",)
@@ -77,7 +78,7 @@ def test_a_long_stretch_is_asked_in_parts_and_is_all_or_nothing(hand: Any) -> No
     records = source.read(1000 + 2600.0, "finish")
     assert [record.points for record in records if isinstance(record, Series)] == [((1.0, 1.0),), ((2.0, 2.0),)]
     starts, ends = [call[2] for call in fake.asked[2:]], [call[3] for call in fake.asked[2:]]
-    assert starts == [1000.0, pytest.approx(ends[0] + 0.25)]
+    assert starts == [999.75, pytest.approx(ends[0] + 0.25)]
     assert ends[1] == 3600.0
 
 
@@ -184,7 +185,7 @@ def readings(source: ScrapeSource, now: float, moment: Any = "poll") -> list[tup
 
 def test_gaps_between_scrapes_are_told_when_wider_than_before_or_wide(hand: Any) -> None:
     answers = [ups((0.0, 1), (1.0, 1), (2.1, 1), (3.1, 1)), ups((6.0, 1)), ups((8.5, 1)), ups((9.5, 1))]
-    source = ScrapeSource("c", Fake(samples=answers, targets=[TARGETS]), hand.wall, scrape_s=1.0)  # type: ignore[arg-type]
+    source = ScrapeSource("c", Fake(samples=answers, targets=[TARGETS]), hand.wall, scrape_s=1.0, lag_s=1.1)  # type: ignore[arg-type]
     assert readings(source, 1002) == [("scrape_gap_s", 1.0), ("scrape_gap_s", 1.1)]
     assert readings(source, 1003) == [("scrape_gap_s", 2.9)]
     assert readings(source, 1004) == [("scrape_gap_s", 2.5)]
@@ -194,13 +195,13 @@ def test_gaps_between_scrapes_are_told_when_wider_than_before_or_wide(hand: Any)
 
 def test_a_job_that_is_scraped_more_slowly_has_no_gap_for_that(hand: Any) -> None:
     answers = [ups((0.0, 1), (5.1, 1), (13.0, 1), job="slow")]
-    source = ScrapeSource("c", Fake(samples=answers, targets=[TARGETS]), hand.wall, scrape_s=1.0)  # type: ignore[arg-type]
+    source = ScrapeSource("c", Fake(samples=answers, targets=[TARGETS]), hand.wall, scrape_s=1.0, lag_s=1.1)  # type: ignore[arg-type]
     assert readings(source, 1002) == [("scrape_gap_s", 7.9)]
 
 
 def test_a_target_unknown_to_the_server_takes_the_cells_interval(hand: Any) -> None:
     fake = Fake(samples=[ups((0.0, 0), (2.0, 1), job="new")], targets=[[]])
-    assert readings(ScrapeSource("c", fake, hand.wall, scrape_s=1.0), 1002) == [  # type: ignore[arg-type]
+    assert readings(ScrapeSource("c", fake, hand.wall, scrape_s=1.0, lag_s=1.1), 1002) == [  # type: ignore[arg-type]
         ("up_zero_while_answered", 0.0),
         ("scrape_gap_s", 2.0),
         ("up_zero_s", 2.0),
@@ -209,7 +210,7 @@ def test_a_target_unknown_to_the_server_takes_the_cells_interval(hand: Any) -> N
 
 def test_samples_are_kept_while_the_question_about_their_target_fails(hand: Any) -> None:
     fake = Fake(samples=[ups((0.0, 1)), ups((1.0, 1))], targets=[DOWN, TARGETS])
-    source = ScrapeSource("c", fake, hand.wall, scrape_s=1.0, needs=(Need("series", "up"),))  # type: ignore[arg-type]
+    source = ScrapeSource("c", fake, hand.wall, scrape_s=1.0, lag_s=1.1, needs=(Need("series", "up"),))  # type: ignore[arg-type]
     with pytest.raises(HttpFault):
         source.read(1002, "poll")
     kept = [r.points for r in source.read(1003, "poll") if isinstance(r, Series)]
@@ -234,7 +235,7 @@ def test_a_target_that_answers_us_while_its_scrapes_fail_is_told(hand: Any, monk
         ups((1004.0, 0)),
         ups((1005.0, 1)),
     ]
-    source = ScrapeSource("c", Fake(samples=batches, targets=[TARGETS]), hand.wall, scrape_s=1.0)  # type: ignore[arg-type]
+    source = ScrapeSource("c", Fake(samples=batches, targets=[TARGETS]), hand.wall, scrape_s=1.0, lag_s=1.1)  # type: ignore[arg-type]
     told: list[tuple[str, float]] = []
     for _ in range(6):
         hand.move(0.5)  # asked at 1000.5 (answered), 1001.5 (not), 1002.5 (answered, but then it was up), 1004.5
