@@ -30,6 +30,8 @@ class AlertStory:
     receiver: str
     rule: ExpectAlert
     source: Location
+    as_run: tuple[str, ...] = ()
+    """The expression in the cell's time, and each change that made it so."""
     inhibitor: AlertFacts | None = None
     """The alert that this one yields to: while it fires, notices of this one are held back."""
 
@@ -104,6 +106,7 @@ def _absent(story: AlertStory, evidence: Evidence, cause: Cause, window: Window,
         *details,
         f"latest: {window.latest}",
         f"rule: {place}: {story.facts.rule.expression.strip()}",
+        *story.as_run,
         hop=name,
     )
 

@@ -13,7 +13,7 @@ from harness.artefacts.bounds import resolve_bounds
 from harness.clauses import alert_pages as pages
 from harness.clauses.alert_story import AlertStory, fire_window, judge_fires, judge_pends
 from harness.clauses.model import Clause, Need
-from harness.clauses.production import Production
+from harness.clauses.production import AlertFacts, Production, clock_of
 from harness.clauses.timeline import trigger_phase
 from harness.contract import Campaign
 from harness.contract.campaign import Expected, Scenario
@@ -43,7 +43,18 @@ def story_of(
     receiver = rule.pages or (declared.reaches if declared else None) or facts.receiver
     yields_to = declared.yields_to if declared else None
     inhibitor = production.alert(yields_to, campaign.contract.budgets.delivery) if yields_to else None
-    return AlertStory(scenario.name, alert, phase.name, facts, receiver, rule, source, inhibitor)
+    as_run = _as_run(campaign, production, scenario, facts)
+    return AlertStory(scenario.name, alert, phase.name, facts, receiver, rule, source, as_run, inhibitor)
+
+
+def _as_run(campaign: Campaign, production: Production, scenario: Scenario, facts: AlertFacts) -> tuple[str, ...]:
+    speed = campaign.speed_of(scenario)
+    if speed == 1 or production.prometheus is None:
+        return ()
+    query = facts.rule.query
+    scaled = clock_of(campaign, production, speed).expression(query, production.prometheus.scrapes_of(query.selectors))
+    changes = (f"{change.before} → {change.after}" for change in scaled.changes)
+    return (f"as run at speed {speed:g}: {scaled.text.strip()} ({'; '.join(changes)})",)
 
 
 _BASE = (Need("rules"), Need("series", "ALERTS"), Need("faults"), Need("ledger"))

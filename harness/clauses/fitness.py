@@ -9,15 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from harness.evidence.records import ComponentState, FaultAction, Reading, Request
+from harness.evidence.records import FaultAction, Reading, Request
 from harness.evidence.store import Evidence
 
 __all__ = ["COUNTERS", "lateness_p99_s", "unfit", "widest_gaps"]
 
-_GAP_SECONDS: Final = "scrape_gap_seconds"
-_GAP_INTERVALS: Final = "scrape_gap_intervals"
-_UP_ZERO: Final = "up_zero_seconds"
-_CLOCK_STEP: Final = "wall_clock_step_seconds"
+_SCRAPE_GAP: Final = "scrape_gap_s"
+_EVALUATION_GAP: Final = "evaluation_gap_s"
+_UP_ZERO: Final = "up_zero_while_answered"
+_CLOCK_STEP: Final = "clock_step_s"
 _GAP_LIMIT = 3
 """A gap above this many intervals makes a cell unfit; below it, the gap stands for the interval."""
 _AFTER_FAULT_S = 2.0
@@ -28,7 +28,7 @@ COUNTERS: Final[dict[str, str]] = {
     "prometheus_notifications_dropped_total": "Prometheus dropped notifications",
     "prometheus_notifications_errors_total": "Prometheus could not deliver alerts to Alertmanager",
     "alertmanager_notification_requests_failed_total": "Alertmanager could not deliver to a receiver",
-    "output_dropped": "Filebeat dropped events",
+    "filebeat_events_dropped": "Filebeat dropped events",
 }
 
 
@@ -39,8 +39,12 @@ def widest_gaps(evidence: Evidence, cell: str) -> tuple[float, float]:
     """
     start = evidence.started(cell)
     speed = start.speed if start else 1.0
-    gaps = [r.value for r in evidence.of(Reading, cell) if r.name == _GAP_SECONDS and not _in_fault(evidence, r)]
-    return max(gaps, default=0.0) * speed, 0.0
+    return _widest(evidence, cell, _SCRAPE_GAP) * speed, _widest(evidence, cell, _EVALUATION_GAP) * speed
+
+
+def _widest(evidence: Evidence, cell: str, name: str) -> float:
+    gaps = (r.value for r in evidence.of(Reading, cell) if r.name == name and not _in_fault(evidence, r))
+    return max(gaps, default=0.0)
 
 
 def _in_fault(evidence: Evidence, reading: Reading) -> bool:
@@ -68,19 +72,18 @@ def unfit(evidence: Evidence, cell: str, lateness_limit_s: float) -> tuple[str, 
 
 
 def _gaps(evidence: Evidence, cell: str) -> Iterator[str]:
-    if evidence.started(cell) is None:
+    start = evidence.started(cell)
+    if start is None:
         return
+    limits = {_SCRAPE_GAP: _GAP_LIMIT * start.scrape_s, _EVALUATION_GAP: _GAP_LIMIT * start.evaluation_s}
     for reading in evidence.of(Reading, cell):
         if reading.name == _CLOCK_STEP and reading.value:
             yield f"the machine's clock was set by {reading.value:g} s"
-        elif reading.name == _GAP_INTERVALS and reading.value > _GAP_LIMIT and not _in_fault(evidence, reading):
-            yield f"{reading.component} was not scraped for {reading.value:g} intervals"
-        elif reading.name == _UP_ZERO and not _in_fault(evidence, reading) and not _subject_ended(evidence, cell):
-            yield f"{reading.component} was down for Prometheus for {reading.value:g} s wall, and no fault made it so"
-
-
-def _subject_ended(evidence: Evidence, cell: str) -> bool:
-    return any(s.role == "subject" and s.action == "exited" for s in evidence.of(ComponentState, cell))
+        elif reading.name in limits and reading.value > limits[reading.name] and not _in_fault(evidence, reading):
+            what = "not scraped" if reading.name == _SCRAPE_GAP else "not evaluated"
+            yield f"{reading.component} was {what} for {reading.value:g} s wall, over {_GAP_LIMIT} intervals"
+        elif reading.name == _UP_ZERO and reading.value and not _in_fault(evidence, reading):
+            yield f"{reading.component} was down for Prometheus though it answered a probe beside it"
 
 
 def _counters(evidence: Evidence, cell: str) -> Iterator[str]:

@@ -8,14 +8,15 @@ from pathlib import Path
 
 from harness.artefacts.alertmanager_config import AlertmanagerConfig, read_alertmanager
 from harness.artefacts.bounds import AlertTiming
+from harness.artefacts.clock import Clock
 from harness.artefacts.prometheus_config import PrometheusConfig, read_prometheus
 from harness.artefacts.routing import Route
-from harness.artefacts.rules import Rule, RuleFile, RuleGroup, read_rules
+from harness.artefacts.rules import Rule, RuleFile, RuleGroup, read_rules, with_recorded_families
 from harness.contract import Campaign
 from harness.core.errors import ConfigError
 from harness.core.source import Document, load_yaml, nearest
 
-__all__ = ["AlertFacts", "Production", "read_production"]
+__all__ = ["AlertFacts", "Production", "clock_of", "read_production"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +90,15 @@ class Production:
 
     def _external(self) -> dict[str, str]:
         return dict(self.prometheus.external_labels) if self.prometheus else {}
+
+
+def clock_of(campaign: Campaign, production: Production, speed: float) -> Clock:
+    """The cell's clock, with the families that tick on the wall clock whatever the speed."""
+    plane = campaign.contract.metrics
+    wall = (
+        {plane.prefix + name for name, family in plane.families.items() if family.clock == "wall"} if plane else set()
+    )
+    return with_recorded_families(Clock(speed, frozenset(wall)), production.rules)
 
 
 def read_production(campaign: Campaign) -> Production:

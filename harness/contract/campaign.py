@@ -78,6 +78,8 @@ class Campaign:
     profile: ProfileFile
     profile_source: Loaded
     scenarios: tuple[Scenario, ...]
+    speed_override: float | None = None
+    """Speed that a command line asked for, instead of those that the files name."""
 
     @property
     def file(self) -> Path:
@@ -92,7 +94,7 @@ class Campaign:
     @property
     def speed(self) -> float:
         """Default speed of a cell: production seconds per wall second."""
-        return self.spec.speed
+        return self.speed_override or self.spec.speed
 
     @property
     def waivers(self) -> tuple[Waiver, ...]:
@@ -114,4 +116,4 @@ class Campaign:
 
     def speed_of(self, scenario: Scenario) -> float:
         """Speed of the scenario's cell."""
-        return scenario.spec.speed or self.speed
+        return self.speed_override or scenario.spec.speed or self.speed

@@ -211,8 +211,8 @@ class Readiness(Strict):
 class Start(Strict):
     """How one instance starts.
 
-    ``{port.NAME}``, ``{logs}``, ``{data}``, ``{build}``, ``{speed}``, ``{seed}``, ``{instance}``, ``{index}``, ``{python}`` and
-    ``{helper.NAME.PORT}`` are replaced in command and environment. ``secrets`` maps a variable to the
+    ``{port.NAME}``, ``{logs}``, ``{data}``, ``{build}``, ``{speed}``, ``{seed}``, ``{instance}``, ``{index}``,
+    ``{python}`` and ``{helper.NAME.PORT}`` are replaced in command and environment. ``secrets`` maps a variable to the
     environment variable of the caller that holds its value: it is never written to a bundle.
     """
 

@@ -15,6 +15,7 @@ A bundle whose campaign was killed stays readable: a half-written last line is i
 from __future__ import annotations
 
 import dataclasses
+import math
 import zipfile
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -25,7 +26,7 @@ from typing import IO, Any, Final, Self
 import orjson
 
 from harness.core.errors import HarnessError, Location, MachineError
-from harness.evidence.records import RECORD_TYPES, Record
+from harness.evidence.records import RECORD_TYPES, Record, Series
 from harness.evidence.store import Evidence
 
 __all__ = ["BUNDLE_SCHEMA", "BundleWriter", "open_bundle", "read_evidence", "read_manifest"]
@@ -145,13 +146,19 @@ def _read_records(path: Path, kind: type[Any]) -> Iterator[Record]:
 
 
 def _as_dict(record: Record) -> dict[str, Any]:
-    return {item.name: getattr(record, item.name) for item in dataclasses.fields(record)}
+    fields = {item.name: getattr(record, item.name) for item in dataclasses.fields(record)}
+    if isinstance(record, Series):
+        # JSON has no word for NaN and infinity: they are written as Prometheus writes them
+        fields["points"] = [(t, value if math.isfinite(value) else str(value)) for t, value in record.points]
+    return fields
 
 
 def _from_dict(kind: type[Any], fields: dict[str, Any]) -> Any:
     for name, value in fields.items():
         if isinstance(value, list) and name != "body":
             fields[name] = tuple(tuple(item) if isinstance(item, list) else item for item in value)
+    if kind is Series:
+        fields["points"] = tuple((t, float(value)) for t, value in fields["points"])
     return kind(**fields)
 
 

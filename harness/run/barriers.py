@@ -1,87 +1,67 @@
-"""Conservation barriers: wait until everything that was sent has settled in metrics and logs; never a sleep."""
+"""Conservation barriers of one cell: everything that was sent has settled in metrics and logs; never a sleep."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
-from harness.clauses.model import Need
-from harness.evidence.records import Barrier, Document, LogLine
+from harness.artefacts.promql import parse
+from harness.clauses.model import Need, NeedKind
+from harness.core.errors import Location
 from harness.run.cell import Cell
-from harness.run.clients.http import Http, HttpFault
-from harness.run.clients.prometheus import PrometheusClient
+from harness.run.clients.http import Http
 from harness.run.load_desk import LoadDesk
+from harness.run.observe.barriers import BarrierCondition, LogsBarrier, MetricsBarrier, pass_barrier
 from harness.run.observe.cell import CellObserver
-from harness.run.observe.source import epoch_s
-from harness.run.stack.wait import NotYet, WaitTimeoutError, eventually
 
 __all__ = ["pass_barriers"]
 
 _METRICS_S = 10.0
 _LOGS_S = 15.0
+_LOGS: frozenset[NeedKind] = frozenset({"documents", "lines"})
 
 
 def pass_barriers(cell: Cell, observer: CellObserver, load: LoadDesk, tick: Callable[[], None]) -> None:
     """Record for each plane that clauses compare whether it came to rest, and what was last seen if not."""
     needs = cell.plan.needs
     if Need("barriers", "metrics") in needs and "prometheus" in cell.plan.parts:
-        _pass(cell, "metrics", _MetricsAtRest(cell, load), _METRICS_S, tick)
-    if Need("barriers", "logs") in needs:
-        _pass(cell, "logs", _LogsAtRest(cell, observer), _LOGS_S, tick)
+        _pass(cell, _metrics(cell, load), _METRICS_S, tick)
+    if Need("barriers", "logs") in needs and "filebeat" in cell.plan.parts:
+        _pass(cell, _logs(cell, observer), _LOGS_S, tick)
 
 
-def _pass(cell: Cell, plane: str, at_rest: Callable[[], bool], within_s: float, tick: Callable[[], None]) -> None:
-    def probe() -> bool:
-        tick()
-        return at_rest()
-
-    try:
-        eventually(
-            probe, what=f"{plane} to come to rest", within_s=within_s, every_s=0.05, retry_on=(OSError, HttpFault)
-        )
-    except WaitTimeoutError as error:
-        cell.context.recorder.add(Barrier(cell.name, time.time(), plane, False, error.problem))
-    else:
-        cell.context.recorder.add(Barrier(cell.name, time.time(), plane, True))
+def _pass(cell: Cell, condition: BarrierCondition, within_s: float, tick: Callable[[], None]) -> None:
+    barrier = pass_barrier(cell.name, _Ticking(condition, tick), within_s=within_s, cancel=cell.context.cancel)
+    cell.context.recorder.add(barrier)
 
 
-class _MetricsAtRest:
-    """Nothing is in flight, and every target of the cell was scraped twice since."""
+class _Ticking:
+    """A condition that goes on recording while it is waited for."""
 
-    def __init__(self, cell: Cell, load: LoadDesk) -> None:
-        self._client = PrometheusClient(Http(f"http://{cell.place.part('prometheus')}"))
-        self._load, self._since = load, 0.0
-        self._rest_s = 2 * cell.context.production.scrape_s / cell.speed
+    def __init__(self, condition: BarrierCondition, tick: Callable[[], None]) -> None:
+        self.plane, self._condition, self._tick = condition.plane, condition, tick
 
-    def __call__(self) -> bool:
-        if not self._load.drained():
-            raise NotYet("requests are in flight")
-        self._since = self._since or time.time()
-        if time.time() < self._since + self._rest_s:
-            raise NotYet("the last scrapes are not yet two intervals old")
-        before = self._since
-        for target in self._client.targets():
-            if epoch_s(target["lastScrape"]) < before:
-                raise NotYet(f"{target['scrapeUrl']} was not scraped since")
-        return True
+    def check(self) -> str:
+        self._tick()
+        return self._condition.check()
 
 
-class _LogsAtRest:
-    """Every line that the subject wrote is a document, and two looks apart find no new line."""
+def _metrics(cell: Cell, load: LoadDesk) -> MetricsBarrier:
+    """The counters that clauses compare with the ledger, by the selectors of their queries."""
+    queries = [need.detail for need in cell.plan.needs if need.kind == "query"]
+    metrics = {each.metric for text in queries for each in parse(text, Location("query")).selectors if each.metric}
+    http = Http(f"http://{cell.place.part('prometheus')}")
+    return MetricsBarrier(http, sorted(metrics), lambda: 0 if load.drained() else 1)
 
-    def __init__(self, cell: Cell, observer: CellObserver) -> None:
-        self._cell, self._observer = cell, observer
-        self._streams = {need.detail for need in cell.plan.needs if need.kind == "documents"}
-        self._last: tuple[int, int] = (-1, -1)
 
-    def __call__(self) -> bool:
-        self._observer.settle(time.time())
-        evidence, name = self._cell.context.recorder.evidence, self._cell.name
-        lines = sum(line.stream in self._streams for line in evidence.of(LogLine, name))
-        documents = sum(document.stream in self._streams for document in evidence.of(Document, name))
-        last, self._last = self._last, (lines, documents)
-        if self._streams and documents < lines:
-            raise NotYet(f"{lines} lines, {documents} documents")
-        if last != self._last:
-            raise NotYet(f"still growing: {lines} lines, {documents} documents")
-        return True
+def _logs(cell: Cell, observer: CellObserver) -> LogsBarrier:
+    streams = {need.detail for need in cell.plan.needs if need.kind == "documents"}
+
+    def shipped(counts: Mapping[str, int]) -> dict[str, int]:
+        return {stream: count for stream, count in counts.items() if stream in streams}
+
+    return LogsBarrier(
+        refresh=lambda: observer.settle(time.time(), _LOGS),
+        lines=lambda: shipped(observer.line_counts()),
+        documents=lambda: shipped(observer.document_counts(cell.name)),
+    )

@@ -15,9 +15,8 @@ from harness.artefacts.bind_rules import bind_rules
 from harness.artefacts.clock import Clock
 from harness.artefacts.edits import BoundArtefact
 from harness.artefacts.promql import parse
-from harness.artefacts.rules import with_recorded_families
 from harness.artefacts.topology import Topology
-from harness.clauses.production import Production
+from harness.clauses.production import Production, clock_of
 from harness.contract import Campaign
 from harness.core.errors import Location
 from harness.core.source import load_yaml
@@ -34,15 +33,6 @@ class BoundCell:
     flags: tuple[str, ...]
     artefacts: tuple[BoundArtefact, ...]
     clock: Clock
-
-
-def clock_of(campaign: Campaign, production: Production, speed: float) -> Clock:
-    """The cell's clock, with the families that tick on the wall clock whatever the speed."""
-    plane = campaign.contract.metrics
-    wall = (
-        {plane.prefix + name for name, family in plane.families.items() if family.clock == "wall"} if plane else set()
-    )
-    return with_recorded_families(Clock(speed, frozenset(wall)), production.rules)
 
 
 def bind_cell(

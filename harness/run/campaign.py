@@ -15,10 +15,12 @@ import time
 import traceback
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from harness.clauses.compiled import compile_campaign
+from harness.clauses.fitness import unfit
 from harness.clauses.model import Clause
 from harness.clauses.production import read_production
 from harness.clauses.verdicts import ClauseVerdict, exit_code, judge_campaign
@@ -32,7 +34,7 @@ from harness.core.events import (
     ClauseJudged,
     PlannedClause,
 )
-from harness.provision import ensure
+from harness.provision import Tool, ensure
 from harness.request import CampaignRequest
 from harness.run.context import Context
 from harness.run.inputs import copy_inputs
@@ -58,6 +60,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: cancel.set())
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGUSR1, _interrupt)
     request = CampaignRequest.read(Path(arguments[0]))
     threading.Thread(target=_watch_stdin, args=(cancel,), name="front", daemon=True).start()
     return run_campaign(request, cancel)
@@ -67,6 +70,16 @@ def _watch_stdin(cancel: threading.Event) -> None:
     while os.read(0, 4096):
         pass
     cancel.set()
+    os.kill(os.getpid(), signal.SIGUSR1)
+
+
+_interruptible = threading.Event()
+"""Set while the main thread is in a call that does not look at the cancellation: provisioning."""
+
+
+def _interrupt(_number: int, _frame: object) -> None:
+    if _interruptible.is_set():
+        raise KeyboardInterrupt
 
 
 def run_campaign(request: CampaignRequest, cancel: threading.Event) -> int:
@@ -86,7 +99,8 @@ def run_campaign(request: CampaignRequest, cancel: threading.Event) -> int:
 class _Campaign:
     def __init__(self, request: CampaignRequest, recorder: Recorder, cancel: threading.Event, began: float) -> None:
         self.request, self.recorder, self.cancel, self.began = request, recorder, cancel, began
-        self.campaign: Campaign = load_campaign([Path(path) for path in request.paths])
+        loaded = load_campaign([Path(path) for path in request.paths])
+        self.campaign: Campaign = replace(loaded, speed_override=request.speed)
         self.clauses: tuple[Clause, ...] = compile_campaign(self.campaign)
         self.selection: Selection = select(self.campaign, self.clauses, request.clauses)
 
@@ -101,7 +115,7 @@ class _Campaign:
                 self.began,
                 campaign.name,
                 str(recorder.bundle),
-                self.request.speed or campaign.speed,
+                campaign.speed,
                 "native",
                 cells,
                 tuple(PlannedClause(c.id, c.statement, str(c.source)) for c in self.selection.clauses),
@@ -109,13 +123,22 @@ class _Campaign:
         )
         if not self.selection.clauses:
             raise HarnessError("no clause is selected", remedy="give the scenarios something to expect")
-        tools = ensure(sorted(self.selection.parts), progress=recorder.note)
+        tools = self._provision()
         if not self.cancel.is_set():
             self._play(tools)
         recorder.flush()
         return self._judge(paths)
 
-    def _play(self, tools: object) -> None:
+    def _provision(self) -> dict[str, Tool]:
+        _interruptible.set()
+        try:
+            return {} if self.cancel.is_set() else ensure(sorted(self.selection.parts), progress=self.recorder.note)
+        except KeyboardInterrupt:
+            return {}
+        finally:
+            _interruptible.clear()
+
+    def _play(self, tools: dict[str, Tool]) -> None:
         folder = Path(tempfile.mkdtemp(prefix="harness-")) / "run"
         relay = _Relay()
         try:
@@ -129,7 +152,7 @@ class _Campaign:
                     production=read_production(self.campaign),
                     selection=self.selection,
                     request=self.request,
-                    tools=tools,  # type: ignore[arg-type]
+                    tools=tools,
                     supervisor=supervisor,
                     recorder=self.recorder,
                     ports=ports,
@@ -163,7 +186,9 @@ class _Campaign:
         finished, started = self.recorder.evidence.finished(name), self.recorder.evidence.started(name)
         if finished and started:
             length = self.recorder.evidence.production_s(name, finished.t)
-            self.recorder.say(CellEnded(finished.t, name, length, finished.completed, finished.reason))
+            reasons = unfit(self.recorder.evidence, name, self.campaign.contract.budgets.lateness_p99)
+            reason = "; ".join((finished.reason, *reasons)).strip("; ")
+            self.recorder.say(CellEnded(finished.t, name, length, not reasons, reason))
 
     def _manifest(self, paths: Sequence[str], ended_t: float | None) -> None:
         self.recorder.write_manifest(
@@ -171,7 +196,8 @@ class _Campaign:
             cells=[cell.name for cell in self.selection.cells],
             clauses=[clause.id for clause in self.selection.clauses],
             campaign=self.campaign.name,
-            speed=self.request.speed or self.campaign.speed,
+            speed=self.campaign.speed,
+            speed_override=self.request.speed,
             backend="native",
             started_t=self.began,
             ended_t=ended_t,

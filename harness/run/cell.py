@@ -38,7 +38,7 @@ class Cell:
     def __init__(self, context: Context, plan: CellPlan, elasticsearch: str) -> None:
         self.context, self.plan = context, plan
         self.name = plan.name
-        self.speed = context.request.speed or context.campaign.speed_of(plan.scenario)
+        self.speed = context.campaign.speed_of(plan.scenario)
         self.folder = context.folder / "cells" / plan.name
         self.processes: dict[str, Process] = {}
         self._began: dict[str, float] = {}

@@ -8,7 +8,7 @@ from dataclasses import replace
 import orjson
 
 from harness.clauses.model import Need
-from harness.evidence.records import Record, Series
+from harness.evidence.records import Record, Series, Unmet
 from harness.run.bound import scaled_query
 from harness.run.cell import Cell
 from harness.run.clients.http import Http
@@ -32,10 +32,13 @@ def observer_of(cell: Cell, shared: SharedParts, sink: Callable[[Record], None])
         if need.kind == "query"
     }
     names = {asked.detail: need.detail for need, asked in scaled.items()}
+    needs_by_text = {str(asked): str(need) for need, asked in scaled.items()}
 
     def renamed(record: Record) -> None:
         if isinstance(record, Series) and record.query in names:
             record = replace(record, query=names[record.query])
+        elif isinstance(record, Unmet) and record.need in needs_by_text:
+            record = replace(record, need=needs_by_text[record.need])
         sink(record)
 
     needs = frozenset(scaled.get(need, need) for need in cell.plan.needs)

@@ -23,6 +23,7 @@ __all__ = ["play"]
 
 _BUILD_S = 300.0
 _TAIL = 12
+_KEPT_LINES = 400
 Listen = Callable[[Callable[[object], None]], None]
 
 
@@ -114,6 +115,15 @@ class _Stage:
     def close(self) -> None:
         self._ending.set()
         self.shared.close()
+        self._keep_logs()
+
+    def _keep_logs(self) -> None:
+        """The last lines of every component go into the bundle: the run folder is removed."""
+        folder = self.context.recorder.bundle / "logs"
+        for process in self.context.supervisor.processes:
+            target = folder / f"{process.id}.log"
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(process.tail(_KEPT_LINES), encoding="utf-8")
 
     # --- deaths
 
