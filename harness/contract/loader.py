@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
@@ -14,6 +13,7 @@ from harness.contract.expectations import SUBJECTS
 from harness.contract.files import CampaignFile, ContractFile, ProfileFile, ScenarioFile
 from harness.contract.strict import Strict, relative_file, validate
 from harness.core.errors import ConfigError, Location
+from harness.core.kinds import file_kind
 from harness.core.source import Document, load_yaml, nearest
 
 __all__ = ["KINDS", "file_kind", "load_campaign"]
@@ -24,20 +24,6 @@ KINDS: Final[dict[str, type[Strict]]] = {
     "profile": ProfileFile,
     "scenario": ScenarioFile,
 }
-_FIRST_KEY = re.compile(r"^harness:\s*['\"]?(\w+)/(\d+)['\"]?\s*(?:#.*)?$")
-
-
-def file_kind(path: Path) -> str | None:
-    """The kind that the first key of a YAML file declares (``harness: scenario/1``), else ``None``."""
-    try:
-        with path.open(encoding="utf-8") as file:
-            for line in file:
-                if line.strip() and not line.startswith(("#", "---", "%")):
-                    found = _FIRST_KEY.match(line.rstrip())
-                    return found[1] if found else None
-    except (OSError, UnicodeDecodeError):
-        return None
-    return None
 
 
 def load_campaign(paths: Sequence[Path]) -> Campaign:
