@@ -24,7 +24,9 @@ def compile_pattern(text: str) -> str:
 
 
 class FieldRule(Strict):
-    """What a field must hold. ``object {name}`` short forms are expanded by the validators."""
+    """What a field must hold. Short forms: a type (``string``, optional with ``string?``), or a list of values."""
+
+    short_forms = [{"type": "string", "pattern": r"^[a-z]+\??$"}, {"type": "array"}]
 
     type: FieldType = "any"
     one_of: list[Any] | None = None
@@ -47,6 +49,8 @@ class FieldRule(Strict):
 
 class LabelRule(Strict):
     """Which values a label may take: a closed list, a pattern, or anything up to ``at_most`` values."""
+
+    short_forms = [{"type": "array", "items": {"type": "string"}}]
 
     one_of: list[str] | None = None
     pattern: str | None = None

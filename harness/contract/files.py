@@ -142,16 +142,9 @@ class Alert(Strict):
     means: str
     reaches: str | None = None
     yields_to: str | None = None
-    fires_in: list[str] = []
+    fires_in: str | list[str] = []
     runbook: str | None = None
     always: bool = False
-
-    @model_validator(mode="before")
-    @classmethod
-    def _one_story(cls, value: Any) -> Any:
-        if isinstance(value, dict) and isinstance(value.get("fires_in"), str):
-            return {**value, "fires_in": [value["fires_in"]]}
-        return value
 
 
 class Budgets(Strict):
@@ -226,6 +219,8 @@ class Start(Strict):
 
 class LogSource(Strict):
     """Where a stream is written: a file (``path``, with ``{logs}``), or standard output or error."""
+
+    short_forms = [{"type": "string"}]
 
     path: str | None = None
     output: Literal["stdout", "stderr"] | None = None

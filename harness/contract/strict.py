@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar, get_args, get_origin
+from typing import Any, ClassVar, TypeVar, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler, ValidationError
+from pydantic_core import CoreSchema
 
 from harness.core.errors import ConfigError, Location
 from harness.core.source import Document, nearest
@@ -18,6 +19,14 @@ class Strict(BaseModel):
     """A model in which an unknown key, a wrong type or a second spelling is an error."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, populate_by_name=True)
+
+    short_forms: ClassVar[list[dict[str, Any]]] = []
+    """JSON Schemas of the shorter ways to write the same, which a validator expands."""
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        full = handler(core)
+        return {"anyOf": [*cls.short_forms, full]} if cls.short_forms else full
 
 
 _M = TypeVar("_M", bound=Strict)
