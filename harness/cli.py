@@ -1,0 +1,196 @@
+"""The command ``harness``. Every verb imports what it needs when it is called, so that help is instant."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from harness.core.errors import HarnessError
+
+__all__ = ["main"]
+
+_EXIT_ERROR = 2
+_EXIT_INTERRUPTED = 130
+_EXIT_PIPE = 141
+_EPILOG = """\
+exit codes, the first that applies:
+  2  configuration or harness error, no verdicts
+  1  some clause is violated
+  4  some clause is inconclusive or invalid
+  0  every clause held
+Ctrl-C cancels a gate: what was seen so far is judged, what stays open is inconclusive.
+A second Ctrl-C ends it at once (130). The last line of output is the path of the bundle."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one verb; answers its exit code. Errors are told on standard error."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    try:
+        if arguments and arguments[0] in {"provision", "doctor"}:
+            return _provisioning(arguments)
+        options = _parser().parse_args(arguments)
+        run: Callable[[argparse.Namespace], int] = options.run
+        return run(options)
+    except HarnessError as error:
+        print(f"harness: {error}", file=sys.stderr)
+        return _EXIT_ERROR
+    except KeyboardInterrupt:
+        return _EXIT_INTERRUPTED
+    except BrokenPipeError:
+        # whoever read our output has gone; what Python still holds must not be flushed there
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _EXIT_PIPE
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="harness",
+        description="Prove that metrics, logs, health and alerts of a service appear as its contract promises.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    verbs = parser.add_subparsers(metavar="VERB", required=True)
+    for add in (_add_gate, _add_lint, _add_replay, _add_report, _add_explain, _add_schema):
+        add(verbs)
+    for name, text in (("provision", "have the real components ready"), ("doctor", "say what is there and what lacks")):
+        verbs.add_parser(name, help=text, add_help=False)
+    return parser
+
+
+def _add_gate(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    verb = verbs.add_parser("gate", help="run the stories on the real components and judge every clause")
+    _add_paths(verb)
+    verb.add_argument("-k", dest="expression", default="", metavar="EXPR", help="clauses whose id matches EXPR")
+    _add_clauses(verb)
+    verb.add_argument("--speed", type=_speed, metavar="N", help="production seconds per second of wall time")
+    verb.add_argument("--backend", choices=("auto", "native"), default="auto", help="where the components run")
+    verb.add_argument("--bundle-dir", type=Path, metavar="DIR", help="make bundles in DIR (.harness/bundles)")
+    _add_reports(verb)
+    verb.add_argument("--hold", action="store_true", help="keep a failing cell alive until Ctrl-C")
+    verb.set_defaults(run=_gate)
+
+
+def _add_lint(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    verb = verbs.add_parser("lint", help="load and compile everything, start nothing")
+    _add_paths(verb)
+    verb.add_argument("-v", "--verbose", action="store_true", help="list the ids of all clauses")
+    verb.set_defaults(run=_lint)
+
+
+def _add_replay(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    verb = verbs.add_parser("replay", help="judge a bundle again, offline")
+    verb.add_argument("bundle", type=Path, metavar="BUNDLE", help="the folder, or its .zip")
+    _add_clauses(verb)
+    _add_reports(verb)
+    verb.set_defaults(run=_replay)
+
+
+def _add_report(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    verb = verbs.add_parser("report", help="tell again what a bundle's campaign told")
+    verb.add_argument("bundle", type=Path, metavar="BUNDLE", help="the folder, or its .zip")
+    verb.add_argument("--format", choices=("console", "json", "junit", "ndjson"), default="console")
+    verb.add_argument("-v", "--verbose", action="store_true", help="list held clauses too")
+    verb.set_defaults(run=_report)
+
+
+def _add_explain(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    verb = verbs.add_parser("explain", help="say what a clause promises, what it needs and what was seen")
+    verb.add_argument("clause", metavar="CLAUSE-ID")
+    verb.add_argument("bundle", type=Path, nargs="?", metavar="BUNDLE", help="judge it on this evidence")
+    verb.set_defaults(run=_explain)
+
+
+def _add_schema(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    verb = verbs.add_parser("schema", help="print the JSON Schema of a kind of file")
+    verb.add_argument("kind", metavar="KIND", help="campaign, contract, profile or scenario")
+    verb.set_defaults(run=_schema)
+
+
+def _add_paths(verb: argparse.ArgumentParser) -> None:
+    text = "campaign or scenario files, or their folder (scenarios/campaign.yaml or campaign.yaml)"
+    verb.add_argument("paths", nargs="*", type=Path, metavar="PATH", help=text)
+
+
+def _add_clauses(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("--clause", action="append", default=[], metavar="ID", help="only this clause (repeatable)")
+
+
+def _add_reports(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("--json", type=Path, metavar="FILE", help="write a JSON report")
+    verb.add_argument("--junit", type=Path, metavar="FILE", help="write a JUnit report")
+    verb.add_argument("-v", "--verbose", action="store_true", help="list held clauses too")
+
+
+def _speed(text: str) -> float:
+    value = float(text)
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError("a speed is a positive number")
+    return value
+
+
+def _gate(options: argparse.Namespace) -> int:
+    from harness.front.choosing import choose
+    from harness.front.gate import GateOptions, gate
+
+    chosen = choose(options.paths, options.expression, options.clause)
+    how = GateOptions(
+        speed=options.speed,
+        backend=options.backend,
+        hold=options.hold,
+        bundle_dir=options.bundle_dir,
+        json=options.json,
+        junit=options.junit,
+        verbose=options.verbose,
+    )
+    return gate(chosen, how)
+
+
+def _lint(options: argparse.Namespace) -> int:
+    from harness.front.choosing import load_chosen
+
+    for item in load_chosen(options.paths):
+        if options.verbose:
+            print(*(clause.id for clause in item.clauses), sep="\n")
+        print(f"{item.campaign.name}: {len(item.campaign.scenarios)} scenarios, {len(item.clauses)} clauses")
+    return 0
+
+
+def _replay(options: argparse.Namespace) -> int:
+    from harness.front.replaying import replay_bundle
+
+    return replay_bundle(options.bundle, options.clause, options.json, options.junit, verbose=options.verbose)
+
+
+def _report(options: argparse.Namespace) -> int:
+    from harness.front.replaying import report_bundle
+
+    return report_bundle(options.bundle, options.format, verbose=options.verbose)
+
+
+def _explain(options: argparse.Namespace) -> int:
+    from harness.front.explaining import explain
+
+    print(explain(options.clause, options.bundle))
+    return 0
+
+
+def _schema(options: argparse.Namespace) -> int:
+    import json
+
+    from harness.contract.schema import schema
+
+    print(json.dumps(schema(options.kind), indent=2))
+    return 0
+
+
+def _provisioning(arguments: Sequence[str]) -> int:
+    from harness.provision.commands import doctor_command, provision_command
+
+    return (provision_command if arguments[0] == "provision" else doctor_command)(arguments[1:])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,50 @@
+"""Where the evidence of a campaign goes."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from datetime import UTC, datetime
+from pathlib import Path
+
+from harness.core.errors import Location, MachineError
+
+__all__ = ["DEFAULT_FOLDER", "bundle_name", "make_bundle", "session_stamp"]
+
+DEFAULT_FOLDER = Path(".harness") / "bundles"
+
+
+def session_stamp() -> str:
+    """UTC time and a short random id: names the bundles of one session."""
+    return f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
+
+
+def bundle_name(campaign: str, stamp: str) -> str:
+    """Folder name ``<campaign>-<stamp>``, safe on every file system."""
+    return f"{re.sub(r'[^A-Za-z0-9._-]+', '-', campaign) or 'campaign'}-{stamp}"
+
+
+def make_bundle(campaign: str, parent: Path | None = None, stamp: str = "") -> Path:
+    """Create the folder for one campaign's evidence below ``parent`` (default ``.harness/bundles``).
+
+    Raises ``MachineError`` when it cannot be created.
+    """
+    folder = (parent or DEFAULT_FOLDER).absolute() / bundle_name(campaign, stamp or session_stamp())
+    try:
+        folder.mkdir(parents=True)
+        if parent is None:
+            _ignore(folder.parents[1])
+    except OSError as error:
+        raise MachineError(
+            f"the bundle cannot be written: {error.strerror}",
+            location=Location(str(folder)),
+            remedy="free disk space, or choose another folder with --bundle-dir (pytest: --harness-bundle-dir)",
+        ) from None
+    return folder
+
+
+def _ignore(folder: Path) -> None:
+    """Evidence is never meant to be committed by accident."""
+    mark = folder / ".gitignore"
+    if not mark.exists():
+        mark.write_text("*\n", encoding="utf-8")

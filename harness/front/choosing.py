@@ -1,0 +1,90 @@
+"""From what a command line names to campaigns with the clauses that were asked for. Nothing is started here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.clauses.compiled import compile_campaign
+from harness.clauses.model import Clause
+from harness.contract import Campaign, load_campaign
+from harness.core.errors import ConfigError
+from harness.core.kinds import file_kind
+from harness.core.source import nearest
+from harness.front.keyword import keyword_matcher
+
+__all__ = ["Chosen", "campaign_file", "choose", "load_chosen"]
+
+_DEFAULTS = (Path("scenarios/campaign.yaml"), Path("campaign.yaml"))
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """A campaign, the paths that named it, and the selected ones of its clauses, in their order."""
+
+    campaign: Campaign
+    paths: tuple[Path, ...]
+    clauses: tuple[Clause, ...]
+    of: int
+    """How many clauses the campaign has."""
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """The selected ids as a request names them: none where all are selected."""
+        return () if len(self.clauses) == self.of else tuple(clause.id for clause in self.clauses)
+
+
+def campaign_file(path: Path) -> Path:
+    """The campaign file that ``path`` (a folder, a campaign or a scenario) belongs to."""
+    if path.is_dir():
+        return (path / "campaign.yaml").resolve()
+    return (path.parent / "campaign.yaml" if file_kind(path) == "scenario" else path).resolve()
+
+
+def load_chosen(paths: Iterable[Path]) -> list[Chosen]:
+    """Every campaign that ``paths`` name, with all its clauses; without paths the one of this folder.
+
+    Raises ``ConfigError`` for whatever is wrong with them.
+    """
+    groups: dict[Path, list[Path]] = {}
+    for path in tuple(paths) or (_default(),):
+        groups.setdefault(campaign_file(path), []).append(path)
+    return [_load(tuple(group)) for group in groups.values()]
+
+
+def choose(paths: Iterable[Path], expression: str = "", wanted: Sequence[str] = ()) -> list[Chosen]:
+    """The campaigns that have clauses matching ``expression`` and, if given, named in ``wanted``."""
+    matches = keyword_matcher(expression)
+    loaded = load_chosen(paths)
+    _check_known(wanted, {clause.id for item in loaded for clause in item.clauses})
+    chosen = [
+        Chosen(item.campaign, item.paths, picked, item.of)
+        for item in loaded
+        if (picked := tuple(c for c in item.clauses if matches(c.id) and (not wanted or c.id in wanted)))
+    ]
+    if not chosen:
+        raise ConfigError("no clause is selected", remedy="harness lint -v lists the ids of all clauses")
+    return chosen
+
+
+def _load(paths: tuple[Path, ...]) -> Chosen:
+    campaign = load_campaign(paths)
+    clauses = compile_campaign(campaign)
+    return Chosen(campaign, paths, clauses, len(clauses))
+
+
+def _check_known(wanted: Sequence[str], known: set[str]) -> None:
+    for name in wanted:
+        if name not in known:
+            raise ConfigError(f"there is no clause {name!r}", remedy=nearest(name, known))
+
+
+def _default() -> Path:
+    for path in _DEFAULTS:
+        if path.is_file():
+            return path
+    raise ConfigError(
+        "there is neither scenarios/campaign.yaml nor campaign.yaml here",
+        remedy="name a campaign or scenario file, or change to the folder of your project",
+    )

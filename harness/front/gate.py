@@ -1,0 +1,142 @@
+"""``harness gate``: one campaign after the other, each told to the reporters, one exit code in the end."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType, TracebackType
+from typing import Final, Self
+
+from harness.core.errors import ConfigError, HarnessError
+from harness.core.events import CampaignEnded, CampaignFailed, CampaignStarted, Event
+from harness.front.bundles import make_bundle
+from harness.front.choosing import Chosen
+from harness.front.process import CampaignProcess
+from harness.report import Reporter, make_reporter
+from harness.request import CampaignRequest
+
+__all__ = ["EXIT_ERROR", "EXIT_KILLED", "Audience", "GateOptions", "gate", "worst"]
+
+EXIT_ERROR: Final = 2
+EXIT_KILLED: Final = 130
+"""A second Ctrl-C ended everything before there were verdicts."""
+_ORDER: Final = (EXIT_KILLED, EXIT_ERROR, 1, 4, 3, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class GateOptions:
+    """How the selected clauses are proved and where it is told."""
+
+    speed: float | None = None
+    backend: str = "auto"
+    hold: bool = False
+    bundle_dir: Path | None = None
+    json: Path | None = None
+    junit: Path | None = None
+    verbose: bool = False
+
+
+def worst(codes: Iterable[int]) -> int:
+    """The exit code of several campaigns: the first that applies."""
+    return min(codes, key=_ORDER.index)
+
+
+def gate(chosen: Sequence[Chosen], options: GateOptions) -> int:
+    """Prove ``chosen``; the bundle of the last campaign is the last line of output."""
+    if len(chosen) > 1 and (options.json or options.junit):
+        raise ConfigError("one report holds one campaign", remedy="gate the campaigns one by one")
+    codes: list[int] = []
+    for item in chosen:
+        codes.append(_prove(item, options))
+        if codes[-1] == EXIT_KILLED:
+            break
+    return worst(codes)
+
+
+class Audience:
+    """The reporters of one campaign; remembers how it ended. A context manager that closes them."""
+
+    def __init__(self, *, json: Path | None = None, junit: Path | None = None, verbose: bool = False) -> None:
+        files = {"json": json, "junit": junit}
+        self._reporters: list[Reporter] = [make_reporter(kind, path) for kind, path in files.items() if path]
+        self._reporters.append(make_reporter("console", None, verbose=verbose))
+        self._knows_bundle = False
+        self.exit_code = EXIT_ERROR
+
+    def tell(self, event: Event) -> None:
+        """Hand one event to every reporter."""
+        if isinstance(event, CampaignEnded):
+            self.exit_code = event.exit_code
+        self._knows_bundle = self._knows_bundle or isinstance(event, CampaignStarted | CampaignEnded)
+        for reporter in self._reporters:
+            reporter.handle(event)
+
+    def close(self, bundle: Path) -> None:
+        """Finish all reports; the path of the bundle is the last line."""
+        for reporter in self._reporters:
+            reporter.close()
+        if not self._knows_bundle:
+            sys.stdout.write(f"{bundle}\n")
+        sys.stdout.flush()
+
+
+def _prove(item: Chosen, options: GateOptions) -> int:
+    audience = Audience(json=options.json, junit=options.junit, verbose=options.verbose)
+    bundle = make_bundle(item.campaign.name, options.bundle_dir)
+    request = CampaignRequest(
+        paths=tuple(str(path.resolve()) for path in item.paths),
+        bundle=str(bundle),
+        clauses=item.ids,
+        speed=options.speed,
+        backend=options.backend,
+        hold=options.hold,
+    )
+    try:
+        with CampaignProcess(request) as process, _Interrupts(process) as interrupts:
+            _follow(process, audience, interrupts)
+    finally:
+        audience.close(bundle)
+    return EXIT_KILLED if interrupts.killed else audience.exit_code
+
+
+def _follow(process: CampaignProcess, audience: Audience, interrupts: _Interrupts) -> None:
+    try:
+        for event in process.follow():
+            audience.tell(event)
+    except HarnessError as error:
+        reason = "ended by a second interrupt" if interrupts.killed else str(error)
+        audience.tell(CampaignFailed(time.time(), reason))
+
+
+class _Interrupts:
+    """While entered, the first interrupt cancels the campaign in good order and the second kills it."""
+
+    def __init__(self, process: CampaignProcess) -> None:
+        self._process = process
+        self._count = 0
+        self._previous: dict[signal.Signals, object] = {}
+        self.killed = False
+
+    def __enter__(self) -> Self:
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            self._previous[number] = signal.signal(number, self._interrupt)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for number, handler in self._previous.items():
+            signal.signal(number, handler)  # type: ignore[arg-type]
+
+    def _interrupt(self, _number: int, _frame: FrameType | None) -> None:
+        self._count += 1
+        if self._count == 1:
+            self._process.cancel()
+            sys.stderr.write("\nharness: cancelling; what was seen so far is judged (again: end at once)\n")
+        elif not self._process.ended:
+            self.killed = True
+            self._process.kill()
