@@ -1,0 +1,151 @@
+"""What the events of a campaign add up to: the common ground of all reports that are written at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from harness.core.events import (
+    VERDICTS,
+    CampaignEnded,
+    CampaignFailed,
+    CampaignStarted,
+    CellEnded,
+    ClauseJudged,
+    ComponentEnded,
+    ComponentReady,
+    Event,
+    HopSeen,
+    Note,
+    PhaseEnded,
+    PhaseStarted,
+    PlannedClause,
+)
+
+__all__ = ["Account", "CellAccount", "Link", "place_of"]
+
+_MARKS = frozenset({"fault", "healed"})
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A hop in its chain: ``latency_s`` after ``since``, the hop before it; ``None`` where the chain begins."""
+
+    hop: HopSeen
+    latency_s: float | None
+    since: str
+
+
+@dataclass(slots=True)
+class CellAccount:
+    """What was told of one cell."""
+
+    name: str
+    started: list[PhaseStarted] = field(default_factory=list)
+    ended: dict[str, PhaseEnded] = field(default_factory=dict)
+    hops: list[HopSeen] = field(default_factory=list)
+    end: CellEnded | None = None
+
+    def chain(self) -> list[Link]:
+        """All hops in order of production time.
+
+        They are told as they are noticed, which is not always the order in which they happened: the
+        latency of a hop counts from the one that turned out to be before it.
+        """
+        ordered = sorted(self.hops, key=lambda hop: hop.production_s)
+        return [_link(hop, ordered[:index]) for index, hop in enumerate(ordered)]
+
+
+def _link(hop: HopSeen, earlier: list[HopSeen]) -> Link:
+    if hop.wall or hop.latency_s is None:
+        return Link(hop, hop.latency_s, hop.since)
+    before = next((other for other in reversed(earlier) if _leads_to(other, hop)), None)
+    if before is None:
+        return Link(hop, hop.latency_s, hop.since)
+    since = f"{before.hop} {before.about}" if before.hop in _MARKS else before.hop
+    return Link(hop, hop.production_s - before.production_s, since)
+
+
+def _leads_to(before: HopSeen, hop: HopSeen) -> bool:
+    """A metric moves because of a fault; every other hop may follow one about the same thing."""
+    return before.hop in _MARKS or (hop.hop != "metric" and before.about == hop.about)
+
+
+@dataclass(slots=True)
+class Account:
+    """Everything that was told so far."""
+
+    started: CampaignStarted | None = None
+    ended: CampaignEnded | None = None
+    failed: CampaignFailed | None = None
+    components: list[ComponentReady] = field(default_factory=list)
+    deaths: list[ComponentEnded] = field(default_factory=list)
+    warnings: list[Note] = field(default_factory=list)
+    cells: dict[str, CellAccount] = field(default_factory=dict)
+    judged: dict[str, ClauseJudged] = field(default_factory=dict)
+    """The last verdict on each clause."""
+
+    def handle(self, event: Event) -> None:
+        """Take one event into account."""
+        match event:
+            case CampaignStarted():
+                self.started = event
+                self.cells = {name: CellAccount(name) for name in event.scenarios}
+            case ComponentReady():
+                self.components.append(event)
+            case ComponentEnded() if not event.expected:
+                self.deaths.append(event)
+            case Note(level="warning"):
+                self.warnings.append(event)
+            case PhaseStarted() | PhaseEnded() | HopSeen() | CellEnded():
+                self._in_cell(self.cells.setdefault(event.cell, CellAccount(event.cell)), event)
+            case ClauseJudged():
+                self.judged[event.clause] = event
+            case CampaignFailed():
+                self.failed = event
+            case CampaignEnded():
+                self.ended = event
+
+    def _in_cell(self, cell: CellAccount, event: PhaseStarted | PhaseEnded | HopSeen | CellEnded) -> None:
+        match event:
+            case PhaseStarted():
+                cell.started.append(event)
+            case PhaseEnded():
+                cell.ended[event.phase] = event
+            case HopSeen():
+                cell.hops.append(event)
+            case CellEnded():
+                cell.end = event
+
+    @property
+    def bundle(self) -> str:
+        """Folder of the evidence, or the empty string before it is known."""
+        if self.ended is not None:
+            return self.ended.bundle
+        return self.started.bundle if self.started is not None else ""
+
+    @property
+    def planned(self) -> dict[str, PlannedClause]:
+        """The selected clauses by id, in the order in which they are reported."""
+        return {clause.id: clause for clause in self.started.clauses} if self.started is not None else {}
+
+    def clauses(self) -> Iterator[tuple[PlannedClause, ClauseJudged | None]]:
+        """Every clause with its verdict; ``None`` where none was given."""
+        planned = self.planned
+        for name, clause in planned.items():
+            yield clause, self.judged.get(name)
+        for name, verdict in self.judged.items():
+            if name not in planned:
+                yield PlannedClause(name, "", verdict.source), verdict
+
+    def counts(self) -> dict[str, int]:
+        """How many clauses got which verdict, in the order of the vocabulary; only those that occurred."""
+        told = [verdict.verdict for verdict in self.judged.values()]
+        return {name: told.count(name) for name in VERDICTS if name in told}
+
+
+def place_of(clause: str) -> tuple[str, str, str]:
+    """Scope, plane and the rest of a clause id."""
+    scope, _, rest = clause.partition("::")
+    plane, _, name = rest.partition("::")
+    return scope, plane, name

@@ -1,0 +1,69 @@
+"""Where a report goes: standard output, or a file that is opened before anything has run.
+
+So a path that cannot be written is known at once, and no report of an earlier run can be taken for this one's.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from harness.core.errors import Location, MachineError
+
+__all__ = ["Output"]
+
+
+class Output:
+    """UTF-8 text to a file or to standard output."""
+
+    def __init__(self, path: Path | None = None) -> None:
+        self._path = path
+        self._closed = False
+        try:
+            if path is not None:
+                path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = path.open("wb") if path is not None else None
+        except OSError as error:
+            raise self._unwritable(error) from None
+
+    def write(self, data: bytes) -> None:
+        """Write and hand to the operating system; a reader that went away is no error."""
+        try:
+            if self._file is not None:
+                self._file.write(data)
+                self._file.flush()
+                return
+            sys.stdout.write(data.decode("utf-8", "replace"))
+            sys.stdout.flush()
+        except BrokenPipeError:
+            return
+        except UnicodeEncodeError:
+            self._write_plain(data)
+        except OSError as error:
+            raise self._unwritable(error) from None
+
+    def _write_plain(self, data: bytes) -> None:
+        """A terminal of another encoding gets escapes for what it cannot show."""
+        encoding = sys.stdout.encoding or "ascii"
+        sys.stdout.write(data.decode("utf-8", "replace").encode(encoding, "backslashreplace").decode(encoding))
+        sys.stdout.flush()
+
+    def close(self) -> bool:
+        """Close the file; answers whether this was the first call."""
+        first, self._closed = not self._closed, True
+        if first and self._file is not None:
+            self._file.close()
+        return first
+
+    @property
+    def closed(self) -> bool:
+        """Whether ``close`` was called."""
+        return self._closed
+
+    def _unwritable(self, error: OSError) -> MachineError:
+        place = str(self._path) if self._path is not None else "standard output"
+        return MachineError(
+            f"the report cannot be written: {error.strerror}",
+            location=Location(place),
+            remedy="free disk space or choose another path for the report",
+        )
