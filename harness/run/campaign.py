@@ -13,27 +13,17 @@ import tempfile
 import threading
 import time
 import traceback
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 from harness.clauses.compiled import compile_campaign
-from harness.clauses.fitness import unfit
+from harness.clauses.conclusion import conclude, planned
 from harness.clauses.model import Clause
 from harness.clauses.production import read_production
-from harness.clauses.verdicts import ClauseVerdict, exit_code, judge_campaign
 from harness.contract import Campaign, load_campaign
 from harness.core.errors import HarnessError
-from harness.core.events import (
-    CampaignEnded,
-    CampaignFailed,
-    CampaignStarted,
-    CellEnded,
-    ClauseJudged,
-    PlannedClause,
-)
+from harness.core.events import CampaignEnded, CampaignFailed, CampaignStarted
 from harness.provision import Tool, ensure
 from harness.request import CampaignRequest
 from harness.run.context import Context
@@ -118,7 +108,7 @@ class _Campaign:
                 campaign.speed,
                 "native",
                 cells,
-                tuple(PlannedClause(c.id, c.statement, str(c.source)) for c in self.selection.clauses),
+                planned(self.selection.clauses),
             )
         )
         if not self.selection.clauses:
@@ -165,30 +155,14 @@ class _Campaign:
             folder.parent.rmdir()
 
     def _judge(self, paths: Sequence[str]) -> int:
-        campaign, recorder = self.campaign, self.recorder
-        for cell in self.selection.cells:
-            self._tell_cell(cell.name)
-        ended = time.time()
-        today = datetime.fromtimestamp(ended, UTC).date()
-        limit_s = campaign.contract.budgets.lateness_p99
-        verdicts = judge_campaign(self.selection.clauses, recorder.evidence, campaign.waivers, today, limit_s)
-        for item in verdicts:
-            recorder.say(_judged(item, ended))
-        counts = dict(Counter(str(item.verdict) for item in verdicts))
-        planes = {clause.plane for clause in self.selection.clauses}
-        code = exit_code(verdicts, planes)
+        recorder, ended = self.recorder, time.time()
+        conclusion = conclude(self.campaign, self.selection.clauses, recorder.evidence, ended)
+        for event in conclusion.events():
+            recorder.say(event)
         self._manifest(paths, ended_t=ended)
-        bundle = str(recorder.bundle)
+        bundle, counts, code = str(recorder.bundle), conclusion.counts, conclusion.exit_code
         recorder.say(CampaignEnded(ended, ended - self.began, counts, code, bundle, self.cancel.is_set()))
         return code
-
-    def _tell_cell(self, name: str) -> None:
-        finished, started = self.recorder.evidence.finished(name), self.recorder.evidence.started(name)
-        if finished and started:
-            length = self.recorder.evidence.production_s(name, finished.t)
-            reasons = unfit(self.recorder.evidence, name, self.campaign.contract.budgets.lateness_p99)
-            reason = "; ".join((finished.reason, *reasons)).strip("; ")
-            self.recorder.say(CellEnded(finished.t, name, length, not reasons, reason))
 
     def _manifest(self, paths: Sequence[str], ended_t: float | None) -> None:
         self.recorder.write_manifest(
@@ -228,12 +202,6 @@ class _Relay:
             self._listener, kept = listener, self._kept
         for event in kept:
             listener(event)
-
-
-def _judged(item: ClauseVerdict, t: float) -> ClauseJudged:
-    clause = item.clause
-    reproduce = f"harness gate --clause '{clause.id}'" if item.verdict not in {"held", "waived"} else ""
-    return ClauseJudged(t, clause.id, item.verdict, item.message, item.details, str(clause.source), reproduce)
 
 
 if __name__ == "__main__":
