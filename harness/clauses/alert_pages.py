@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
+from typing import Any, Final
+
 from harness.artefacts.bounds import AlertTiming, Bound, Term, resolve_bounds
 from harness.clauses.alert_hops import notification_hop
-from harness.clauses.alert_story import AlertStory, because, fired, since, speed_of
+from harness.clauses.alert_story import AlertStory, because, fired, settling_s, since, speed_of
 from harness.clauses.model import Judgement, held, inconclusive, still_open, violated
-from harness.clauses.timeline import Cause, alert_instants, healing_of, notices
+from harness.clauses.timeline import Cause, alert_instants, healing_of, notices, unhealed_fault
 from harness.core.units import format_duration
-from harness.evidence.records import AlertSnapshot
+from harness.evidence.records import AlertSnapshot, Notification
 from harness.evidence.store import Evidence
 
 __all__ = [
@@ -21,42 +27,64 @@ __all__ = [
 ]
 
 
+_REPEAT_SHARE: Final = 0.9
+"""A notice that comes sooner than this share of the repeat interval is no repeat."""
+_IN_FLIGHT_S: Final = 1.0
+"""Wall seconds in which a page may still arrive that went out before another alert began to inhibit it."""
+
+
 def judge_pages(story: AlertStory, evidence: Evidence) -> Judgement:
-    """The declared receiver, and no other, was told by each of its integrations in time."""
+    """The declared receiver was told by each of its integrations in time."""
     firing_t = fired(story, evidence)
     if isinstance(firing_t, Judgement):
         return firing_t
-    found = notices(evidence, story.cell, story.alert, "firing")
-    strangers = [notice for notice in found if notice.receiver != story.receiver]
-    if strangers:
-        first = strangers[0]
-        return violated(
-            f"{first.receiver} was told by {first.integration}, not {story.receiver}", hop="route", at=first.t
-        )
     if not story.facts.integrations:
         return violated(f"the receiver {story.facts.receiver} has no integration", hop="receiver")
-    told = {notice.integration: notice.t for notice in reversed(found)}
+    told = _first_told(story, evidence, "firing")
     missing = [kind for kind in story.facts.integrations if kind not in told]
-    timing = story.timing(evidence)
-    latest = _page_latest(timing, firing_t, speed_of(evidence, story.cell))
-    bound = _page_bound(timing)
-    if not missing:
-        last = max(told.values())
-        if last > latest:
-            return violated(
-                f"told {since(evidence, story.cell, firing_t, last)} after firing", f"latest: {bound}", hop="receiver"
-            )
+    last = max(told.values(), default=firing_t)
+    bound, latest, passed = _page_deadline(story, evidence, firing_t)
+    if not missing and last <= latest:
         wall = last - firing_t
         return held(f"{story.receiver} was told by {', '.join(told)} {wall:.3f} s wall after firing", at=last)
-    if evidence.horizon(story.cell) < latest:
-        return still_open(f"not told yet by {', '.join(missing)}")
+    if not passed:
+        return still_open(f"not told in time yet by {', '.join(missing or story.facts.integrations)}")
+    if not missing:
+        when = since(evidence, story.cell, firing_t, last)
+        return violated(f"told {when} after firing", f"latest: {bound}", hop="receiver", at=last)
+    return _untold(story, evidence, missing, f"latest: {bound}")
+
+
+def _untold(story: AlertStory, evidence: Evidence, missing: Sequence[str], bound: str) -> Judgement:
+    strangers = _strangers(story, evidence)
+    if strangers:
+        first = strangers[0]
+        message = f"{first.receiver} was told by {first.integration}, not {story.receiver}"
+        return violated(message, bound, hop="route", at=first.t)
     hop, details = notification_hop(story.facts, evidence, story.cell, story.receiver)
-    return violated(f"{story.receiver} was not told by {', '.join(missing)}", *details, f"latest: {bound}", hop=hop)
+    return violated(f"{story.receiver} was not told by {', '.join(missing)}", *details, bound, hop=hop)
 
 
-def _page_bound(timing: AlertTiming) -> str:
+def _strangers(story: AlertStory, evidence: Evidence) -> list[Notification]:
+    found = notices(evidence, story.cell, story.alert, "firing")
+    return [notice for notice in found if notice.receiver != story.receiver]
+
+
+def _first_told(story: AlertStory, evidence: Evidence, status: str) -> dict[str, float]:
+    """When each integration of the story's receiver first told of ``status``."""
+    found = notices(evidence, story.cell, story.alert, status)
+    return {notice.integration: notice.t for notice in reversed(found) if notice.receiver == story.receiver}
+
+
+def _page_deadline(story: AlertStory, evidence: Evidence, firing_t: float) -> tuple[str, float, bool]:
+    """The bound of a page in words, its instant, and whether everything up to it is known."""
+    speed = speed_of(evidence, story.cell)
+    own = _page_latest(story.facts.timing, firing_t, speed) + settling_s(story, evidence)
+    timing = story.timing(evidence, own)
+    latest = _page_latest(timing, firing_t, speed)
     wait, evaluation = format_duration(timing.group_wait_s), format_duration(timing.evaluation_s)
-    return f"{wait} group_wait + {evaluation} evaluation + {timing.delivery_s:g}s delivery (wall)"
+    bound = f"{wait} group_wait + {evaluation} evaluation + {timing.delivery_s:g}s delivery (wall)"
+    return bound, latest, evidence.horizon(story.cell) >= max(own, latest)
 
 
 def _page_latest(timing: AlertTiming, fired: float, speed: float) -> float:
@@ -67,9 +95,9 @@ def _paged(story: AlertStory, evidence: Evidence) -> Judgement | None:
     judgement = judge_pages(story, evidence)
     if judgement.verdict == "open":
         return still_open(f"{story.alert} has not paged")
-    if judgement.verdict != "held":
-        return because(story, "fires" if judgement.verdict == "inconclusive" else "pages")
-    return None
+    if judgement.verdict == "inconclusive":
+        return judgement
+    return because(story, "pages") if judgement.verdict == "violated" else None
 
 
 def judge_pages_once(story: AlertStory, evidence: Evidence) -> Judgement:
@@ -77,21 +105,46 @@ def judge_pages_once(story: AlertStory, evidence: Evidence) -> Judgement:
     failed = _paged(story, evidence)
     if failed:
         return failed
+    strangers = _strangers(story, evidence)
+    if strangers:
+        first = strangers[0]
+        return violated(f"{first.receiver} was told by {first.integration} as well", hop="route", at=first.t)
     found = notices(evidence, story.cell, story.alert, "firing")
-    speed = speed_of(evidence, story.cell)
-    repeat_s = (story.facts.route.repeat_interval_s if story.facts.route else 0.0) / speed
     for kind in story.facts.integrations:
         own = [notice for notice in found if notice.integration == kind]
-        surplus = [notice for notice in own[1:] if notice.t - own[0].t < 0.9 * repeat_s]
+        surplus = next(_surplus(story, evidence, own), None)
         if surplus:
-            after = since(evidence, story.cell, own[0].t, surplus[0].t)
-            return violated(f"{kind} told {story.receiver} again {after} later", surplus[0].title, at=surplus[0].t)
+            after = since(evidence, story.cell, own[0].t, surplus.t)
+            return violated(f"{kind} told {story.receiver} again {after} later", surplus.title, at=surplus.t)
     if evidence.completed(story.cell):
         return held(f"one page by each of {', '.join(story.facts.integrations)}")
     return still_open("the story is not over")
 
 
-_UNRENDERED = ("<no value>", "{{", "}}", "<error expanding template", "%!", "<nil>")
+def _surplus(story: AlertStory, evidence: Evidence, own: Sequence[Notification]) -> Iterator[Notification]:
+    """Notices beyond the first page and its repeats.
+
+    Where a notice lists its alerts, pages count, not posts: one is an alert's fingerprint and the instant it began.
+    """
+    repeat_s = story.facts.route.repeat_interval_s if story.facts.route else 0.0
+    soonest_s = _REPEAT_SHARE * repeat_s / speed_of(evidence, story.cell)
+    for earlier, later in pairwise(own):
+        if later.alerts:
+            begun = {(a.get("fingerprint"), a.get("startsAt")) for a in later.alerts if _is(a, story.alert, later)}
+            known = {a.get("fingerprint"): a.get("startsAt") for n in own if n.t < later.t for a in n.alerts}
+            if any(known.get(name, when) != when for name, when in begun):
+                yield later
+        elif later.t - earlier.t < soonest_s:
+            yield later
+
+
+def _is(item: Mapping[str, Any], alert: str, notice: Notification) -> bool:
+    firing = item.get("status", notice.status) == "firing"
+    return firing and (item.get("labels") or {}).get("alertname") == alert
+
+
+_UNRENDERED = ("<no value>", "{{", "}}", "<error expanding template", "<nil>")
+_FORMAT_ERROR = re.compile(r"%!\w?\([^)]*\)")  # Go's fmt: %!d(string=many), %!(EXTRA …)
 
 
 def judge_renders(story: AlertStory, evidence: Evidence) -> Judgement:
@@ -110,8 +163,8 @@ def judge_renders(story: AlertStory, evidence: Evidence) -> Judgement:
                 f"{notice.integration}: {problem}", notice.title, notice.text[:400], hop="template", at=notice.t
             )
     if evidence.completed(story.cell):
-        first = found[0]
-        return held(f"{len(found)} notices, such as: {(first.title or first.text).strip().splitlines()[0][:120]}")
+        shown = f"{found[0].title}\n{found[0].text}".strip().splitlines()[0]
+        return held(f"{len(found)} notices, such as: {shown[:120]}")
     return still_open("the story is not over")
 
 
@@ -121,7 +174,9 @@ def _unrendered(title: str, text: str) -> str:
     for mark in _UNRENDERED:
         if mark in title or mark in text:
             return f"it holds {mark!r}"
-    empty = [line for line in text.splitlines() if line.rstrip().endswith((" =", ":  ")) and line.strip()]
+    if _FORMAT_ERROR.search(f"{title}\n{text}"):
+        return "a verb of its template got a value of the wrong type"
+    empty = [line for line in text.splitlines() if line.rstrip().endswith(" =")]
     return f"an empty field: {empty[0].strip()}" if empty else ""
 
 
@@ -142,22 +197,31 @@ def judge_before(story: AlertStory, other: str, evidence: Evidence) -> Judgement
 
 
 def judge_inhibits(story: AlertStory, other: str, evidence: Evidence) -> Judgement:
-    """Alertmanager held ``other`` back while this alert fired."""
+    """Alertmanager held ``other`` back while this alert fired, and nobody was paged about it meanwhile."""
     failed = _paged(story, evidence)
     if failed:
         return failed
     page = notices(evidence, story.cell, story.alert, "firing")[0].t
-    snapshots = [s for s in evidence.of(AlertSnapshot, story.cell) if s.labels.get("alertname") == other]
+    over = [n.t for n in notices(evidence, story.cell, story.alert, "resolved")]
+    end = min(over, default=math.inf)
+    leaked = [n for n in notices(evidence, story.cell, other, "firing") if page + _IN_FLIGHT_S < n.t < end]
+    if leaked:
+        when = since(evidence, story.cell, page, leaked[0].t)
+        return violated(f"{other} paged {when} after {story.alert}", hop="inhibition", at=leaked[0].t)
+    if not over and not evidence.completed(story.cell):
+        return still_open(f"{story.alert} is not resolved yet")
+    return _inhibited(story, other, evidence, page, end)
+
+
+def _inhibited(story: AlertStory, other: str, evidence: Evidence, page: float, end: float) -> Judgement:
+    snapshots = evidence.of(AlertSnapshot, story.cell)
+    own = {s.fingerprint for s in snapshots if s.labels.get("alertname") == story.alert}
     for snapshot in snapshots:
-        if snapshot.state == "suppressed" and snapshot.inhibited_by:
+        if snapshot.labels.get("alertname") == other and own & set(snapshot.inhibited_by):
             return held(f"{other} was inhibited by {story.alert}", at=snapshot.t)
-    resolved = notices(evidence, story.cell, story.alert, "resolved")
-    if resolved or evidence.completed(story.cell):
-        during = [s for s in snapshots if s.t >= page and s.state == "active"]
-        if not snapshots or (not during and not alert_instants(evidence, story.cell, other, "firing")):
-            return inconclusive(f"{other} did not fire beside {story.alert}: nothing to inhibit")
-        return violated(f"{other} stayed active while {story.alert} fired", hop="inhibition")
-    return still_open(f"{other} is not inhibited yet")
+    if not any(page <= t <= end for t in alert_instants(evidence, story.cell, other, "firing")):
+        return inconclusive(f"{other} did not fire beside {story.alert}: nothing to inhibit")
+    return violated(f"{other} stayed active while {story.alert} fired", hop="inhibition")
 
 
 def judge_resolves(story: AlertStory, evidence: Evidence) -> Judgement:
@@ -165,23 +229,26 @@ def judge_resolves(story: AlertStory, evidence: Evidence) -> Judgement:
     failed = _paged(story, evidence)
     if failed:
         return failed
-    healed = healing_of(evidence, story.cell)
+    ended = evidence.phase(story.cell, story.episode[-1])[1]
     told = notices(evidence, story.cell, story.alert, "resolved")
-    if healed is None:
-        if told:
-            return violated("it resolved while the fault lasted", hop="expression", at=told[0].t)
-        return still_open("the fault lasts")
-    early = [notice for notice in told if notice.t < healed.t]
-    if early:
-        return violated("it resolved while the fault lasted", hop="expression", at=early[0].t)
+    early = [notice.t for notice in told if ended is None or notice.t < ended]
+    if early and evidence.horizon(story.cell) >= early[0]:
+        return violated("it resolved while the fault lasted", hop="expression", at=early[0])
     if not story.facts.resolved_to:
         return violated(f"no integration of {story.receiver} sends resolved notices", hop="receiver")
+    unhealed = unhealed_fault(evidence, story.cell, story.episode)
+    if unhealed:
+        return inconclusive(f"because the fault {unhealed.fault} was not seen to heal: {unhealed.detail}")
+    within_s = resolve_bounds(story.facts.timing).latest.wall_s(speed_of(evidence, story.cell))
+    healed = healing_of(evidence, story.cell, story.episode, within_s)
+    if early or healed is None:
+        return still_open("the fault lasts")
     return _judge_resolved_in_time(story, evidence, healed)
 
 
-def _resolve_bound(story: AlertStory, evidence: Evidence) -> Bound:
+def _resolve_bound(story: AlertStory, evidence: Evidence, until: float) -> Bound:
     """The alert's own bound; where it was inhibited, its notice also waits for the inhibiting alert to resolve."""
-    own = resolve_bounds(story.timing(evidence)).latest
+    own = resolve_bounds(story.timing(evidence, until)).latest
     if story.inhibitor is None or not notices(evidence, story.cell, story.inhibitor.rule.name, "firing"):
         return own
     wait = Term(
@@ -193,21 +260,27 @@ def _resolve_bound(story: AlertStory, evidence: Evidence) -> Bound:
 
 
 def _judge_resolved_in_time(story: AlertStory, evidence: Evidence, healed: Cause) -> Judgement:
-    told = {n.integration: n.t for n in reversed(notices(evidence, story.cell, story.alert, "resolved"))}
+    told = _first_told(story, evidence, "resolved")
     missing = [kind for kind in story.facts.resolved_to if kind not in told]
-    bound = _resolve_bound(story, evidence)
-    speed = speed_of(evidence, story.cell)
+    speed, horizon = speed_of(evidence, story.cell), evidence.horizon(story.cell)
+    settled = healed.t + resolve_bounds(story.facts.timing).latest.wall_s(speed) + settling_s(story, evidence)
+    bound = _resolve_bound(story, evidence, settled)
     latest = healed.t + bound.wall_s(speed)
-    if not missing:
-        last = max(told.values())
-        when = f"{since(evidence, story.cell, healed.t, last)} after the {healed.what}"
-        if last > latest:
-            return violated(f"too late: {when}", f"latest: {bound}", hop="resolved", at=last)
+    last = max(told.values(), default=healed.t)
+    when = f"{since(evidence, story.cell, healed.t, last)} after the {healed.what}"
+    if not missing and last <= latest:
         return held(when, f"latest: {bound}", at=last)
-    if evidence.horizon(story.cell) < latest:
+    if horizon < max(latest, settled):
         return still_open(f"not resolved yet; at the latest {bound}, counted from the {healed.what}")
+    if not missing:
+        return violated(f"too late: {when}", f"latest: {bound}", hop="resolved", at=last)
+    return _unresolved(story, evidence, missing, latest, f"latest: {bound}")
+
+
+def _unresolved(story: AlertStory, evidence: Evidence, missing: Sequence[str], latest: float, bound: str) -> Judgement:
+    speed = speed_of(evidence, story.cell)
     firing = alert_instants(evidence, story.cell, story.alert, "firing")
-    hop = "expression" if firing and firing[-1] >= latest - story.facts.timing.evaluation_s * 2 / speed else "receiver"
-    details = (f"last seen firing {since(evidence, story.cell, healed.t, firing[-1])} after",) if firing else ()
+    fires_on = bool(firing) and firing[-1] >= latest - story.facts.timing.evaluation_s * 2 / speed
+    details = (f"last seen firing {since(evidence, story.cell, firing[0], firing[-1])} after it began",)
     message = f"{story.receiver} was not told of recovery by {', '.join(missing)}"
-    return violated(message, *details, f"latest: {bound}", hop=hop)
+    return violated(message, *details, bound, hop="expression" if fires_on else "receiver")

@@ -14,10 +14,11 @@ from harness.clauses import alert_pages as pages
 from harness.clauses.alert_story import AlertStory, fire_window, judge_fires, judge_pends
 from harness.clauses.model import Clause, Need
 from harness.clauses.production import AlertFacts, Production, clock_of
-from harness.clauses.timeline import trigger_phase
+from harness.clauses.timeline import episode_of, trigger_phase
 from harness.contract import Campaign
 from harness.contract.campaign import Expected, Scenario
 from harness.contract.expectations import ExpectAlert
+from harness.contract.files import Phase
 from harness.core.errors import ConfigError
 
 __all__ = ["compile_alert_chain", "story_of"]
@@ -44,7 +45,26 @@ def story_of(
     yields_to = declared.yields_to if declared else None
     inhibitor = production.alert(yields_to, campaign.contract.budgets.delivery) if yields_to else None
     as_run = _as_run(campaign, production, scenario, facts)
-    return AlertStory(scenario.name, alert, phase.name, facts, receiver, rule, source, as_run, inhibitor)
+    return AlertStory(
+        cell=scenario.name,
+        alert=alert,
+        phase=phase.name,
+        facts=facts,
+        receiver=receiver,
+        rule=rule,
+        source=source,
+        as_run=as_run,
+        inhibitor=inhibitor,
+        injects=_injected(scenario, phase),
+        episode=episode_of(scenario, phase),
+    )
+
+
+def _injected(scenario: Scenario, phase: Phase) -> tuple[str, ...]:
+    """Faults that begin with ``phase``: one that goes on with the same value is not injected anew."""
+    index = scenario.phases.index(phase)
+    before = scenario.phases[index - 1].fault if index else {}
+    return tuple(name for name, value in phase.fault.items() if before.get(name) != value)
 
 
 def _as_run(campaign: Campaign, production: Production, scenario: Scenario, facts: AlertFacts) -> tuple[str, ...]:
@@ -85,13 +105,13 @@ def compile_alert_chain(production: Production, story: AlertStory) -> Iterator[C
     paged = (*_BASE, Need("pages"), Need("alerts"))
     yield clause(
         promise="pages",
-        statement=f"{name} pages {story.receiver} by {', '.join(facts.integrations) or 'nothing'}, and nobody else",
+        statement=f"{name} pages {story.receiver} by {', '.join(facts.integrations) or 'nothing'}",
         needs=paged,
         judge=partial(pages.judge_pages, story),
     )
     yield clause(
         promise="pages_once",
-        statement=f"{name} pages once for one problem, also while it recovers",
+        statement=f"{name} pages once for one problem, also while it recovers, and nobody but {story.receiver}",
         needs=paged,
         judge=partial(pages.judge_pages_once, story),
     )

@@ -6,22 +6,27 @@ Filebeat keep of their own conduct, the gaps between samples, and the generator'
 
 from __future__ import annotations
 
+import math
+from collections import defaultdict
 from collections.abc import Iterator
 from typing import Final
 
 from harness.evidence.records import FaultAction, Reading, Request
 from harness.evidence.store import Evidence
 
-__all__ = ["COUNTERS", "lateness_p99_s", "unfit", "widest_gaps"]
+__all__ = ["COUNTERS", "GAP_LIMIT", "lateness_p99_s", "unfit", "widest_gaps"]
 
 _SCRAPE_GAP: Final = "scrape_gap_s"
 _EVALUATION_GAP: Final = "evaluation_gap_s"
 _UP_ZERO: Final = "up_zero_while_answered"
 _CLOCK_STEP: Final = "clock_step_s"
-_GAP_LIMIT = 3
+GAP_LIMIT: Final = 3
 """A gap above this many intervals makes a cell unfit; below it, the gap stands for the interval."""
-_AFTER_FAULT_S = 2.0
-"""Wall seconds after healing in which a gap may still end that a fault began."""
+_POLL_S = 2.0
+"""Wall seconds between two readings of a counter: what it tells may have happened so much earlier."""
+_CUTS: Final = frozenset({"signal", "link"})
+"""Kinds of faults that cut the monitoring as well; a hook changes what the subject does, and nothing else."""
+_ANY: Final = frozenset({"hook", "signal", "link"})
 
 COUNTERS: Final[dict[str, str]] = {
     "prometheus_rule_group_iterations_missed_total": "Prometheus missed rule evaluations",
@@ -32,38 +37,45 @@ COUNTERS: Final[dict[str, str]] = {
 }
 
 
-def widest_gaps(evidence: Evidence, cell: str) -> tuple[float, float]:
-    """Widest gap between scrapes and between evaluations, in production seconds; 0 where none was measured.
+def widest_gaps(evidence: Evidence, cell: str, until: float = math.inf) -> tuple[float, float]:
+    """Widest gap between scrapes and between evaluations that ended by ``until``, in production seconds; 0 for none.
 
-    A gap that a fault made is the fault's doing, and none of the monitoring's.
+    A gap that a fault made by cutting the monitoring is the fault's doing. One above the limit counts as the limit:
+    outside faults it makes the cell unfit anyway.
     """
     start = evidence.started(cell)
-    speed = start.speed if start else 1.0
-    return _widest(evidence, cell, _SCRAPE_GAP) * speed, _widest(evidence, cell, _EVALUATION_GAP) * speed
+    if start is None:
+        return 0.0, 0.0
+    scrape_s = _widest(evidence, cell, _SCRAPE_GAP, GAP_LIMIT * start.scrape_s, until)
+    evaluation_s = _widest(evidence, cell, _EVALUATION_GAP, GAP_LIMIT * start.evaluation_s, until)
+    return scrape_s * start.speed, evaluation_s * start.speed
 
 
-def _widest(evidence: Evidence, cell: str, name: str) -> float:
-    gaps = (r.value for r in evidence.of(Reading, cell) if r.name == name and not _in_fault(evidence, r))
+def _widest(evidence: Evidence, cell: str, name: str, limit_s: float, until: float) -> float:
+    readings = (r for r in evidence.of(Reading, cell) if r.name == name and r.t <= until)
+    gaps = (min(r.value, limit_s) for r in readings if not _in_fault(evidence, r, r.value, _CUTS))
     return max(gaps, default=0.0)
 
 
-def _in_fault(evidence: Evidence, reading: Reading) -> bool:
-    """Whether a reading was taken while some fault lasted, or right after it was healed."""
+def _in_fault(evidence: Evidence, reading: Reading, back_s: float, kinds: frozenset[str]) -> bool:
+    """Whether some fault of ``kinds`` lasted within the ``back_s`` before a reading, or had just been healed."""
+    start = evidence.started(reading.cell)
+    after_s = start.scrape_s + start.evaluation_s if start else 0.0
     since: dict[str, float] = {}
     for fault in evidence.of(FaultAction, reading.cell):
-        if fault.action == "inject":
-            since[fault.fault] = fault.t
+        if fault.action == "inject" and fault.kind in kinds:
+            since.setdefault(fault.fault, fault.t)
         elif fault.action == "healed":
-            begun = since.pop(fault.fault, fault.t)
-            if begun <= reading.t <= fault.t + _AFTER_FAULT_S:
+            begun = since.pop(fault.fault, math.inf)
+            if begun <= reading.t and reading.t - back_s <= fault.t + after_s:
                 return True
     return any(begun <= reading.t for begun in since.values())
 
 
 def lateness_p99_s(evidence: Evidence, cell: str) -> float:
-    """99th percentile of the wall seconds between intended and actual sending; 0 where nothing was sent."""
+    """99th percentile (nearest rank) of the wall seconds between intended and actual sending; 0 for none sent."""
     late = sorted(r.sent_t - r.intended_t for r in evidence.of(Request, cell) if r.sent_t is not None)
-    return late[min(len(late) - 1, int(0.99 * len(late)))] if late else 0.0
+    return late[math.ceil(0.99 * len(late)) - 1] if late else 0.0
 
 
 def unfit(evidence: Evidence, cell: str, lateness_limit_s: float) -> tuple[str, ...]:
@@ -75,30 +87,45 @@ def _gaps(evidence: Evidence, cell: str) -> Iterator[str]:
     start = evidence.started(cell)
     if start is None:
         return
-    limits = {_SCRAPE_GAP: _GAP_LIMIT * start.scrape_s, _EVALUATION_GAP: _GAP_LIMIT * start.evaluation_s}
+    limits = {_SCRAPE_GAP: GAP_LIMIT * start.scrape_s, _EVALUATION_GAP: GAP_LIMIT * start.evaluation_s}
     for reading in evidence.of(Reading, cell):
-        if reading.name == _CLOCK_STEP and reading.value:
-            yield f"the machine's clock was set by {reading.value:g} s"
-        elif reading.name in limits and reading.value > limits[reading.name] and not _in_fault(evidence, reading):
+        limit_s = limits.get(reading.name, math.inf)
+        if reading.value > limit_s and not _in_fault(evidence, reading, reading.value, _ANY):
             what = "not scraped" if reading.name == _SCRAPE_GAP else "not evaluated"
-            yield f"{reading.component} was {what} for {reading.value:g} s wall, over {_GAP_LIMIT} intervals"
-        elif reading.name == _UP_ZERO and reading.value and not _in_fault(evidence, reading):
-            yield f"{reading.component} was down for Prometheus though it answered a probe beside it"
+            yield f"{reading.component} was {what} for {reading.value:g} s wall, over {GAP_LIMIT} intervals"
 
 
 def _counters(evidence: Evidence, cell: str) -> Iterator[str]:
-    if any(fault.kind != "hook" for fault in evidence.of(FaultAction, cell)):
-        return
-    first: dict[tuple[str, str], float] = {}
-    last: dict[tuple[str, str], float] = {}
+    for (component, name), growth in _growths(evidence, cell).items():
+        if name == _CLOCK_STEP:
+            yield f"the machine's clock was set by {growth:g} s"
+        elif name == _UP_ZERO:
+            yield f"{component} was down for Prometheus though it answered a probe beside it"
+        else:
+            yield f"{COUNTERS[name]} ({component}: {name} grew by {growth:g})"
+
+
+def _growths(evidence: Evidence, cell: str) -> dict[tuple[str, str], float]:
+    """By component and name, by how much a counter of misconduct grew outside faults."""
+    before: dict[tuple[str, str], float] = {}
+    grown: dict[tuple[str, str], float] = defaultdict(float)
     for reading in evidence.of(Reading, cell):
-        if reading.name in COUNTERS:
-            first.setdefault((reading.component, reading.name), reading.value)
-            last[reading.component, reading.name] = reading.value
-    for key, value in last.items():
-        growth = value - first[key]
-        if growth > 0:
-            yield f"{COUNTERS[key[1]]} ({key[0]}: {key[1]} grew by {growth:g})"
+        key = reading.component, reading.name
+        if reading.name not in {*COUNTERS, _UP_ZERO, _CLOCK_STEP}:
+            continue
+        # components count from their own start, before the story's; the harness counts from zero
+        last = before.get(key, reading.value if reading.name in COUNTERS else 0.0)
+        before[key] = reading.value
+        growth = reading.value - last if reading.value >= last else reading.value
+        if growth > 0 and not _excused(evidence, reading):
+            grown[key] += growth
+    return grown
+
+
+def _excused(evidence: Evidence, reading: Reading) -> bool:
+    if reading.name == _CLOCK_STEP:
+        return False
+    return _in_fault(evidence, reading, _POLL_S, _ANY if reading.name == _UP_ZERO else _CUTS)
 
 
 def _generator(evidence: Evidence, cell: str, limit_s: float) -> Iterator[str]:

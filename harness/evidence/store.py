@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
-from harness.evidence.records import CellFinished, CellStarted, PhaseMark, Record, Watched
+from harness.evidence.records import CAMPAIGN, CellFinished, CellStarted, ComponentState, PhaseMark, Record, Watched
 
 __all__ = ["Evidence"]
 
@@ -29,11 +29,11 @@ class Evidence:
 
     def of(self, kind: type[_R], cell: str) -> Sequence[_R]:
         """Records of ``kind`` seen by ``cell``, in the order in which they were added."""
-        return self._by_type[kind][cell] if kind in self._by_type else ()
+        return self._by_type.get(kind, {}).get(cell, ())
 
     def cells(self) -> tuple[str, ...]:
         """Cells that started, in order."""
-        return tuple(self._by_type[CellStarted])
+        return tuple(self._by_type.get(CellStarted, ()))
 
     def started(self, cell: str) -> CellStarted | None:
         """The zero of the cell's production time; ``None`` before its stack is ready."""
@@ -56,9 +56,18 @@ class Evidence:
         return bool(cells) and all(self.completed(cell) for cell in cells)
 
     def horizon(self, cell: str) -> float:
-        """Wall instant up to which the cell's evidence is complete; minus infinity before any."""
-        watched = self.of(Watched, cell)
-        return watched[-1].t if watched else float("-inf")
+        """Wall instant up to which the cell's evidence is complete; minus infinity before any.
+
+        It stands still once a part of the stack has died unasked: what is not seen from then on proves nothing.
+        """
+        lost = min((state.t for state in self._deaths(cell)), default=float("inf"))
+        return next((item.t for item in reversed(self.of(Watched, cell)) if item.t <= lost), float("-inf"))
+
+    def _deaths(self, cell: str) -> Iterator[ComponentState]:
+        for where in (cell, CAMPAIGN):
+            for state in self.of(ComponentState, where):
+                if state.role == "stack" and state.action == "exited" and not state.expected:
+                    yield state
 
     def production_s(self, cell: str, t: float) -> float:
         """Production seconds of the cell's story at wall instant ``t``."""
