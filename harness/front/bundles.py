@@ -9,7 +9,7 @@ from pathlib import Path
 
 from harness.core.errors import Location, MachineError
 
-__all__ = ["DEFAULT_FOLDER", "bundle_name", "make_bundle", "session_stamp"]
+__all__ = ["DEFAULT_FOLDER", "bundle_name", "make_bundle", "new_bundle", "session_stamp", "shared_place"]
 
 DEFAULT_FOLDER = Path(".harness") / "bundles"
 
@@ -24,15 +24,23 @@ def bundle_name(campaign: str, stamp: str) -> str:
     return f"{re.sub(r'[^A-Za-z0-9._-]+', '-', campaign) or 'campaign'}-{stamp}"
 
 
-def make_bundle(campaign: str, parent: Path | None = None, stamp: str = "") -> Path:
-    """Create the folder for one campaign's evidence below ``parent`` (default ``.harness/bundles``).
+def shared_place(parent: str | None) -> tuple[str, str]:
+    """Absolute parent folder and stamp of one session's bundles: several processes derive the same paths from it."""
+    return str((Path(parent) if parent else DEFAULT_FOLDER).absolute()), session_stamp()
 
-    Raises ``MachineError`` when it cannot be created.
-    """
-    folder = (parent or DEFAULT_FOLDER).absolute() / bundle_name(campaign, stamp or session_stamp())
+
+def new_bundle(campaign: str, parent: Path | None = None) -> Path:
+    """Create the folder for the evidence of one run of ``campaign`` below ``parent`` (default ``.harness/bundles``)."""
+    folder = (parent or DEFAULT_FOLDER).absolute() / bundle_name(campaign, session_stamp())
+    make_bundle(folder)
+    return folder
+
+
+def make_bundle(folder: Path) -> None:
+    """Create ``folder`` for evidence; raises ``MachineError`` when it cannot be created."""
     try:
         folder.mkdir(parents=True)
-        if parent is None:
+        if folder.parent.parts[-2:] == DEFAULT_FOLDER.parts:
             _ignore(folder.parents[1])
     except OSError as error:
         raise MachineError(
@@ -40,7 +48,6 @@ def make_bundle(campaign: str, parent: Path | None = None, stamp: str = "") -> P
             location=Location(str(folder)),
             remedy="free disk space, or choose another folder with --bundle-dir (pytest: --harness-bundle-dir)",
         ) from None
-    return folder
 
 
 def _ignore(folder: Path) -> None:

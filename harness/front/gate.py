@@ -13,7 +13,7 @@ from typing import Final, Self
 
 from harness.core.errors import ConfigError, HarnessError
 from harness.core.events import CampaignEnded, CampaignFailed, CampaignStarted, Event
-from harness.front.bundles import make_bundle
+from harness.front.bundles import new_bundle
 from harness.front.choosing import Chosen
 from harness.front.process import CampaignProcess
 from harness.report import Reporter, make_reporter
@@ -86,7 +86,7 @@ class Audience:
 
 def _prove(item: Chosen, options: GateOptions) -> int:
     audience = Audience(json=options.json, junit=options.junit, verbose=options.verbose)
-    bundle = make_bundle(item.campaign.name, options.bundle_dir)
+    bundle = new_bundle(item.campaign.name, options.bundle_dir)
     request = CampaignRequest(
         paths=tuple(str(path.resolve()) for path in item.paths),
         bundle=str(bundle),

@@ -1,0 +1,66 @@
+"""Where pytest finds a clause: the file that it is collected from, and its node id below that file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.clauses.model import Clause
+from harness.contract import load_campaign
+from harness.core.kinds import file_kind
+from harness.front.choosing import Chosen, campaign_file, load_chosen
+
+__all__ = ["Library", "PlacedClause"]
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedClause:
+    """A clause, the campaign file that it belongs to, and the names of its nodes below the collected file.
+
+    pytest splits a path on its command line at ``::`` up to the first bracket; what follows is one
+    name. A clause whose name holds a bracket is therefore one node together with its promise.
+    """
+
+    campaign: Path
+    clause: Clause
+    nodes: tuple[str, ...]
+
+
+class Library:
+    """Campaigns by their file, each loaded and compiled once."""
+
+    def __init__(self) -> None:
+        self._loaded: dict[Path, Chosen] = {}
+
+    def load(self, file: Path) -> Chosen:
+        """The campaign in ``file``; raises ``ConfigError``."""
+        if file not in self._loaded:
+            self._loaded[file] = load_chosen([file])[0]
+        return self._loaded[file]
+
+    def clauses_in(self, path: Path) -> list[PlacedClause]:
+        """The clauses that are collected from the file at ``path``: those of a story, or those over all stories.
+
+        A story whose folder has another campaign file is collected from ours. Raises ``ConfigError``.
+        """
+        file, home = path.resolve(), campaign_file(path)
+        if file_kind(path) == "scenario":
+            return self._story(file, home)
+        campaign = self.load(file)
+        elsewhere = {s.name for s in campaign.campaign.scenarios if campaign_file(s.file) != file}
+        own = {scenario.name for scenario in campaign.campaign.scenarios} - elsewhere
+        return [_placed(file, c, foreign=c.scope in elsewhere) for c in campaign.clauses if c.scope not in own]
+
+    def _story(self, file: Path, home: Path) -> list[PlacedClause]:
+        campaign = self.load(home) if home.is_file() else None
+        names = [s.name for s in campaign.campaign.scenarios if s.file == file] if campaign else []
+        if campaign is None or not names:
+            load_campaign([file])  # says what is wrong with it
+            return []
+        return [_placed(home, clause) for clause in campaign.clauses if clause.scope in names]
+
+
+def _placed(campaign: Path, clause: Clause, *, foreign: bool = False) -> PlacedClause:
+    tail = (f"{clause.name}::{clause.promise}",) if "[" in clause.name else (clause.name, clause.promise)
+    scope = (clause.scope,) if foreign else ()
+    return PlacedClause(campaign, clause, (*scope, clause.plane, *tail))
