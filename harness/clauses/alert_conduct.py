@@ -7,11 +7,14 @@ from functools import partial
 from itertools import pairwise
 
 from harness.artefacts.bounds import FaultTiming, fire_bounds
+from harness.clauses.bounds import story_bound_s
 from harness.clauses.model import Clause, Judgement, Need, held, still_open, violated
 from harness.clauses.production import AlertFacts, Production
 from harness.clauses.timeline import alert_instants, mentions, notices
+from harness.clauses.until import until_alerts
 from harness.contract import Campaign
 from harness.contract.campaign import Scenario
+from harness.contract.files import Phase
 from harness.core.errors import ConfigError
 from harness.core.units import format_duration
 from harness.evidence.records import CAMPAIGN, Notification, RuleState
@@ -58,7 +61,7 @@ def _judge_armed(name: str, evidence: Evidence) -> Judgement:
         broken = [state for state in states if state.health == "err"]
         if broken:
             return violated(f"its evaluation failed in {cell}: {broken[0].last_error}", hop="rule", at=broken[0].t)
-        if not states and evidence.finished(cell):
+        if not states and evidence.completed(cell):
             return violated(f"Prometheus did not load it in {cell}", hop="rule")
         seen += sum(state.health == "ok" for state in states)
     if seen and evidence.all_completed():
@@ -79,7 +82,7 @@ def _judge_always(name: str, facts: AlertFacts, receiver: str, evidence: Evidenc
             return violated(f"{cell}: {problem}", hop="receiver")
     if total and evidence.all_completed():
         return held(f"told {receiver} {total} times without a gap")
-    return still_open("the stories are not over")
+    return still_open("the stories are not over" if total else f"it never reached {receiver}")
 
 
 def _silence(facts: AlertFacts, speed: float, instants: list[float]) -> str:
@@ -112,8 +115,10 @@ def compile_others(campaign: Campaign, scenario: Scenario, expected: frozenset[s
 
 
 def _judge_others(cell: str, allowed: frozenset[str], known: frozenset[str], evidence: Evidence) -> Judgement:
+    start = evidence.started(cell)
     for notice in evidence.of(Notification, cell):
-        strangers = _strangers(notice, allowed, known)
+        # what was sent while the stack came up belongs to no story
+        strangers = _strangers(notice, allowed, known) if start and notice.t >= start.t else []
         if strangers:
             when = format_duration(max(0.0, evidence.production_s(cell, notice.t)))
             message = f"{', '.join(strangers)} paged {notice.receiver} at {when} of the story"
@@ -125,7 +130,7 @@ def _judge_others(cell: str, allowed: frozenset[str], known: frozenset[str], evi
 
 def _strangers(notice: Notification, allowed: frozenset[str], known: frozenset[str]) -> list[str]:
     if notice.alerts:
-        named = {str(item.get("labels", {}).get("alertname")) for item in notice.alerts}
+        named = {str((item.get("labels") or {}).get("alertname")) for item in notice.alerts}
         return sorted(named - allowed)
     if any(mentions(notice, name) for name in allowed):
         return []
@@ -143,35 +148,43 @@ def compile_quiet(campaign: Campaign, production: Production, scenario: Scenario
         if facts is None:
             raise ConfigError(f"no rule file defines the alert {name}", location=source)
         bound = fire_bounds(facts.timing, FaultTiming(crossing_s=facts.timing.range_s)).latest
-        planned = sum(phase.lasts or 0.0 for phase in scenario.phases)
+        planned = sum(phase.lasts or 0.0 for phase in scenario.phases if not _cuts(campaign, phase))
         if planned < bound.production_s(campaign.speed_of(scenario)):
             if scenario.spec.quiet == "all":
                 continue
             raise ConfigError(
                 f"the story is too short to claim that {name} stays quiet: it may fire after {bound}", location=source
             )
-        elsewhere = tuple(s.name for s in campaign.scenarios if _expects(s, name))
+        others = [other for other in campaign.scenarios if other is not scenario and _expects(other, name)]
+        elsewhere = tuple(s.name for s in sorted(others, key=partial(story_bound_s, campaign, production)))
         yield Clause(
             scenario.name,
             "alerts",
             name,
             "stays_quiet",
             source,
-            f"{name} neither becomes pending nor fires, though it was armed and watched for {bound}",
+            f"{name} does not fire, though it was armed and watched for {bound}",
             _PAGES,
             partial(_judge_quiet, scenario.name, name, elsewhere),
             (scenario.name, *elsewhere[:1]),
         )
 
 
+def _cuts(campaign: Campaign, phase: Phase) -> bool:
+    """Whether a phase cuts the monitoring itself: a subject that is stopped or killed cannot be scraped."""
+    return any(campaign.profile.faults[name].signal for name in phase.fault)
+
+
 def _expects(scenario: Scenario, alert: str) -> bool:
-    return any(item.subject == "alert" and item.about == alert for item in scenario.expectations)
+    expected = {item.about for item in scenario.expectations if item.subject == "alert"}
+    return alert in expected | set(until_alerts(scenario))
 
 
 def _judge_quiet(cell: str, name: str, elsewhere: tuple[str, ...], evidence: Evidence) -> Judgement:
     firing = alert_instants(evidence, cell, name, "firing")
     if firing:
-        return violated(f"it fired at {format_duration(evidence.production_s(cell, firing[0]))}", at=firing[0])
+        when = format_duration(evidence.production_s(cell, firing[0]))
+        return violated(f"it fired at {when} of the story", hop="expression", at=firing[0])
     states = [state for state in evidence.of(RuleState, cell) if state.alert == name]
     if any(state.health == "err" for state in states):
         return still_open("the rule was not armed: its evaluation failed")

@@ -10,7 +10,7 @@ from harness.clauses.alert_hops import expression_hop
 from harness.clauses.fitness import GAP_LIMIT, widest_gaps
 from harness.clauses.model import Judgement, held, inconclusive, still_open, violated
 from harness.clauses.production import AlertFacts
-from harness.clauses.timeline import Cause, alert_instants, cause_of, confirmations, failed_fault
+from harness.clauses.timeline import Cause, alert_instants, cause_of, confirmations, unconfirmed
 from harness.contract.expectations import ExpectAlert
 from harness.core.errors import Location
 from harness.core.units import format_duration
@@ -74,9 +74,9 @@ class AlertStory:
             start = evidence.phase(self.cell, self.phase)[0]
             began = f"beginning of {self.phase}"
             return still_open(f"no {began}") if start is None else Cause(start, began, start)
-        failed = failed_fault(evidence, self.cell, self.phase)
+        failed = unconfirmed(evidence, self.cell, self.phase)
         if failed:
-            return inconclusive(f"because the fault {failed.fault} was not confirmed: {failed.detail}")
+            return failed
         confirmed = confirmations(evidence, self.cell, self.phase)
         if set(self.injects) - set(confirmed):
             return still_open(f"no fault was confirmed in the phase {self.phase}")

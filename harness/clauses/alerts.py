@@ -19,7 +19,7 @@ from harness.contract import Campaign
 from harness.contract.campaign import Expected, Scenario
 from harness.contract.expectations import ExpectAlert
 from harness.contract.files import Phase
-from harness.core.errors import ConfigError
+from harness.core.errors import ConfigError, Location
 
 __all__ = ["compile_alert_chain", "story_of"]
 
@@ -28,7 +28,7 @@ def story_of(
     campaign: Campaign, production: Production, scenario: Scenario, alert: str, item: Expected | None
 ) -> AlertStory:
     """Facts of ``alert`` in ``scenario``; raises ``ConfigError`` where rules or routes lack it."""
-    source = item.source if item else scenario.place("phases")
+    source = item.source if item else _waiting(scenario, alert)
     rule = item.rule if item else ExpectAlert()
     assert isinstance(rule, ExpectAlert)
     facts = production.alert(alert, campaign.contract.budgets.delivery)
@@ -65,6 +65,11 @@ def _injected(scenario: Scenario, phase: Phase) -> tuple[str, ...]:
     index = scenario.phases.index(phase)
     before = scenario.phases[index - 1].fault if index else {}
     return tuple(name for name, value in phase.fault.items() if before.get(name) != value)
+
+
+def _waiting(scenario: Scenario, alert: str) -> Location:
+    waits = [(phase.until or "").split()[:1] == [alert] for phase in scenario.phases]
+    return scenario.place("phases", waits.index(True), "until") if True in waits else scenario.place("phases")
 
 
 def _as_run(campaign: Campaign, production: Production, scenario: Scenario, facts: AlertFacts) -> tuple[str, ...]:

@@ -9,11 +9,16 @@ from harness.contract import Campaign
 from harness.contract.campaign import Scenario
 from harness.contract.files import Phase
 
-__all__ = ["phase_bound_s"]
+__all__ = ["phase_bound_s", "story_bound_s"]
 
 _MARGIN_S = 60.0
 """Production seconds on top: the cause of an alert comes a little after the phase begins."""
 _MARGIN_WALL_S = 5.0
+
+
+def story_bound_s(campaign: Campaign, production: Production, scenario: Scenario) -> float:
+    """Production seconds after which the whole story ends at the latest."""
+    return sum(phase_bound_s(campaign, production, scenario, phase) for phase in scenario.phases)
 
 
 def phase_bound_s(campaign: Campaign, production: Production, scenario: Scenario, phase: Phase) -> float:

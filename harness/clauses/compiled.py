@@ -19,6 +19,7 @@ from harness.clauses.until import awaited, until_alerts
 from harness.contract import Campaign
 from harness.contract.campaign import Expected, Scenario
 from harness.core.errors import ConfigError
+from harness.core.source import nearest
 
 __all__ = ["compile_campaign"]
 
@@ -32,6 +33,7 @@ def compile_campaign(campaign: Campaign) -> tuple[Clause, ...]:
     clauses += compile_logs(campaign)
     clauses += compile_endpoints(campaign)
     _check_unique(clauses)
+    _check_waivers(campaign, clauses)
     for scenario in campaign.scenarios:
         for phase in scenario.phases:
             awaited(scenario, phase, clauses)
@@ -48,14 +50,35 @@ def _story(campaign: Campaign, production: Production, scenario: Scenario) -> It
 
 def _alerts(campaign: Campaign, production: Production, scenario: Scenario) -> Iterator[Clause]:
     if production.prometheus is None:
+        _check_no_alerts(campaign, scenario)
         return
     expected: dict[str, Expected | None] = dict.fromkeys(until_alerts(scenario))
     expected |= {item.about: item for item in scenario.expectations if item.subject == "alert"}
     for name, item in expected.items():
-        yield from compile_alert_chain(production, story_of(campaign, production, scenario, name, item))
+        story = story_of(campaign, production, scenario, name, item)
+        if production.alertmanager is None and (story.rule.pages or story.rule.before or story.rule.inhibits):
+            raise ConfigError(
+                f"{name} is expected to page, but the contract names no alertmanager artefact",
+                location=story.source,
+                remedy="add artefacts: {alertmanager: …} to the contract",
+            )
+        yield from compile_alert_chain(production, story)
     if production.alertmanager is not None:
         yield from compile_others(campaign, scenario, frozenset(expected))
     yield from compile_quiet(campaign, production, scenario)
+
+
+def _check_no_alerts(campaign: Campaign, scenario: Scenario) -> None:
+    """What is promised of alerts without a Prometheus to keep it would pass unseen."""
+    expected = [item.source for item in scenario.expectations if item.subject == "alert"]
+    declared = [campaign.promise("alerts")] if campaign.contract.alerts else []
+    quiet = [scenario.place("quiet", key=True)] if scenario.spec.quiet else []
+    for place in (*expected, *quiet, *declared):
+        raise ConfigError(
+            "alerts are promised, but the contract names no prometheus artefact",
+            location=place,
+            remedy="add artefacts: {prometheus: …} to the contract",
+        )
 
 
 def _expectation(campaign: Campaign, scenario: Scenario, item: Expected) -> Iterator[Clause]:
@@ -67,6 +90,19 @@ def _expectation(campaign: Campaign, scenario: Scenario, item: Expected) -> Iter
         yield compile_health_expectation(campaign, scenario, item)
     elif item.subject == "load":
         yield from compile_load_expectation(scenario, item)
+
+
+def _check_waivers(campaign: Campaign, clauses: list[Clause]) -> None:
+    """A waiver for a clause that does not exist waives nothing; those of stories not loaded now are left alone."""
+    ids = {clause.id for clause in clauses}
+    scopes = {clause.scope for clause in clauses}
+    for index, waiver in enumerate(campaign.waivers):
+        if waiver.clause not in ids and waiver.clause.partition("::")[0] in scopes:
+            raise ConfigError(
+                f"there is no clause {waiver.clause!r} to waive",
+                location=campaign.source.document.locate(("waivers", index, "clause")),
+                remedy=nearest(waiver.clause, ids) or "remove the waiver",
+            )
 
 
 def _check_unique(clauses: list[Clause]) -> None:

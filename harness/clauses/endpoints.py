@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
-from harness.clauses.model import Clause, Judge, Judgement, Need, held, still_open, violated
+from harness.clauses.model import Clause, Judge, Judgement, Need, held, inconclusive, still_open, violated
+from harness.clauses.timeline import unconfirmed
 from harness.clauses.values import ABSENT, at_pointer, broken_fields
 from harness.contract import Campaign
 from harness.contract.campaign import Expected, Scenario
 from harness.contract.expectations import ExpectHealth
 from harness.contract.files import Endpoint, HealthStates
-from harness.evidence.records import CAMPAIGN, HttpAnswer
+from harness.evidence.records import CAMPAIGN, ComponentState, FaultAction, HttpAnswer
 from harness.evidence.store import Evidence
 
 __all__ = ["compile_endpoints", "compile_health_expectation", "state_of"]
@@ -71,15 +73,42 @@ def _judge_answers(name: str, endpoint: Endpoint) -> Judge:
     def judge(evidence: Evidence) -> Judgement:
         seen: set[int] = set()
         for answer in _answers(evidence, name):
+            if answer.status == 0 and _was_cut(evidence, answer):
+                continue
             problem = _broken_answer(answer, endpoint)
             if problem:
-                return violated(f"{answer.instance}: {problem}", at=answer.t)
+                return _no_answer(evidence, answer, problem)
             seen.add(answer.status)
         if seen and evidence.all_completed():
             return held(f"answered {', '.join(map(str, sorted(seen)))} as declared")
         return still_open("it was never asked" if not seen else "the stories are not over")
 
     return judge
+
+
+def _was_cut(evidence: Evidence, answer: HttpAnswer) -> bool:
+    """Whether a fault that stops, kills or cuts off the subject was in force: it cannot answer then."""
+    since: dict[str, float] = {}
+    ended = answer.t + answer.duration_s
+    for fault in evidence.of(FaultAction, answer.cell):
+        if fault.kind == "hook":
+            continue
+        if fault.action == "inject":
+            since.setdefault(fault.fault, fault.t)
+        elif fault.action == "healed" and since.pop(fault.fault, math.inf) <= ended and answer.t <= fault.t:
+            return True
+    return any(begun <= ended for begun in since.values())
+
+
+def _no_answer(evidence: Evidence, answer: HttpAnswer, problem: str) -> Judgement:
+    """Violated; but because of its death where the instance did not answer for having died unasked."""
+    if answer.status == 0:
+        if evidence.horizon(answer.cell) < answer.t and evidence.finished(answer.cell) is None:
+            return still_open(f"{answer.instance}: {problem}")
+        dead = (s for s in evidence.of(ComponentState, answer.cell) if s.component == answer.instance)
+        if any(state.action == "exited" and not state.expected for state in dead):
+            return inconclusive(f"because of {answer.cell}::subject::{answer.instance}::stays_up", problem)
+    return violated(f"{answer.instance}: {problem}", at=answer.t)
 
 
 def _broken_answer(answer: HttpAnswer, endpoint: Endpoint) -> str:
@@ -117,7 +146,8 @@ def _judge_codes(states: HealthStates) -> Judge:
                 return violated(f"{answer.instance}: the state {state!r} is not declared", at=answer.t)
             if states.codes[state] != answer.status:
                 expected = states.codes[state]
-                return violated(f"{answer.instance}: {state} was answered with {answer.status}, not {expected}")
+                message = f"{answer.instance}: {state} was answered with {answer.status}, not {expected}"
+                return violated(message, at=answer.t)
             seen[state] = None
         if seen and evidence.all_completed():
             unseen = [state for state in states.codes if state not in seen]
@@ -184,10 +214,13 @@ def _judge_state(cell: str, states: HealthStates, rule: ExpectHealth) -> Judge:
             if answer.status and start <= answer.t <= (end or float("inf"))
         ]
         found = [state_of(answer, states) for answer in window]
-        over = end is not None or evidence.completed(cell)
-        if rule.becomes:
-            return _judge_becomes(str(wanted), found, window, over=over)
-        return _judge_is(str(wanted), found, window, over=over)
+        # answers are recorded a little after their own time
+        over = evidence.completed(cell) or (end is not None and evidence.horizon(cell) >= end)
+        judge_states = _judge_becomes if rule.becomes else _judge_is
+        judgement = judge_states(str(wanted), found, window, over=over)
+        if judgement.verdict == "violated":
+            return unconfirmed(evidence, cell, rule.during) or judgement
+        return judgement
 
     return judge
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from functools import partial
 
 from harness.clauses.model import Clause, Judgement, Need, held, inconclusive, still_open, violated
+from harness.clauses.timeline import unconfirmed
 from harness.contract.campaign import Expected, Scenario
 from harness.contract.expectations import ExpectLoad
 from harness.evidence.records import Request
@@ -22,18 +23,19 @@ def compile_load_expectation(scenario: Scenario, item: Expected) -> Iterator[Cla
     rule = item.rule
     assert isinstance(rule, ExpectLoad)
     name = (rule.during or "whole story").replace(" ", "_")
+    when = f" during {rule.during}" if rule.during else ""
     clause = partial(Clause, scope=scenario.name, plane="load", name=name, source=item.source, cells=(scenario.name,))
     if rule.all_answered:
         yield clause(
             promise="all_answered",
-            statement="every request that was sent got the answer that its kind expects",
+            statement=f"every request that was sent{when} got the answer that its kind expects",
             needs=(Need("ledger"),),
             judge=partial(_judge_answered, scenario.name, rule.during),
         )
     if rule.fails is not None:
         yield clause(
             promise=f"fails_{rule.fails:.0%}",
-            statement=f"{rule.fails:.0%} of the requests fail",
+            statement=f"{rule.fails:.0%} of the requests{when} fail",
             needs=(Need("ledger"), Need("faults")),
             judge=partial(_judge_share, scenario.name, rule.during, rule.fails),
         )
@@ -43,11 +45,9 @@ def _sent(evidence: Evidence, cell: str, phase: str | None) -> list[Request]:
     return [r for r in evidence.of(Request, cell) if r.sent_t is not None and phase in {None, r.phase}]
 
 
-def _over(evidence: Evidence, cell: str, phase: str | None) -> bool:
-    if phase is None:
-        return evidence.completed(cell)
-    end = evidence.phase(cell, phase)[1]
-    return end is not None and (evidence.horizon(cell) >= end or evidence.completed(cell))
+def _over(evidence: Evidence, cell: str) -> bool:
+    """Whether the ledger is whole: what a phase sent may end long after it."""
+    return evidence.completed(cell)
 
 
 def _judge_answered(cell: str, phase: str | None, evidence: Evidence) -> Judgement:
@@ -56,17 +56,19 @@ def _judge_answered(cell: str, phase: str | None, evidence: Evidence) -> Judgeme
         if not request.expected:
             what = f"{request.kind} {request.request_id} got {request.status or request.error}"
             return violated(what, at=request.end_t)
-    if not _over(evidence, cell, phase):
-        return still_open("the phase is not over")
+    if not _over(evidence, cell):
+        return still_open("requests may be in flight")
     return held(f"{len(sent)} requests") if sent else inconclusive("no request was sent")
 
 
 def _judge_share(cell: str, phase: str | None, share: float, evidence: Evidence) -> Judgement:
-    if not _over(evidence, cell, phase):
-        return still_open("the phase is not over")
+    if not _over(evidence, cell):
+        return still_open("requests may be in flight")
     sent = _sent(evidence, cell, phase)
     if not sent:
         return inconclusive("no request was sent")
     failed = sum(not request.expected for request in sent) / len(sent)
     message = f"{failed:.1%} of {len(sent)} requests failed"
-    return held(message) if abs(failed - share) <= max(_TOLERANCE, 1 / len(sent)) else violated(message)
+    if abs(failed - share) <= max(_TOLERANCE, 1 / len(sent)):
+        return held(message)
+    return unconfirmed(evidence, cell, phase) or violated(message, hop="fault")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -22,6 +22,7 @@ from harness.evidence.store import Evidence
 __all__ = ["compile_log_arrival", "compile_log_expectation", "compile_logs"]
 
 Rules = Mapping[str, FieldRule]
+_JOIN = "request_id"
 
 
 def compile_logs(campaign: Campaign) -> Iterator[Clause]:
@@ -120,14 +121,32 @@ def _judge_arrival(cell: str, stream: str) -> Judge:
         documents = [document for document in evidence.of(Document, cell) if document.stream == stream]
         if not lines:
             return still_open(f"{stream} never held a line")
-        doubled = [name for name, count in Counter(doc.id for doc in documents).items() if count > 1]
-        if len(lines) == len(documents) and not doubled:
+        counted = f"{len(lines)} lines were written, {len(documents)} documents found"
+        details = [*_doubled(documents), *_unjoined(lines, documents)]
+        if len(lines) == len(documents) and not details:
             return held(f"{len(lines)} lines, {len(documents)} documents")
-        barrier = [item.detail for item in evidence.of(Barrier, cell) if item.plane == "logs"]
-        hop = "Filebeat" if len(documents) < len(lines) else "Elasticsearch"
-        return violated(f"{len(lines)} lines were written, {len(documents)} documents found", *barrier, hop=hop)
+        barrier = [item.detail for item in evidence.of(Barrier, cell) if item.plane == "logs" and item.detail]
+        hop = "Filebeat" if len(documents) <= len(lines) else "Elasticsearch"
+        return violated(counted, *details, *barrier, hop=hop)
 
     return judge
+
+
+def _doubled(documents: Sequence[Document]) -> Iterator[str]:
+    names = [name for name, count in Counter(doc.id for doc in documents).items() if count > 1]
+    if names:
+        yield f"stored more than once: {', '.join(names[:5])}"
+
+
+def _unjoined(lines: Sequence[LogLine], documents: Sequence[Document]) -> Iterator[str]:
+    """Where documents tell their request: one line lost and another doubled must not make up for each other."""
+    found = Counter(str(at_path(doc.source, _JOIN)) for doc in documents)
+    if set(found) <= {str(ABSENT)}:
+        return
+    written = Counter(str(at_path(line.fields or {}, _JOIN)) for line in lines)
+    for what, names in (("missing", written - found), ("surplus", found - written)):
+        if names:
+            yield f"{what}, by {_JOIN}: {', '.join(list(names)[:5])}"
 
 
 def compile_log_expectation(campaign: Campaign, scenario: Scenario, item: Expected) -> Iterator[Clause]:

@@ -24,7 +24,7 @@ from harness.evidence.store import Evidence
 __all__ = ["compile_metrics", "parse_exposition"]
 
 _NEED = (Need("expositions"),)
-_HISTOGRAM_LABELS = frozenset({"le", "quantile"})
+_OWN_LABELS = {"histogram": frozenset({"le"}), "summary": frozenset({"quantile"})}
 Check = Callable[[Metric], Iterator[str]]
 
 
@@ -32,10 +32,20 @@ Check = Callable[[Metric], Iterator[str]]
 def parse_exposition(text: str) -> dict[str, Metric]:
     """Families by the name that operators query; raises ``ValueError`` on text that is not an exposition."""
     families: dict[str, Metric] = {}
-    for family in text_string_to_metric_families(text):
-        name = f"{family.name}_total" if family.type == "counter" else family.name
-        families[name] = family
+    try:
+        for family in text_string_to_metric_families(text):
+            families[_queried(family)] = family
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        # the parser stumbles in several ways over text that is none
+        raise ValueError(f"not an exposition: {error}") from None
     return families
+
+
+def _queried(family: Metric) -> str:
+    """The parser takes the suffix off a counter's name; one that was exposed without it is queried without it."""
+    total = f"{family.name}_total"
+    bare = family.samples and all(sample.name != total for sample in family.samples)
+    return total if family.type == "counter" and not bare else family.name
 
 
 def compile_metrics(campaign: Campaign) -> Iterator[Clause]:
@@ -61,16 +71,19 @@ def compile_metrics(campaign: Campaign) -> Iterator[Clause]:
 
 
 def _promises(name: str, family: MetricFamily) -> Iterator[tuple[str, str, Judge]]:
+    def each(check: Check, label: str | None = None) -> Judge:
+        return _judge_each(name, check, label, optional=family.optional)
+
     yield "exists", f"every instance exposes {name}", _judge_exists(name, optional=family.optional)
     if family.type != "untyped":
-        yield "type", f"{name} is a {family.type}", _judge_each(name, _check_type(family.type))
+        yield "type", f"{name} is a {family.type}", each(_check_type(family.type))
     labels = frozenset(family.labels)
-    yield "labels", f"{name} carries {_listed(labels)}", _judge_each(name, _check_labels(labels))
+    yield "labels", f"{name} carries {_listed(labels)}", each(_check_labels(labels), "")
     if family.labels:
-        yield "label_values", f"labels of {name} stay within their values", _judge_each(name, _check_values(family))
+        yield "label_values", f"labels of {name} stay within their values", each(_check_values(family), "")
     if family.buckets is not None:
         bounds = [*family.buckets, math.inf]
-        yield "buckets", f"{name} has the declared buckets", _judge_each(name, _check_buckets(bounds))
+        yield "buckets", f"{name} has the declared buckets", each(_check_buckets(bounds), "le")
 
 
 def _listed(labels: Iterable[str]) -> str:
@@ -84,37 +97,55 @@ def _expositions(evidence: Evidence) -> Iterator[Exposition]:
 
 def _judge_exists(name: str, *, optional: bool) -> Judge:
     def judge(evidence: Evidence) -> Judgement:
-        missing: dict[str, float] = {}
         seen = False
         for item in _expositions(evidence):
-            present = name in _families(item)
+            families = _families(item)
+            present = families is not None and name in families
             seen |= present
             if not present and not optional:
-                missing.setdefault(f"{item.cell}/{item.instance}", item.t)
-        if missing:
-            where, at = next(iter(missing.items()))
-            return violated(f"{name} is not exposed by {where}", hop="exposition", at=at)
-        if seen and evidence.all_completed():
-            return held(f"{name} is exposed by every instance")
-        return still_open(f"{name} was not seen to the end of every story")
+                why = "" if families is not None else "; its text cannot be parsed"
+                message = f"{name} is not exposed by {item.cell}/{item.instance}{why}"
+                return violated(message, hop="exposition", at=item.t)
+        if not evidence.all_completed():
+            return still_open(f"{name} was not seen to the end of every story")
+        unread = _unread(evidence)
+        if unread:
+            return still_open(f"the metrics of {unread} were never read")
+        return held(f"{name} is exposed by every instance" if seen else "it is optional, and never exposed")
 
     return judge
 
 
-def _judge_each(name: str, check: Check) -> Judge:
+def _unread(evidence: Evidence) -> str:
+    """An instance of which no exposition was read, or the empty string."""
+    for cell in evidence.cells():
+        start = evidence.started(cell)
+        read = {item.instance for item in evidence.of(Exposition, cell)}
+        for instance in start.instances if start else ():
+            if instance not in read:
+                return f"{cell}/{instance}"
+    return ""
+
+
+def _judge_each(name: str, check: Check, label: str | None, *, optional: bool) -> Judge:
+    """``label`` tells which samples there must be to check: any (None: not even one), or those that carry it."""
+
     def judge(evidence: Evidence) -> Judgement:
-        seen = 0
+        seen = read = 0
         for item in _expositions(evidence):
-            family = _families(item).get(name)
+            read += 1
+            family = (_families(item) or {}).get(name)
             if family is None:
                 continue
-            seen += 1
+            seen += label is None or any(not label or label in sample.labels for sample in family.samples)
             problems = tuple(dict.fromkeys(check(family)))
             if problems:
                 return violated(f"{problems[0]} (instance {item.instance})", *problems[1:6], at=item.t)
-        if seen and evidence.all_completed():
+        if not evidence.all_completed():
+            return still_open("the stories are not over")
+        if seen or (optional and read):
             return held(f"as declared in {seen} expositions")
-        return still_open(f"{name} is never exposed" if not seen else "the stories are not over")
+        return still_open(f"no sample of {name} was ever exposed")
 
     return judge
 
@@ -123,8 +154,11 @@ def _judge_undeclared(prefix: str, declared: frozenset[str]) -> Judge:
     def judge(evidence: Evidence) -> Judgement:
         seen = 0
         for item in _expositions(evidence):
+            families = _families(item)
+            if families is None:
+                continue
             seen += 1
-            others = sorted(n for n in _families(item) if n.startswith(prefix) and not _covered(n, declared))
+            others = sorted(n for n in families if n.startswith(prefix) and not _covered(n, declared))
             if others:
                 return violated(f"{others[0]} is exposed but not declared", *others[1:6], at=item.t)
         if seen and evidence.all_completed():
@@ -144,11 +178,11 @@ def _created_of(name: str) -> frozenset[str]:
     return frozenset({stem, f"{stem}_total"})
 
 
-def _families(item: Exposition) -> dict[str, Metric]:
+def _families(item: Exposition) -> dict[str, Metric] | None:
     try:
         return parse_exposition(item.text)
     except ValueError:
-        return {}
+        return None
 
 
 def _check_type(expected: str) -> Check:
@@ -162,7 +196,7 @@ def _check_type(expected: str) -> Check:
 def _check_labels(expected: frozenset[str]) -> Check:
     def check(family: Metric) -> Iterator[str]:
         for sample in family.samples:
-            names = frozenset(sample.labels) - _HISTOGRAM_LABELS
+            names = frozenset(sample.labels) - _OWN_LABELS.get(family.type, frozenset())
             if names != expected:
                 yield f"{sample.name} carries {_listed(names)}, not {_listed(expected)}"
 
@@ -194,12 +228,19 @@ def _check_buckets(expected: list[float]) -> Check:
         for sample in family.samples:
             if "le" in sample.labels:
                 rest = frozenset((k, v) for k, v in sample.labels.items() if k != "le")
-                series.setdefault(rest, []).append(float(sample.labels["le"]))
+                series.setdefault(rest, []).append(_bound(sample.labels["le"]))
         for bounds in series.values():
             if sorted(bounds) != expected:
                 yield f"its buckets are {_shown(sorted(bounds))}, not {_shown(expected)}"
 
     return check
+
+
+def _bound(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan
 
 
 def _shown(bounds: list[float]) -> str:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
+from collections import defaultdict
 from collections.abc import Iterator
 from itertools import pairwise
 
 from harness.clauses.counting import demand, describe, requests_meant
 from harness.clauses.model import Clause, Judge, Judgement, Need, held, inconclusive, still_open, violated
+from harness.clauses.timeline import unconfirmed
 from harness.contract.campaign import Expected, Scenario
 from harness.contract.expectations import ExpectMetric
-from harness.evidence.records import Series
+from harness.evidence.records import Barrier, Series, Unmet
 from harness.evidence.store import Evidence
 
 __all__ = ["compile_metric_expectation", "values_of"]
@@ -44,9 +47,23 @@ def _promises(cell: str, query: str, rule: ExpectMetric) -> Iterator[tuple[str, 
 
 
 def values_of(evidence: Evidence, cell: str, query: str) -> list[Point]:
-    """Points of all series that answer ``query``, in order of time."""
-    found = [point for series in evidence.of(Series, cell) if series.query == query for point in series.points]
-    return sorted(found)
+    """Points of all series that answer ``query``, in order of time; what is no number says nothing."""
+    return sorted(point for points in _series_of(evidence, cell, query) for point in points)
+
+
+def _series_of(evidence: Evidence, cell: str, query: str) -> list[list[Point]]:
+    """Points of each series that answers ``query``, in order of time."""
+    found: dict[frozenset[tuple[str, str]], list[Point]] = defaultdict(list)
+    for series in evidence.of(Series, cell):
+        if series.query == query:
+            found[frozenset(series.labels.items())] += (p for p in series.points if not math.isnan(p[1]))
+    return [sorted(points) for points in found.values() if points]
+
+
+def _unrecorded(evidence: Evidence, cell: str, query: str) -> Judgement | None:
+    need = str(Need("query", query))
+    unmet = next((item for item in evidence.of(Unmet, cell) if item.need == need), None)
+    return still_open(f"{need} was not recorded: {unmet.reason}") if unmet else None
 
 
 def _judge_counts(cell: str, query: str, text: str) -> Judge:
@@ -55,18 +72,30 @@ def _judge_counts(cell: str, query: str, text: str) -> Judge:
     def judge(evidence: Evidence) -> Judgement:
         if not evidence.completed(cell):
             return still_open("the story is not over")
-        points = values_of(evidence, cell, query)
         meant = requests_meant(evidence, cell, wanted)
         if not meant:
             return inconclusive(f"the generator sent no {describe(wanted)}: nothing was compared")
-        if not points:
-            return violated(f"{query} returned nothing throughout the story", hop="metric")
-        growth = points[-1][1] - points[0][1]
+        series = _series_of(evidence, cell, query)
+        if not series:
+            return _unrecorded(evidence, cell, query) or violated(
+                f"{query} returned nothing throughout the story", hop="metric"
+            )
+        growth = sum(_growth(evidence, cell, points) for points in series)
         if growth == len(meant):
             return held(f"grew by {growth:g}: {len(meant)} of {describe(wanted)}")
+        restless = [item for item in evidence.of(Barrier, cell) if item.plane == "metrics" and not item.passed]
+        if restless:
+            return inconclusive(f"the metrics never came to rest: {restless[-1].detail}")
         return violated(f"grew by {growth:g}, but there were {len(meant)} of {describe(wanted)}", hop="metric")
 
     return judge
+
+
+def _growth(evidence: Evidence, cell: str, points: list[Point]) -> float:
+    """From the beginning of the story to its end; a series that was born in the story began at zero."""
+    start = evidence.started(cell)
+    born = start is not None and points[0][0] > start.t + 2 * (start.scrape_s + start.evaluation_s)
+    return points[-1][1] - (0.0 if born else points[0][1])
 
 
 def _window(evidence: Evidence, cell: str, phase: str | None) -> tuple[float | None, float, bool]:
@@ -77,22 +106,33 @@ def _window(evidence: Evidence, cell: str, phase: str | None) -> tuple[float | N
     return begin, end if end is not None else float("inf"), end is not None and evidence.horizon(cell) >= end
 
 
-def _points_in(evidence: Evidence, cell: str, query: str, phase: str | None) -> tuple[list[Point], bool]:
+def _points_in(evidence: Evidence, cell: str, query: str, phase: str | None) -> tuple[list[list[Point]], bool]:
+    """Points of each series in ``phase``, and whether all of them are known."""
     begin, end, over = _window(evidence, cell, phase)
     if begin is None:
         return [], False
-    return [point for point in values_of(evidence, cell, query) if begin <= point[0] <= end], over
+    series = _series_of(evidence, cell, query)
+    inside = ([point for point in points if begin <= point[0] <= end] for points in series)
+    return [points for points in inside if points], over
+
+
+def _unseen(evidence: Evidence, cell: str, query: str, phase: str | None, message: str) -> Judgement:
+    """The judgement on a value that was not seen though the whole phase was watched."""
+    missing = _unrecorded(evidence, cell, query) or unconfirmed(evidence, cell, phase)
+    return missing or violated(message, hop="metric")
 
 
 def _judge_rises(cell: str, query: str, phase: str) -> Judge:
     def judge(evidence: Evidence) -> Judgement:
-        points, over = _points_in(evidence, cell, query, phase)
-        for earlier, later in pairwise(points):
-            if later[1] > earlier[1]:
-                return held(f"rose from {earlier[1]:g} to {later[1]:g}", at=later[0])
-        if over:
-            return violated(f"did not rise in {len(points)} evaluations", hop="metric")
-        return still_open("the phase is not over")
+        series, over = _points_in(evidence, cell, query, phase)
+        for points in series:
+            for earlier, later in pairwise(points):
+                if later[1] > earlier[1]:
+                    return held(f"rose from {earlier[1]:g} to {later[1]:g}", at=later[0])
+        if not over:
+            return still_open("the phase is not over")
+        count = sum(map(len, series))
+        return _unseen(evidence, cell, query, phase, f"did not rise in {count} evaluations")
 
     return judge
 
@@ -102,13 +142,15 @@ def _judge_above(cell: str, query: str, rule: ExpectMetric) -> Judge:
     limit = rule.above
 
     def judge(evidence: Evidence) -> Judgement:
-        points, over = _points_in(evidence, cell, query, rule.during)
+        series, over = _points_in(evidence, cell, query, rule.during)
+        points = sorted(point for points in series for point in points)
         for t, value in points:
             if value > limit:
                 return held(f"reached {value:g}", at=t)
-        if over and points:
-            return violated(f"never exceeded {max(value for _, value in points):g}", hop="metric")
-        return still_open("it returned nothing" if over else "the phase is not over")
+        if not over:
+            return still_open("the phase is not over")
+        highest = f"never exceeded {max(value for _, value in points):g}" if points else "it returned nothing"
+        return _unseen(evidence, cell, query, rule.during, highest)
 
     return judge
 
@@ -118,10 +160,11 @@ def _judge_below(cell: str, query: str, rule: ExpectMetric) -> Judge:
     limit = rule.below
 
     def judge(evidence: Evidence) -> Judgement:
-        points, over = _points_in(evidence, cell, query, rule.during)
+        series, over = _points_in(evidence, cell, query, rule.during)
+        points = sorted(point for points in series for point in points)
         for t, value in points:
             if value >= limit:
-                return violated(f"reached {value:g}", at=t)
+                return unconfirmed(evidence, cell, rule.during) or violated(f"reached {value:g}", hop="metric", at=t)
         if over and points:
             return held(f"at most {max(value for _, value in points):g} in {len(points)} evaluations")
         return still_open("it returned nothing" if over else "the phase is not over")

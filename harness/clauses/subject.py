@@ -47,6 +47,6 @@ def _judge_stays_up(cell: str, name: str) -> Judge:
                 return violated(f"{name} ended {code} though nobody asked it to", *state.tail, at=state.t)
         if ready and evidence.completed(cell):
             return held(f"{name} ran through the whole story")
-        return still_open(f"{name} was never ready" if not ready else "the story was cut short")
+        return still_open(f"{name} was never ready" if not ready else "the story is not over")
 
     return judge

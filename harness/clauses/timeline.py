@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from harness.clauses.model import Judgement, inconclusive
 from harness.contract.campaign import Scenario
 from harness.contract.files import Phase
 from harness.evidence.records import FaultAction, Notification, Request, Series
@@ -27,6 +28,7 @@ __all__ = [
     "mentions",
     "notices",
     "trigger_phase",
+    "unconfirmed",
     "unhealed_fault",
 ]
 
@@ -100,6 +102,14 @@ def failed_fault(evidence: Evidence, cell: str, phase: str) -> FaultAction | Non
     return next((fault for fault in faults if fault.action == "failed" and fault.fault not in confirmed), None)
 
 
+def unconfirmed(evidence: Evidence, cell: str, phase: str | None) -> Judgement | None:
+    """The judgement on what a phase was to show while its fault could not be confirmed, if that is so."""
+    failed = failed_fault(evidence, cell, phase) if phase else None
+    if failed is None:
+        return None
+    return inconclusive(f"because the fault {failed.fault} was not confirmed: {failed.detail}")
+
+
 def unhealed_fault(evidence: Evidence, cell: str, phases: Sequence[str]) -> FaultAction | None:
     """The fault of ``phases`` that was confirmed, but whose healing was not, if any."""
     for phase in phases:
@@ -167,7 +177,7 @@ def notices(evidence: Evidence, cell: str, alert: str, status: str) -> list[Noti
 def _about(notice: Notification, alert: str, status: str) -> bool:
     if notice.alerts:
         return any(
-            item.get("labels", {}).get("alertname") == alert and item.get("status", notice.status) == status
+            (item.get("labels") or {}).get("alertname") == alert and item.get("status", notice.status) == status
             for item in notice.alerts
         )
     return notice.status == status and mentions(notice, alert)
@@ -176,6 +186,6 @@ def _about(notice: Notification, alert: str, status: str) -> bool:
 def mentions(notice: Notification, alert: str) -> bool:
     """Whether a notice names ``alert``, as a word of its title or text or in its structured alerts."""
     if notice.alerts:
-        return any(item.get("labels", {}).get("alertname") == alert for item in notice.alerts)
+        return any((item.get("labels") or {}).get("alertname") == alert for item in notice.alerts)
     word = re.compile(rf"(?<![\w]){re.escape(alert)}(?![\w])")
     return bool(word.search(notice.title) or word.search(notice.text) or word.search(notice.group_key))

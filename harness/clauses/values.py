@@ -30,7 +30,7 @@ def at_pointer(document: Any, pointer: str) -> Any:
         step = raw.replace("~1", "/").replace("~0", "~")
         if isinstance(document, Mapping) and step in document:
             document = document[step]
-        elif isinstance(document, list) and step.isdigit() and int(step) < len(document):
+        elif isinstance(document, list) and step.isdecimal() and int(step) < len(document):
             document = document[int(step)]
         else:
             return ABSENT

@@ -110,6 +110,8 @@ def _reasons(clause: Clause, evidence: Evidence) -> Iterator[str]:
     for cell in cells:
         yield from (f"{item.need} was not recorded: {item.reason}" for item in _unmet(evidence, cell, wanted))
     for cell in clause.cells:
+        if evidence.planned and cell not in evidence.planned and clause.scope == CAMPAIGN:
+            continue  # it was not selected: the clause is judged by the others
         end = evidence.finished(cell)
         if end is None:
             yield f"the story {cell} did not run"
@@ -129,7 +131,7 @@ def exit_code(verdicts: Sequence[ClauseVerdict], planes: Iterable[str] = ()) -> 
     counts = Counter(item.verdict for item in verdicts)
     if counts["violated"] or counts["waived but held"]:
         return EXIT_VIOLATED
-    proved = {item.clause.plane for item in verdicts if item.verdict in {"held", "waived"}}
+    proved = {item.clause.plane for item in verdicts if item.verdict == "held"}
     if counts["inconclusive"] or counts["invalid"] or not counts["held"] or set(planes) - proved:
         return EXIT_INCONCLUSIVE
     return EXIT_HELD
