@@ -19,6 +19,7 @@ from harness.core.events import (
     ComponentReady,
     Event,
     HopSeen,
+    Note,
     PhaseEnded,
     PhaseStarted,
     decode_event,
@@ -88,8 +89,11 @@ def _read(folder: Path) -> _Recorded:
 def _events(path: Path) -> Iterator[Event]:
     """Events as recorded; the half-written last line of a killed campaign is ignored."""
     if path.is_file():
-        for line in path.read_bytes().split(b"\n")[:-1]:
-            yield decode_event(line)
+        for number, line in enumerate(path.read_bytes().split(b"\n")[:-1], start=1):
+            try:
+                yield decode_event(line)
+            except HarnessError as error:
+                raise HarnessError(error.problem, location=Location(str(path), number), remedy=error.remedy) from None
 
 
 def _selected(recorded: _Recorded, wanted: Sequence[str]) -> tuple[Clause, ...]:
@@ -117,6 +121,10 @@ def _unrecorded() -> Judge:
 _UNRECORDED = _unrecorded()
 
 
+def _is_retold(event: Event) -> bool:
+    return isinstance(event, _RETOLD) or (isinstance(event, Note) and event.level == "warning")
+
+
 def _told(recorded: _Recorded, clauses: tuple[Clause, ...]) -> Iterator[Event]:
     manifest, ended_t = recorded.manifest, recorded.ended_t
     began, bundle = float(manifest["started_t"]), str(recorded.folder)
@@ -130,7 +138,7 @@ def _told(recorded: _Recorded, clauses: tuple[Clause, ...]) -> Iterator[Event]:
         planned(clauses),
         replayed=True,
     )
-    yield from (event for event in recorded.events if isinstance(event, _RETOLD))
+    yield from filter(_is_retold, recorded.events)
     conclusion = conclude(recorded.campaign, clauses, recorded.evidence, ended_t)
     yield from conclusion.events()
     cancelled = any(isinstance(event, CampaignEnded) and event.cancelled for event in recorded.events)

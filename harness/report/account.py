@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Final
 
 from harness.core.events import (
     VERDICTS,
@@ -24,7 +25,8 @@ from harness.core.events import (
 
 __all__ = ["Account", "CellAccount", "Link", "place_of"]
 
-_MARKS = frozenset({"fault", "healed"})
+_MARKS: Final = frozenset({"fault", "healed"})
+_CAUSAL: Final = ("metric", "log", "health", "pending", "firing", "alertmanager", "inhibited", "receiver", "resolved")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,25 +52,37 @@ class CellAccount:
         """All hops in order of production time.
 
         They are told as they are noticed, which is not always the order in which they happened: the
-        latency of a hop counts from the one that turned out to be before it.
+        latency of a hop counts from the nearest cause about the same thing that turned out to be before it.
         """
         ordered = sorted(self.hops, key=lambda hop: hop.production_s)
         return [_link(hop, ordered[:index]) for index, hop in enumerate(ordered)]
 
 
 def _link(hop: HopSeen, earlier: list[HopSeen]) -> Link:
+    own = Link(hop, hop.latency_s, hop.since)
     if hop.wall or hop.latency_s is None:
-        return Link(hop, hop.latency_s, hop.since)
-    before = next((other for other in reversed(earlier) if _leads_to(other, hop)), None)
-    if before is None:
-        return Link(hop, hop.latency_s, hop.since)
-    since = f"{before.hop} {before.about}" if before.hop in _MARKS else before.hop
-    return Link(hop, hop.production_s - before.production_s, since)
+        return own
+    begun_s = _begun_s(hop, hop.latency_s, earlier)
+    led = [other for other in earlier if _may_lead(other, hop) and other.production_s > begun_s]
+    if not led:
+        return own
+    before = max(led, key=_rank)
+    return Link(hop, hop.production_s - before.production_s, before.hop)
 
 
-def _leads_to(before: HopSeen, hop: HopSeen) -> bool:
-    """A metric moves because of a fault; every other hop may follow one about the same thing."""
-    return before.hop in _MARKS or (hop.hop != "metric" and before.about == hop.about)
+def _begun_s(hop: HopSeen, latency_s: float, earlier: list[HopSeen]) -> float:
+    """When the episode began that ``hop`` belongs to: hops of one before it do not lead to this one."""
+    if hop.since.partition(" ")[0] in _MARKS:
+        return hop.production_s - latency_s
+    return max((other.production_s for other in earlier if other.hop in _MARKS), default=float("-inf"))
+
+
+def _may_lead(before: HopSeen, hop: HopSeen) -> bool:
+    return before.about == hop.about and before.hop not in _MARKS and _rank(before) < _rank(hop)
+
+
+def _rank(hop: HopSeen) -> int:
+    return _CAUSAL.index(hop.hop) if hop.hop in _CAUSAL else len(_CAUSAL)
 
 
 @dataclass(slots=True)

@@ -16,6 +16,8 @@ def copy_inputs(campaign: Campaign, bundle: Path) -> tuple[str, ...]:
     production = read_production(campaign)
     files = {campaign.file, campaign.contract_source.path, campaign.profile_source.path}
     files |= {scenario.file for scenario in campaign.scenarios}
+    # those that are listed but were not asked for belong to the campaign as well: it is loaded again as a whole
+    files |= {(campaign.folder / name).resolve() for name in campaign.spec.scenarios}
     files |= {path for kind in type(campaign.contract.artefacts).model_fields if (path := campaign.artefact(kind))}
     files |= {path for paths in production.files.values() for path in paths}
     files |= _stand_ins(campaign)
