@@ -33,7 +33,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             return _provisioning(arguments)
         options = _parser().parse_args(arguments)
         run: Callable[[argparse.Namespace], int] = options.run
-        return run(options)
+        code = run(options)
+        sys.stdout.flush()
+        return code
     except HarnessError as error:
         print(f"harness: {error}", file=sys.stderr)
         return _EXIT_ERROR
@@ -154,7 +156,9 @@ def _lint(options: argparse.Namespace) -> int:
     for item in load_chosen(options.paths):
         if options.verbose:
             print(*(clause.id for clause in item.clauses), sep="\n")
-        print(f"{item.campaign.name}: {len(item.campaign.scenarios)} scenarios, {len(item.clauses)} clauses")
+        count = len(item.campaign.scenarios)
+        stories = f"{count} scenario{'s' if count != 1 else ''}"
+        print(f"{item.campaign.name}: {stories}, {len(item.clauses)} clauses")
     return 0
 
 

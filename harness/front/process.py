@@ -15,15 +15,16 @@ from harness.core.events import Event
 from harness.front.follow import EventFile, is_last
 from harness.request import CampaignRequest
 
-__all__ = ["CampaignProcess", "death", "written_pid"]
+__all__ = ["COMMAND", "POLL_S", "CampaignProcess", "death", "written_pid"]
 
+COMMAND = (sys.executable, "-m", "harness.run.campaign")
+"""What is started; the path of the request follows."""
 POLL_S = 0.03
 CANCEL_S = 60.0
 """Wall seconds that a cancelled campaign gets to judge what it has and to end its components."""
 END_S = 30.0
 """Wall seconds between the last event and the end of the process."""
 
-_COMMAND = (sys.executable, "-m", "harness.run.campaign")
 _FULL_BYTES = 64 * 1024
 _TAIL_LINES = 12
 
@@ -35,12 +36,12 @@ class CampaignProcess:
     order. A context manager; leaving it cancels what still runs.
     """
 
-    def __init__(self, request: CampaignRequest, command: Sequence[str] = _COMMAND) -> None:
+    def __init__(self, request: CampaignRequest, command: Sequence[str] | None = None) -> None:
         self.bundle = Path(request.bundle)
         self._events = EventFile(self.bundle)
         self._ended = False
         self._deadline = float("inf")
-        self._process = _start(request, command)
+        self._process = _start(request, command or COMMAND)
 
     def __enter__(self) -> CampaignProcess:
         return self
