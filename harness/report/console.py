@@ -108,20 +108,26 @@ class ConsoleReporter:
     def _progress(self, event: Event) -> None:
         match event:
             case PhaseStarted():
-                self._status[event.cell] = event.phase
+                self._status = {cell: text for cell, text in self._status.items() if cell in self._account.cells}
+                self._latest(event.cell, event.phase)
             case HopSeen():
                 phase = self._status.get(event.cell, "").partition(" · ")[0]
-                self._status[event.cell] = f"{phase} · {event.hop} {event.about}"
+                self._latest(event.cell, f"{phase} · {event.hop} {event.about}")
             case PhaseEnded():
-                self._status[event.cell] = f"{event.phase} ended"
+                self._latest(event.cell, f"{event.phase} ended")
             case ComponentReady():
-                self._status[event.cell] = f"{event.component} ready"
+                self._latest(event.cell, f"{event.component} ready")
             case Note():
-                self._status[""] = event.text
+                self._latest("", event.text)
             case _:
                 return
-        cells = "  ".join(f"{name}: {text}" if name else text for name, text in reversed(self._status.items()))
-        self._show(self._at(event.t, "", cells))
+        cells = (f"{name}: {text}" if name else text for name, text in reversed(self._status.items()))
+        self._show(self._at(event.t, "", "  ".join(cells)))
+
+    def _latest(self, cell: str, text: str) -> None:
+        """The cell that moved last stands first: a narrow terminal shows no more."""
+        self._status.pop(cell, None)
+        self._status[cell] = text
 
     def _show(self, line: str) -> None:
         width = shutil.get_terminal_size().columns - 1

@@ -6,6 +6,7 @@ So a path that cannot be written is known at once, and no report of an earlier r
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from harness.core.errors import Location, MachineError
@@ -27,33 +28,43 @@ class Output:
             raise self._unwritable(error) from None
 
     def write(self, data: bytes) -> None:
-        """Write and hand to the operating system; a reader that went away is no error."""
+        """Write and hand to the operating system; a reader that went away is no error.
+
+        Raises ``MachineError`` once; what follows a failed write is dropped.
+        """
+        if self._closed:
+            return
         try:
-            if self._file is not None:
-                self._file.write(data)
-                self._file.flush()
-                return
-            sys.stdout.write(data.decode("utf-8", "replace"))
-            sys.stdout.flush()
+            self._write(data)
         except BrokenPipeError:
             return
+        except OSError as error:
+            with suppress(OSError):
+                self.close()
+            raise self._unwritable(error) from None
+
+    def _write(self, data: bytes) -> None:
+        if self._file is not None:
+            self._file.write(data)
+            self._file.flush()
+            return
+        try:
+            sys.stdout.write(data.decode("utf-8"))
+            sys.stdout.flush()
         except UnicodeEncodeError:
             self._write_plain(data)
-        except OSError as error:
-            raise self._unwritable(error) from None
 
     def _write_plain(self, data: bytes) -> None:
         """A terminal of another encoding gets escapes for what it cannot show."""
         encoding = sys.stdout.encoding or "ascii"
-        sys.stdout.write(data.decode("utf-8", "replace").encode(encoding, "backslashreplace").decode(encoding))
+        sys.stdout.write(data.decode("utf-8").encode(encoding, "backslashreplace").decode(encoding))
         sys.stdout.flush()
 
-    def close(self) -> bool:
-        """Close the file; answers whether this was the first call."""
-        first, self._closed = not self._closed, True
-        if first and self._file is not None:
+    def close(self) -> None:
+        """Close the file; a second call does nothing."""
+        self._closed = True
+        if self._file is not None:
             self._file.close()
-        return first
 
     @property
     def closed(self) -> bool:
