@@ -125,7 +125,9 @@ def _growths(evidence: Evidence, cell: str) -> dict[tuple[str, str], float]:
 def _excused(evidence: Evidence, reading: Reading) -> bool:
     if reading.name == _CLOCK_STEP:
         return False
-    return _in_fault(evidence, reading, _POLL_S, _ANY if reading.name == _UP_ZERO else _CUTS)
+    if reading.name == _UP_ZERO:
+        return _in_fault(evidence, reading, 0.0, _ANY)
+    return _in_fault(evidence, reading, _POLL_S, _CUTS)
 
 
 def _generator(evidence: Evidence, cell: str, limit_s: float) -> Iterator[str]:

@@ -34,18 +34,18 @@ def parse_exposition(text: str) -> dict[str, Metric]:
     families: dict[str, Metric] = {}
     try:
         for family in text_string_to_metric_families(text):
-            families[_queried(family)] = family
+            families[_queried(family, text)] = family
     except (ValueError, LookupError, TypeError, AttributeError) as error:
         # the parser stumbles in several ways over text that is none
         raise ValueError(f"not an exposition: {error}") from None
     return families
 
 
-def _queried(family: Metric) -> str:
-    """The parser takes the suffix off a counter's name; one that was exposed without it is queried without it."""
+def _queried(family: Metric, text: str) -> str:
+    """The parser gives every counter the suffix ``_total``; Prometheus takes names as they stand in the text."""
     total = f"{family.name}_total"
-    bare = family.samples and all(sample.name != total for sample in family.samples)
-    return total if family.type == "counter" and not bare else family.name
+    suffixed = family.type == "counter" and re.search(rf"^(# TYPE )?{re.escape(total)}[\s{{]", text, re.MULTILINE)
+    return total if suffixed else family.name
 
 
 def compile_metrics(campaign: Campaign) -> Iterator[Clause]:

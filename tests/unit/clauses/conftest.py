@@ -91,18 +91,24 @@ class Story:
         self.arrivals = kept
         return self
 
-    def change(self, kind: type[Any], where: Callable[[Any], bool] = lambda _: True, **fields: Any) -> Story:
+    def change(self, kind: type[Any], where: Callable[[Any], bool] = lambda _: True, /, **fields: Any) -> Story:
         """Other ``fields`` in the records of ``kind`` for which ``where`` holds; a function is given the record."""
         count = 0
         for index, (arrival, record) in enumerate(self.arrivals):
             if isinstance(record, kind) and where(record):
                 new = {name: value(record) if callable(value) else value for name, value in fields.items()}
-                t = new.get("t", None)
+                t = new.get("t")
                 shift = t - record.t if t is not None else 0.0
                 self.arrivals[index] = (arrival + shift, replace(record, **new))  # type: ignore[type-var]
                 count += 1
         assert count, f"no {kind.__name__} to change"
         return self
+
+    def lasting(self, p: float) -> Story:
+        """Watched up to ``p``, as when a phase waits in vain until its bound has passed."""
+        self.drop(CellFinished)
+        self.add(Watched(CELL, at(p)))
+        return self.add(CellFinished(CELL, at(p) + 1e-6, completed=True))
 
     def until(self, p: float, reason: str = "cancelled") -> Story:
         """Cut short at ``p``: nothing arrives from then on but the word that it ended."""
@@ -122,8 +128,10 @@ class Story:
         """The same story with each record up to ``by_s`` production seconds later (records of one kind in order)."""
         chance, last, story = random.Random(seed), {}, Story()
         for arrival, record in sorted(self.arrivals, key=lambda pair: pair[0]):
-            late = arrival if isinstance(record, (Watched, CellStarted, CellFinished, PhaseMark)) else (
-                arrival + chance.random() * by_s / SPEED
+            late = (
+                arrival
+                if isinstance(record, (Watched, CellStarted, CellFinished, PhaseMark))
+                else (arrival + chance.random() * by_s / SPEED)
             )
             end = at(ENDS + 14.9)
             last[type(record)] = max(last.get(type(record), 0.0), min(late, end) if arrival < end else arrival)
@@ -141,10 +149,24 @@ class Story:
 
     def notice(self, status: str, p: float, **fields: Any) -> Story:
         """A webhook that tells of the alert."""
-        item = {"status": status, "labels": LABELS, "fingerprint": "f00d", "startsAt": "2027-01-15T08:00:01Z",
-                "annotations": {"summary": "Tiny fails 0.5 requests per second"}}
-        base = Notification(CELL, at(p), "on-call", "webhook", status, "{}:{alertname=}", (item,),
-                            f"[{status.upper()}] {ALERT} tiny", "summary: Tiny fails 0.5 requests per second")
+        item = {
+            "status": status,
+            "labels": LABELS,
+            "fingerprint": "f00d",
+            "startsAt": "2027-01-15T08:00:01Z",
+            "annotations": {"summary": "Tiny fails 0.5 requests per second"},
+        }
+        base = Notification(
+            CELL,
+            at(p),
+            "on-call",
+            "webhook",
+            status,
+            "{}:{alertname=}",
+            (item,),
+            f"[{status.upper()}] {ALERT} tiny",
+            "summary: Tiny fails 0.5 requests per second",
+        )
         return self.add(replace(base, **fields))
 
     def request(self, p: float, phase: str, seq: int) -> Story:
@@ -153,11 +175,33 @@ class Story:
         name, code = f"r{seq}", 500 if bad else 200
         sent = at(p)
         self.add(
-            Request(CELL, phase, "work", seq, name, "tiny-0", sent, sent + 0.0005, sent + 0.004, None, sent + 0.005,
-                    code, expected=not bad), p + 0.5
+            Request(
+                CELL,
+                phase,
+                "work",
+                seq,
+                name,
+                "tiny-0",
+                sent,
+                sent + 0.0005,
+                sent + 0.004,
+                None,
+                sent + 0.005,
+                code,
+                expected=not bad,
+            ),
+            p + 0.5,
         )
-        fields = {"time": "2027-01-15T08:00:00.123Z", "level": "error" if bad else "info", "msg": "request",
-                  "request_id": name, "code": code, "duration": 0.002, "pid": 7, "seq": seq}
+        fields = {
+            "time": "2027-01-15T08:00:00.123Z",
+            "level": "error" if bad else "info",
+            "msg": "request",
+            "request_id": name,
+            "code": code,
+            "duration": 0.002,
+            "pid": 7,
+            "seq": seq,
+        }
         self.add(LogLine(CELL, sent + 0.1, "requests", "tiny-0", "requests.log", seq, fields))
         return self.add(Document(CELL, sent + 0.2, "tiny-2027.01.15", f"d{seq}", "requests", dict(fields)))
 
@@ -186,8 +230,12 @@ def _metrics(story: Story, sent: list[tuple[float, bool]]) -> None:
         done = [bad for t, bad in sent if t < p]
         failed, total = float(sum(done)), float(len(done))
         rate = sum(bad for t, bad in sent if p - 40 <= t < p) / 40
-        values = {"sum(tiny_failures_total)": failed, "sum(tiny_requests_total)": total,
-                  "sum(tiny_request_seconds_count)": total, EXPRESSION: rate}
+        values = {
+            "sum(tiny_failures_total)": failed,
+            "sum(tiny_requests_total)": total,
+            "sum(tiny_request_seconds_count)": total,
+            EXPRESSION: rate,
+        }
         for query, value in values.items():
             story.add(Series(CELL, at(p), query, {}, ((at(p), value),)), p + 15)
     for p in (BEGINS, HEALS, ENDS, 134.5):
@@ -221,7 +269,7 @@ def _frame(story: Story) -> None:
         for p in (1.0, 134.0):
             story.add(Reading(CELL, at(p), "prometheus", name, 0.0))
     story.add(Reading(CELL, ZERO, "clock", "clock_step_s", 0.0))
-    story.add(Reading(CELL, at(22), "tiny tiny:8080", "scrape_gap_s", 0.17))
+    story.add(Reading(CELL, at(22), "tiny tiny:8080", "scrape_gap_s", 0.166))
     for plane in ("metrics", "logs"):
         story.add(Barrier(CELL, at(130), plane, passed=True))
     story.add(Watched(CELL, at(135)))
