@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from datetime import date
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from harness.contract.fields import FieldRule, LabelRule
 from harness.contract.quantities import Duration, PerSecond, Ratio, WallDuration
@@ -18,6 +19,7 @@ __all__ = [
     "Budgets",
     "CampaignFile",
     "ContractFile",
+    "Credentials",
     "Endpoint",
     "FaultHook",
     "HealthStates",
@@ -239,6 +241,24 @@ class LogSource(Strict):
         return self
 
 
+class Credentials(Strict):
+    """How an endpoint of the subject is entered. Secrets are named, never written: variables of the caller hold them."""
+
+    username: str | None = None
+    password_from: str | None = None
+    bearer_from: str | None = None
+    any_certificate: bool = False
+    """Accept whatever certificate the endpoint shows: for one that it made itself."""
+
+    @model_validator(mode="after")
+    def _whole(self) -> Credentials:
+        if (self.username is None) != (self.password_from is None):
+            raise ValueError("basic authentication takes username and password_from")
+        if self.username is not None and self.bearer_from is not None:
+            raise ValueError("choose between username and bearer_from")
+        return self
+
+
 class StandsFor(Strict):
     """A production address (or all targets of a scrape job) that the subject answers to in a cell."""
 
@@ -248,6 +268,12 @@ class StandsFor(Strict):
     """The job or address is this part of the cell's own stack."""
     instance: int | Literal["all"] = "all"
     port: str | None = None
+    scheme: Literal["http", "https"] = "http"
+    path: str | None = None
+    """Where the metrics are, if not where the job says."""
+    labels: dict[str, str] = {}
+    """What live discovery would say of the target: ``__meta_…`` labels that production relabels by."""
+    credentials: Credentials | None = None
     exposition: str | None = None
     """A file in the exposition format served in the address's stead (a stand-in for an exporter)."""
     logs: str | None = None
@@ -323,6 +349,9 @@ class Scrape(Strict):
 
     port: str
     path: str = "/metrics"
+    scheme: Literal["http", "https"] = "http"
+    headers: dict[str, str] = {}
+    credentials: Credentials | None = None
 
 
 class ProfileFile(Strict):
@@ -353,7 +382,7 @@ class LoadSpec(Strict):
     """Offered load of a phase, per production second; the mix is in proportion to its weights."""
 
     rate: PerSecond
-    mix: dict[str, int | float] = Field(min_length=1)
+    mix: dict[str, Annotated[int | float, Field(gt=0, allow_inf_nan=False)]] = Field(min_length=1)
     arrivals: Literal["constant", "poisson"] = "constant"
 
 
@@ -383,7 +412,7 @@ class ScenarioFile(Strict):
     may_fire: list[str] = []
     quiet: Literal["all"] | list[str] = []
     expect: list[dict[str, dict[str, Any]]] = []
-    speed: float | None = Field(default=None, gt=0)
+    speed: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     instances: int | None = Field(default=None, ge=1)
 
 
@@ -398,6 +427,11 @@ class Waiver(Strict):
     owner: str
     expires: str
 
+    @field_validator("expires", mode="before")
+    @classmethod
+    def _date(cls, value: Any) -> Any:
+        return value.isoformat() if type(value) is date else value  # YAML reads 2027-01-31 as a date
+
 
 class CampaignFile(Strict):
     """``harness: campaign/1``: profile, contract and scenarios that are gated together."""
@@ -407,7 +441,7 @@ class CampaignFile(Strict):
     profile: str
     contract: str
     scenarios: list[str] = []
-    speed: float = Field(default=60.0, gt=0)
+    speed: float = Field(default=60.0, gt=0, allow_inf_nan=False)
     budget: WallDuration | None = None
     waivers: list[Waiver] = []
 

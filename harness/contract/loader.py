@@ -62,7 +62,9 @@ def _resolve(paths: Sequence[Path]) -> tuple[Path, list[Path]]:
     for path in paths:
         here = path / "campaign.yaml" if path.is_dir() else path
         if not here.exists():
-            raise ConfigError("there is no such file", location=Location(str(here)))
+            raise ConfigError(
+                "there is no such file", location=Location(str(here)), remedy="name a campaign.yaml, or its folder"
+            )
         kind = file_kind(here)
         if kind == "campaign":
             campaigns[here.resolve()] = None
@@ -77,7 +79,7 @@ def _resolve(paths: Sequence[Path]) -> tuple[Path, list[Path]]:
             )
     if len(campaigns) != 1:
         names = ", ".join(map(str, campaigns)) or "none"
-        raise ConfigError(f"one campaign is gated at a time, named were: {names}")
+        raise ConfigError(f"one campaign is gated at a time, named were: {names}", remedy="name one of them")
     return next(iter(campaigns)), scenarios
 
 
@@ -96,7 +98,8 @@ def _root(files: Sequence[Path], contract: Path) -> Path:
     raw = load_yaml(contract).data
     artefacts = raw.get("artefacts") if isinstance(raw, dict) else None
     named = [name for name in artefacts.values() if isinstance(name, str)] if isinstance(artefacts, dict) else []
-    folders = [path.parent for path in files] + [(contract.parent / name).resolve().parent for name in named]
+    there = [contract.parent / name for name in named if "\0" not in name]
+    folders = [path.parent for path in files] + [Path(os.path.abspath(path)).parent for path in there]
     return Path(os.path.commonpath(folders))
 
 
@@ -129,7 +132,7 @@ def _expectation(document: Document, index: int, entry: dict[str, dict[str, Any]
     ((key, body),) = entry.items()
     subject, _, about = key.partition(" ")
     model = SUBJECTS.get(subject)
-    if model is None or (not about and subject != "load"):
+    if model is None or bool(about) == (subject == "load"):
         hint = nearest(subject, SUBJECTS) or f"known: {', '.join(f'{name} …' for name in SUBJECTS)}"
         raise ConfigError(f"{key!r} is not an expectation", location=where, remedy=hint)
     part = _part(document, ("expect", index, key), body)
@@ -154,6 +157,7 @@ def _check(campaign: Campaign) -> None:
                 campaign.contract_source.document,
                 ("artefacts", kind),
             )
+    _check_names(campaign)
     for scenario in campaign.scenarios:
         _check_scenario(campaign, scenario)
     for index, waiver in enumerate(campaign.spec.waivers):
@@ -161,7 +165,23 @@ def _check(campaign: Campaign) -> None:
             date.fromisoformat(waiver.expires)
         except ValueError:
             where = campaign.source.document.locate(("waivers", index, "expires"))
-            raise ConfigError(f"{waiver.expires!r} is not a date such as 2027-01-31", location=where) from None
+            raise ConfigError(
+                f"{waiver.expires!r} is not a date", location=where, remedy="write it as in 2027-01-31"
+            ) from None
+
+
+def _check_names(campaign: Campaign) -> None:
+    """A scenario is known by the stem of its file: it names its cell and its clauses."""
+    seen: dict[str, Scenario] = {}
+    for scenario in campaign.scenarios:
+        first = seen.setdefault(scenario.name, scenario)
+        if first is not scenario or scenario.name == "campaign":
+            other = first.source.shown if first is not scenario else "the campaign itself"
+            raise ConfigError(
+                f"the story has the same name as {other}",
+                location=Location(scenario.source.shown, 1, 1),
+                remedy="rename its file",
+            )
 
 
 def _check_scenario(campaign: Campaign, scenario: Scenario) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar, get_args, get_origin
@@ -55,7 +56,27 @@ def _explain(model: type[Strict], document: Document, item: Any) -> tuple[Locati
         return document.locate(path), f"{parent} lacks the key {str(path[-1])!r}", "add it"
     message = message.removeprefix("Value error, ")
     shown = ".".join(map(str, path)) or "the file"
-    return document.locate(path), f"{shown}: {message}", ""
+    return document.locate(path), f"{shown}: {message}", _remedy(kind, item)
+
+
+def _remedy(kind: str, item: Any) -> str:
+    if kind == "literal_error":
+        options = re.findall(r"'([^']*)'", str(item["ctx"]["expected"]))
+        return nearest(str(item["input"])[:80], options) or f"write one of: {', '.join(options)}"
+    if kind == "string_type":
+        return "write text; put quotes around what YAML takes for a number, a date or true and false"
+    return _TYPE_REMEDIES.get(kind, "")
+
+
+_TYPE_REMEDIES = {
+    "int_type": "write a whole number, without quotes",
+    "float_type": "write a number, without quotes",
+    "bool_type": "write true or false",
+    "list_type": "write a list: [a, b]",
+    "dict_type": "write a mapping: {key: value}",
+    "model_type": "write a mapping: {key: value}",
+    "model_attributes_type": "write a mapping: {key: value}",
+}
 
 
 def _document_path(loc: Sequence[str | int], data: Any) -> tuple[str | int, ...]:
@@ -116,12 +137,16 @@ def _is_model(kind: Any) -> bool:
 
 def relative_file(folder: Path, name: str, document: Document, path: Sequence[str | int]) -> Path:
     """The existing file ``name`` beside the document; a missing one is an error at ``path``."""
-    file = (folder / name).resolve()
-    if not file.is_file():
+    where = document.locate(path)
+    try:
+        file = (folder / name).resolve()
+        if file.is_file():
+            return file
         siblings = [item.name for item in file.parent.iterdir()] if file.parent.is_dir() else []
-        raise ConfigError(
-            f"no file {name}",
-            location=document.locate(path),
-            remedy=nearest(file.name, siblings) or "paths are relative to the file that names them",
-        )
-    return file
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{name!r} cannot be the path of a file: {error}", location=where) from None
+    raise ConfigError(
+        f"no file {name}",
+        location=where,
+        remedy=nearest(file.name, siblings) or "paths are relative to the file that names them",
+    )

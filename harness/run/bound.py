@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -114,15 +115,21 @@ def scaled_query(text: str, clock: Clock, production: Production) -> str:
     return clock.expression(query, scrapes).text
 
 
-def write_edits(bundle: Path, cell: str, artefacts: tuple[BoundArtefact, ...]) -> None:
-    """Keep bound files and their edits in the bundle: ``bound/<cell>/``."""
+def write_edits(bundle: Path, cell: str, artefacts: tuple[BoundArtefact, ...], secrets: Collection[str] = ()) -> None:
+    """Keep bound files and their edits in the bundle, without ``secrets``: ``bound/<cell>/``."""
     folder = bundle / "bound" / cell
     folder.mkdir(parents=True, exist_ok=True)
     lines: list[bytes] = []
     for bound in artefacts:
-        (folder / Path(bound.file).name).write_text(bound.text, encoding="utf-8")
+        (folder / Path(bound.file).name).write_text(_without(secrets, bound.text), encoding="utf-8")
         lines += [
             orjson.dumps(item.as_data(), option=orjson.OPT_APPEND_NEWLINE | orjson.OPT_NON_STR_KEYS, default=str)
             for item in bound.edits
         ]
-    (folder / "edits.ndjson").write_bytes(b"".join(lines))
+    (folder / "edits.ndjson").write_text(_without(secrets, b"".join(lines).decode()), encoding="utf-8")
+
+
+def _without(secrets: Collection[str], text: str) -> str:
+    for value in secrets:
+        text = text.replace(value, "<secret>")
+    return text

@@ -17,7 +17,15 @@ from harness.run.clients.http import Http, HttpFault
 from harness.run.clients.prometheus import PrometheusClient
 from harness.run.context import Context
 from harness.run.notices import from_mail, from_post
-from harness.run.placement import CellPlace, InstancePlace, fill, topology_of, values_of
+from harness.run.placement import (
+    CellPlace,
+    InstancePlace,
+    fill,
+    secret,
+    secret_values,
+    topology_of,
+    values_of,
+)
 from harness.run.selection import CellPlan
 from harness.run.sinks.exposition import ExpositionStandIn
 from harness.run.sinks.mail import MailSink
@@ -47,7 +55,7 @@ class Cell:
         self.bound: BoundCell = bind_cell(
             context.campaign, context.production, self.topology, self.speed, plan.parts, self.folder
         )
-        write_edits(context.recorder.bundle, self.name, self.bound.artefacts)
+        write_edits(context.recorder.bundle, self.name, self.bound.artefacts, secret_values(context.campaign))
 
     # --- places
 
@@ -145,7 +153,7 @@ class Cell:
         where = campaign.profile_source.document.locate(("start", "command"))
         values = values_of(self.place, instance, self.context.build, self.context.request.seed)
         environment = {**os.environ, **{k: fill(v, values, where) for k, v in start.environment.items()}}
-        environment |= {name: self._secret(name, source) for name, source in start.secrets.items()}
+        environment |= {name: secret(source, where) for name, source in start.secrets.items()}
         return ProcessSpec(
             id=f"{self.name}/{instance.name}",
             argv=tuple(fill(part, values, where) for part in start.command),
@@ -156,15 +164,6 @@ class Cell:
             grace_s=campaign.profile.stop_within,
             ports=tuple(instance.ports.values()),
         )
-
-    def _secret(self, name: str, source: str) -> str:
-        if source not in os.environ:
-            raise ConfigError(
-                f"the variable {source}, which holds the subject's {name}, is not set",
-                location=self.context.campaign.profile_source.document.locate(("start", "secrets", name)),
-                remedy=f"export {source}",
-            )
-        return os.environ[source]
 
     # --- readiness
 

@@ -8,13 +8,14 @@ from dataclasses import replace
 import orjson
 
 from harness.clauses.model import Need
+from harness.contract.files import Scrape
 from harness.evidence.records import Record, Series, Unmet
 from harness.run.bound import scaled_query
 from harness.run.cell import Cell
-from harness.run.clients.http import Http
+from harness.run.clients.http import Http, basic_auth, bearer_auth
 from harness.run.observe.cell import CellObserver
 from harness.run.observe.targets import CellTargets, DocumentTarget, EndpointTarget, ExpositionTarget, LogTarget
-from harness.run.placement import log_path
+from harness.run.placement import log_path, secret
 from harness.run.shared import SharedParts
 
 __all__ = ["observer_of"]
@@ -101,7 +102,20 @@ def _expositions(cell: Cell) -> list[ExpositionTarget]:
     scrape = cell.context.campaign.profile.metrics
     if scrape is None:
         return []
-    return [ExpositionTarget(place.name, place.url(scrape.port, scrape.path)) for place in cell.place.instances]
+    headers = {**scrape.headers, **_entering(cell, scrape)}
+    return [
+        ExpositionTarget(place.name, f"{scrape.scheme}://{place.address(scrape.port)}{scrape.path}", headers)
+        for place in cell.place.instances
+    ]
+
+
+def _entering(cell: Cell, scrape: Scrape) -> dict[str, str]:
+    """The header that opens the metrics endpoint, where it is closed."""
+    entry = scrape.credentials
+    where = cell.context.campaign.profile_source.document.locate(("metrics", "credentials"))
+    if entry and entry.username and entry.password_from:
+        return basic_auth(entry.username, secret(entry.password_from, where))
+    return bearer_auth(secret(entry.bearer_from, where)) if entry and entry.bearer_from else {}
 
 
 def _logs(cell: Cell) -> list[LogTarget]:

@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from harness.artefacts.topology import JobBinding, Link, LogSource, Target, Topology
 from harness.clauses.production import Production
 from harness.contract import Campaign
-from harness.contract.files import StandsFor
+from harness.contract.files import Credentials, StandsFor
 from harness.core.errors import ConfigError, Location
 from harness.core.source import nearest
 
-__all__ = ["CellPlace", "InstancePlace", "fill", "topology_of"]
+__all__ = [
+    "CellPlace",
+    "InstancePlace",
+    "client_of",
+    "fill",
+    "log_path",
+    "secret",
+    "secret_values",
+    "topology_of",
+    "values_of",
+]
 
 _FIELD = re.compile(r"\{([a-z][\w.-]*)\}")
 
@@ -103,7 +115,8 @@ def topology_of(campaign: Campaign, production: Production, place: CellPlace, bu
         if entry.drop:
             absent.add(entry.address or entry.job or entry.logs or "")
         if entry.job:
-            jobs[entry.job] = JobBinding(() if entry.drop else tuple(_targets(campaign, entry, place, where)))
+            targets = () if entry.drop else tuple(_targets(campaign, entry, place, where))
+            jobs[entry.job] = JobBinding(targets, client_of(entry.credentials, where) if entry.credentials else {})
         elif entry.address and not entry.drop:
             nodes = _nodes(campaign, entry, place, where)
             if nodes:
@@ -126,8 +139,40 @@ def topology_of(campaign: Campaign, production: Production, place: CellPlace, bu
 
 
 def _targets(campaign: Campaign, entry: StandsFor, place: CellPlace, where: Location) -> list[Target]:
-    path = "/metrics" if entry.exposition else ""
-    return [Target(Link.direct(node), path=path) for node in _nodes(campaign, entry, place, where)]
+    path = "/metrics" if entry.exposition else (entry.path or "")
+    nodes = _nodes(campaign, entry, place, where)
+    return [Target(Link.direct(node), labels=entry.labels, scheme=entry.scheme, path=path) for node in nodes]
+
+
+def client_of(credentials: Credentials, where: Location) -> dict[str, Any]:
+    """Settings of an HTTP client, as Prometheus writes them."""
+    client: dict[str, Any] = {}
+    if credentials.username is not None and credentials.password_from is not None:
+        password = secret(credentials.password_from, where)
+        client["basic_auth"] = {"username": credentials.username, "password": password}
+    if credentials.bearer_from is not None:
+        client["authorization"] = {"credentials": secret(credentials.bearer_from, where)}
+    if credentials.any_certificate:
+        client["tls_config"] = {"insecure_skip_verify": True}
+    return client
+
+
+def secret_values(campaign: Campaign) -> frozenset[str]:
+    """Every secret that the profile refers to and the environment holds: nothing of it may reach a bundle."""
+    profile = campaign.profile
+    entered = [entry.credentials for entry in profile.stands_for] + [profile.metrics and profile.metrics.credentials]
+    names = {name for each in entered if each for name in (each.password_from, each.bearer_from) if name}
+    values = {os.environ.get(name, "") for name in names | set(profile.start.secrets.values())}
+    return frozenset(value for value in values if value)
+
+
+def secret(variable: str, where: Location) -> str:
+    """What the caller's environment holds under ``variable``; raises ``ConfigError`` where it holds nothing."""
+    if variable not in os.environ:
+        raise ConfigError(
+            f"the variable {variable}, which holds a secret, is not set", location=where, remedy=f"export {variable}"
+        )
+    return os.environ[variable]
 
 
 def _nodes(campaign: Campaign, entry: StandsFor, place: CellPlace, where: Location) -> list[str]:
@@ -166,6 +211,3 @@ def log_path(campaign: Campaign, stream: str, place: CellPlace, instance: Instan
         return instance.logs / f"{source.output}.log"
     where = campaign.profile_source.document.locate(("logs", stream))
     return Path(fill(source.path or "", values_of(place, instance, build, 0), where))
-
-
-__all__ += ["log_path", "values_of"]
