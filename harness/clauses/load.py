@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from functools import partial
 
@@ -42,7 +43,12 @@ def compile_load_expectation(scenario: Scenario, item: Expected) -> Iterator[Cla
 
 
 def _sent(evidence: Evidence, cell: str, phase: str | None) -> list[Request]:
-    return [r for r in evidence.of(Request, cell) if r.sent_t is not None and phase in {None, r.phase}]
+    """Requests that were sent; of a phase those that also ended in it: others lived under two conditions."""
+    sent = [r for r in evidence.of(Request, cell) if r.sent_t is not None]
+    if phase is None:
+        return sent
+    end = evidence.phase(cell, phase)[1] or math.inf
+    return [r for r in sent if r.phase == phase and r.end_t is not None and r.end_t <= end]
 
 
 def _over(evidence: Evidence, cell: str) -> bool:

@@ -95,9 +95,14 @@ def _lines(evidence: Evidence, stream: str) -> Iterator[LogLine]:
 
 
 def compile_log_arrival(campaign: Campaign, scenario: Scenario) -> Iterator[Clause]:
-    """Where a pipeline is declared: lines written and documents found are the same, stream by stream."""
+    """Where a pipeline is declared: lines written and documents found are the same, stream by stream.
+
+    Only in stories that expect something of a log: shipping every story's logs would prove the same thing at a cost.
+    """
     plane = campaign.contract.logs
     if plane is None or campaign.artefact("filebeat") is None:
+        return
+    if not any(item.subject == "log" for item in scenario.expectations):
         return
     for name in plane.streams:
         yield Clause(
