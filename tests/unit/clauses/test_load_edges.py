@@ -12,16 +12,19 @@ ZERO, CELL, BEGINS = 1_800_000_000.0, "failing", 10.0
 ANSWERED = "load::baseline::all_answered"
 
 
+def last(request: Request) -> bool:
+    return request.phase == "baseline" and request.seq == 4
+
+
 def test_a_request_in_flight_when_the_fault_comes_is_none_of_the_baseline(bench: Any, story: Any) -> None:
     """It was sent under one condition and answered under another: it says nothing of either."""
-    last = {"where": lambda r: r.phase == "baseline" and r.seq == 4, "expected": False, "status": 500}
-    assert bench.one(story.change(Request, **last, end_t=ZERO + (BEGINS + 1) / 60), ANSWERED).verdict == "held"
+    late = ZERO + (BEGINS + 1) / 60
+    assert bench.one(story.change(Request, last, expected=False, end_t=late), ANSWERED).verdict == "held"
 
 
 def test_a_request_that_failed_within_the_baseline_violates(bench: Any, story: Any) -> None:
     """The control: the same request, answered before the fault."""
-    last = {"where": lambda r: r.phase == "baseline" and r.seq == 4, "expected": False, "status": 500}
-    assert bench.one(story.change(Request, **last), ANSWERED).verdict == "violated"
+    assert bench.one(story.change(Request, last, expected=False), ANSWERED).verdict == "violated"
 
 
 def test_only_a_story_that_expects_something_of_a_log_ships_logs(campaign: Campaign) -> None:
