@@ -99,7 +99,7 @@ def _root(files: Sequence[Path], contract: Path) -> Path:
     artefacts = raw.get("artefacts") if isinstance(raw, dict) else None
     named = [name for name in artefacts.values() if isinstance(name, str)] if isinstance(artefacts, dict) else []
     there = [contract.parent / name for name in named if "\0" not in name]
-    folders = [path.parent for path in files] + [Path(os.path.abspath(path)).parent for path in there]
+    folders = [path.parent for path in files] + [path.resolve().parent for path in there]
     return Path(os.path.commonpath(folders))
 
 

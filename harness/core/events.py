@@ -268,5 +268,7 @@ def _build(kind: type[Any], fields: dict[str, Any]) -> Event:
     for name, value in fields.items():
         if isinstance(value, list):
             fields[name] = tuple(value)
-    event: Event = kind(**fields)
+    # a later version may have added fields with defaults
+    known = {item.name for item in dataclasses.fields(kind)}
+    event: Event = kind(**{name: value for name, value in fields.items() if name in known})
     return event

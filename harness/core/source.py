@@ -22,6 +22,8 @@ DocumentPath = tuple[str | int, ...]
 
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _MERGE = "tag:yaml.org,2002:merge"
+_ALIASED_NODES = 200_000
+"""Nodes that aliases may add to what the text itself can hold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,7 @@ def parse_yaml(text: str, file: str) -> Document:
         loader = _Loader(text)
         try:
             root = loader.get_single_node()
-            builder = _Builder(file, loader)
+            builder = _Builder(file, loader, budget=_ALIASED_NODES + len(text))
             data = builder.build(root, ()) if root is not None else None
         finally:
             loader.dispose()
@@ -84,17 +86,24 @@ def parse_yaml(text: str, file: str) -> Document:
         raise ConfigError(f"not valid YAML: {problem}", location=where) from None
     except yaml.YAMLError as error:
         raise ConfigError(f"not valid YAML: {error}", location=Location(file)) from None
+    except RecursionError:
+        problem = "it is nested too deeply, or an alias stands inside its own anchor"
+        raise ConfigError(f"not usable YAML: {problem}", location=Location(file)) from None
     return Document(file, text, data, builder.values, builder.keys)
 
 
 class _Builder:
-    def __init__(self, file: str, loader: Any) -> None:
+    def __init__(self, file: str, loader: Any, budget: int) -> None:
         self._file = file
         self._loader = loader
+        self._budget = budget
         self.values: dict[DocumentPath, tuple[int, int]] = {}
         self.keys: dict[DocumentPath, tuple[int, int]] = {}
 
     def build(self, node: yaml.Node, path: DocumentPath) -> Any:
+        self._budget -= 1
+        if self._budget < 0:
+            raise ConfigError("aliases multiply it beyond any use", location=self._location(node))
         self.values[path] = (node.start_mark.line + 1, node.start_mark.column + 1)
         if isinstance(node, yaml.MappingNode):
             return self._mapping(node, path)
@@ -137,7 +146,8 @@ class _Builder:
     def _scalar(self, node: yaml.Node) -> Any:
         try:
             return self._loader.construct_object(node, deep=True)
-        except (ValueError, yaml.YAMLError) as error:
+        except (ValueError, LookupError, TypeError, OverflowError, yaml.YAMLError) as error:
+            # an explicit tag on a value of another kind makes the constructor stumble in many ways
             problem = getattr(error, "problem", None) or str(error)
             raise ConfigError(f"not a valid value: {problem}", location=self._location(node)) from None
 

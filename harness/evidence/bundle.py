@@ -8,6 +8,7 @@
     bound/                   what the components really ran, and the list of edits
     records/<type>.ndjson    the records, one JSON object a line
     logs/                    the tails of the components' own logs
+    attempts/<n>/            records of an earlier attempt that was unfit; no verdict counts them
 
 A bundle whose campaign was killed stays readable: a half-written last line is ignored.
 """
@@ -17,7 +18,8 @@ from __future__ import annotations
 import dataclasses
 import math
 import zipfile
-from collections.abc import Iterator
+import zlib
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -26,7 +28,7 @@ from typing import IO, Any, Final, Self
 import orjson
 
 from harness.core.errors import HarnessError, Location, MachineError
-from harness.evidence.records import RECORD_TYPES, Record, Series
+from harness.evidence.records import RECORD_TYPES, Reading, Record, RuleState, Series
 from harness.evidence.store import Evidence
 
 __all__ = ["BUNDLE_SCHEMA", "BundleWriter", "open_bundle", "read_evidence", "read_manifest"]
@@ -54,31 +56,33 @@ class BundleWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._stack.close()
+        try:
+            self._stack.close()
+        except OSError as full:
+            if error is None:
+                raise _unwritable(self.folder, full) from None
 
     def write_manifest(self, manifest: dict[str, Any]) -> None:
         """Write ``manifest.json``; the schema number is added."""
+        whole = orjson.dumps({"schema": BUNDLE_SCHEMA, **manifest}, option=orjson.OPT_INDENT_2)
+        half = self.folder / "manifest.json.part"
         try:
-            (self.folder / "manifest.json").write_bytes(
-                orjson.dumps({"schema": BUNDLE_SCHEMA, **manifest}, option=orjson.OPT_INDENT_2)
-            )
+            half.write_bytes(whole)
+            half.replace(self.folder / "manifest.json")
         except OSError as error:
             raise _unwritable(self.folder, error) from None
 
     def add(self, record: Record) -> None:
-        """Append one record (buffered: see ``flush``)."""
+        """Append one record and hand it to the operating system at once.
+
+        So a campaign that is killed leaves everything up to one instant, never the requests of a phase
+        without its start.
+        """
         name = _NAMES[type(record)]
         try:
             file = self._files.get(name) or self._open(name)
             file.write(orjson.dumps(_as_dict(record), option=_LINE))
-        except OSError as error:
-            raise _unwritable(self.folder, error) from None
-
-    def flush(self) -> None:
-        """Hand everything added so far to the operating system."""
-        try:
-            for file in self._files.values():
-                file.flush()
+            file.flush()
         except OSError as error:
             raise _unwritable(self.folder, error) from None
 
@@ -92,8 +96,13 @@ def open_bundle(path: Path, scratch: Path) -> Path:
     """Folder of the bundle at ``path``; a ``.zip`` is unpacked below ``scratch`` first."""
     folder = path
     if path.is_file() and zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as archive:
-            archive.extractall(scratch)
+        try:
+            with zipfile.ZipFile(path) as archive:
+                archive.extractall(scratch)
+        except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+            raise HarnessError(f"the archive is damaged: {error}", location=Location(str(path))) from None
+        except OSError as error:
+            raise _unwritable(scratch, error) from None
         found = sorted(scratch.rglob("manifest.json"), key=lambda item: len(item.parts))
         folder = found[0].parent if found else scratch
     if not (folder / "manifest.json").is_file():
@@ -112,9 +121,10 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         manifest: dict[str, Any] = orjson.loads((folder / "manifest.json").read_bytes())
     except (OSError, orjson.JSONDecodeError) as error:
         raise HarnessError(f"the manifest cannot be read: {error}", location=where) from None
-    if manifest.get("schema") != BUNDLE_SCHEMA:
+    found = manifest.get("schema") if isinstance(manifest, dict) else None
+    if found != BUNDLE_SCHEMA:
         raise HarnessError(
-            f"the bundle has schema {manifest.get('schema')}, this version reads {BUNDLE_SCHEMA}",
+            f"the bundle has schema {found}, this version reads {BUNDLE_SCHEMA}",
             location=where,
             remedy="replay it with the harness version that recorded it",
         )
@@ -123,11 +133,18 @@ def read_manifest(folder: Path) -> dict[str, Any]:
 
 def read_evidence(folder: Path) -> Evidence:
     """All records of the bundle in ``folder``."""
-    evidence = Evidence()
+    evidence = Evidence(planned=_planned(folder))
     for name, kind in RECORD_TYPES.items():
         for record in _read_records(folder / "records" / f"{name}.ndjson", kind):
             evidence.add(record)
     return evidence
+
+
+def _planned(folder: Path) -> tuple[str, ...]:
+    if not (folder / "manifest.json").is_file():
+        return ()
+    cells = read_manifest(folder).get("cells")
+    return tuple(map(str, cells)) if isinstance(cells, list) else ()
 
 
 def _read_records(path: Path, kind: type[Any]) -> Iterator[Record]:
@@ -137,7 +154,7 @@ def _read_records(path: Path, kind: type[Any]) -> Iterator[Record]:
     for number, line in enumerate(lines[:-1], start=1):
         try:
             yield _from_dict(kind, orjson.loads(line))
-        except (orjson.JSONDecodeError, TypeError) as error:
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise HarnessError(
                 f"not a record of this version: {error}",
                 location=Location(str(path), number),
@@ -147,10 +164,18 @@ def _read_records(path: Path, kind: type[Any]) -> Iterator[Record]:
 
 def _as_dict(record: Record) -> dict[str, Any]:
     fields = {item.name: getattr(record, item.name) for item in dataclasses.fields(record)}
+    # JSON has no word for NaN and infinity: they are written as Python and Prometheus read them
     if isinstance(record, Series):
-        # JSON has no word for NaN and infinity: they are written as Prometheus writes them
-        fields["points"] = [(t, value if math.isfinite(value) else str(value)) for t, value in record.points]
+        fields["points"] = [(t, _number(value)) for t, value in record.points]
+    elif isinstance(record, RuleState):
+        fields["active"] = [{name: _number(value) for name, value in alert.items()} for alert in record.active]
+    elif isinstance(record, Reading):
+        fields["value"] = _number(record.value)
     return fields
+
+
+def _number(value: Any) -> Any:
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _from_dict(kind: type[Any], fields: dict[str, Any]) -> Any:
@@ -159,6 +184,13 @@ def _from_dict(kind: type[Any], fields: dict[str, Any]) -> Any:
             fields[name] = tuple(tuple(item) if isinstance(item, list) else item for item in value)
     if kind is Series:
         fields["points"] = tuple((t, float(value)) for t, value in fields["points"])
+    elif kind is RuleState:
+        fields["active"] = tuple(
+            {name: float(value) if name == "value" else value for name, value in alert.items()}
+            for alert in fields.get("active", ())
+        )
+    elif kind is Reading:
+        fields["value"] = float(fields["value"])
     return kind(**fields)
 
 

@@ -91,17 +91,17 @@ class Story:
         self.arrivals = kept
         return self
 
-    def change(self, kind: type[Any], where: Callable[[Any], bool] = lambda _: True, /, **fields: Any) -> Story:
-        """Other ``fields`` in the records of ``kind`` for which ``where`` holds; a function is given the record."""
+    def change(self, of: type[Any], where: Callable[[Any], bool] = lambda _: True, **fields: Any) -> Story:
+        """Other ``fields`` in the records of the type ``of`` for which ``where`` holds; a function is given the record."""
         count = 0
         for index, (arrival, record) in enumerate(self.arrivals):
-            if isinstance(record, kind) and where(record):
+            if isinstance(record, of) and where(record):
                 new = {name: value(record) if callable(value) else value for name, value in fields.items()}
                 t = new.get("t")
                 shift = t - record.t if t is not None else 0.0
                 self.arrivals[index] = (arrival + shift, replace(record, **new))  # type: ignore[type-var]
                 count += 1
-        assert count, f"no {kind.__name__} to change"
+        assert count, f"no {of.__name__} to change"
         return self
 
     def lasting(self, p: float) -> Story:
