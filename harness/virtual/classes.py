@@ -1,0 +1,121 @@
+"""Which classes of series an alert reads: one for every way in which its selectors tell labels apart."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final
+
+import promql_parser as pp
+
+from harness.artefacts.promql import Matcher, Selector, children
+from harness.artefacts.rules import Rule
+from harness.virtual.families import Catalogue, Family, Job, leaves
+from harness.virtual.inputs import Input, Labels
+from harness.virtual.reasons import NotGeneratedError
+
+__all__ = ["inputs_of"]
+
+_OF_TARGETS: Final = frozenset({"job", "instance", "le", "__name__"})
+_MOST: Final = 3
+"""Label values over which traffic is spread."""
+
+
+def inputs_of(rule: Rule, recordings: Mapping[str, Rule], catalogue: Catalogue) -> tuple[Input, ...]:
+    """Inputs for every class of series that ``rule`` reads, directly or through recordings.
+
+    Raises ``NotGeneratedError`` for a selector that names no metric, or reads other alerts.
+    """
+    selectors = leaves(rule, recordings)
+    for selector in selectors:
+        if selector.metric in {"", "ALERTS", "ALERTS_FOR_STATE"}:
+            raise NotGeneratedError(f"it reads {selector.metric or 'series without naming their metric'}")
+    chained = [rule, *(each for each in recordings.values())]
+    quantile = next((q for each in chained for q in _quantiles(each.query.tree)), 0.95)
+    groups: dict[str, list[Selector]] = {}
+    families: dict[str, Family] = {}
+    for selector in selectors:
+        family, _part = catalogue.family(selector)
+        families[family.name] = family
+        groups.setdefault(family.name, []).append(selector)
+    return tuple(
+        each for name, found in groups.items() for each in _classes(families[name], found, catalogue, quantile)
+    )
+
+
+def _classes(family: Family, selectors: Sequence[Selector], catalogue: Catalogue, quantile: float) -> Iterator[Input]:
+    wanted = [selector.matchers for selector in selectors]
+    job = catalogue.job(family, [matcher for matchers in wanted for matcher in matchers])
+    seen: set[Labels] = set()
+    for matchers in _ways(wanted):
+        labels = _labels(family, job, matchers)
+        if labels is not None and labels not in seen:
+            seen.add(labels)
+            yield Input(family, job, labels, _variants(family, matchers, labels), quantile)
+
+
+def _ways(wanted: Sequence[tuple[Matcher, ...]]) -> Iterator[tuple[Matcher, ...]]:
+    """Each selector's own matchers, then what a broader selector also reads but a narrower one does not."""
+    yield from wanted
+    for narrow in wanted:
+        for broad in wanted:
+            extra = [each for each in narrow if each not in broad]
+            if broad != narrow and len(extra) == 1 and all(each in narrow for each in broad):
+                yield (*broad, _negated(extra[0]))
+
+
+def _negated(matcher: Matcher) -> Matcher:
+    flipped = {"=": "!=", "!=": "=", "=~": "!~", "!~": "=~"}
+    return Matcher(matcher.name, flipped[matcher.operator], matcher.value)
+
+
+def _labels(family: Family, job: Job, matchers: Iterable[Matcher]) -> Labels | None:
+    """One label set that passes ``matchers``; ``None`` where the target's own labels cannot."""
+    by_name: dict[str, list[Matcher]] = {}
+    for matcher in matchers:
+        by_name.setdefault(matcher.name, []).append(matcher)
+    found: dict[str, str] = {}
+    for name in [*family.labels, *(each for each in by_name if each not in family.labels)]:
+        if name in _OF_TARGETS:
+            continue
+        values = _passing(family, job, name, by_name.get(name, []))
+        if not values:
+            return None
+        if values[0] and name not in job.labels:
+            found[name] = values[0]
+    return tuple(sorted(found.items()))
+
+
+def _passing(family: Family, job: Job, name: str, matchers: Sequence[Matcher]) -> list[str]:
+    if name in job.labels:
+        candidates = [job.labels[name]]
+    else:
+        written = [value for each in matchers for value in _literals(each)]
+        candidates = [*family.labels.get(name, ()), *written, *(() if name in family.labels else ("a", ""))]
+    return [value for value in dict.fromkeys(candidates) if all(each.accepts(value) for each in matchers)]
+
+
+def _literals(matcher: Matcher) -> list[str]:
+    if "~" not in matcher.operator:
+        return [matcher.value]
+    pieces = matcher.value.strip("()").split("|")
+    return [re.sub(r"\.[*+]?|\[0-9\]|\\d", "0", piece).replace("\\", "") for piece in pieces]
+
+
+def _variants(family: Family, matchers: tuple[Matcher, ...], labels: Labels) -> tuple[Labels, ...]:
+    """Further label sets: the first declared label that the matchers leave free takes its other values."""
+    bound = {each.name for each in matchers}
+    for name, values in family.labels.items():
+        if name not in bound and len(values) > 1:
+            others = [value for value in values if (name, value) not in labels][: _MOST - 1]
+            return tuple(tuple(sorted({**dict(labels), name: value}.items())) for value in others)
+    return ()
+
+
+def _quantiles(node: Any) -> Iterator[float]:
+    if isinstance(node, pp.Call) and node.func.name == "histogram_quantile":
+        first = node.args[0]
+        if isinstance(first, pp.NumberLiteral):
+            yield float(first.val)
+    for child in children(node):
+        yield from _quantiles(child)

@@ -1,0 +1,115 @@
+"""One alert as it is put to the test, and the inputs that bring it to the firing side and back."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from harness.artefacts.bounds import AlertTiming
+from harness.artefacts.promql import Comparison
+from harness.artefacts.rules import Rule, RuleGroup
+from harness.virtual.inputs import Input, Level
+
+__all__ = ["Design", "Drive", "Examined", "whole"]
+
+_MOST_STEPS = 1500
+"""Evaluations in one experiment, roughly; windows of hours are sampled more coarsely."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Examined:
+    """One alert rule under test; ``name`` is unique, ``timing`` is in production seconds through all recordings."""
+
+    name: str
+    rule: Rule
+    group: RuleGroup
+    timing: AlertTiming
+    reads_recordings: bool
+    always: bool = False
+
+    @property
+    def series(self) -> str:
+        """The alert's own states as an expression."""
+        fixed = {"alertname": self.rule.name, **self.group.labels, **self.rule.labels}
+        shown = [f'{key}="{value}"' for key, value in fixed.items() if "{{" not in value and '"' not in value]
+        return f"ALERTS{{{', '.join(shown)}}}"
+
+
+@dataclass(frozen=True, slots=True)
+class Drive:
+    """What is turned to move the alert: one property of one input (the others stay as they are)."""
+
+    input: Input
+    mode: Literal["rate", "at", "slow"]
+
+    def turned(self, levels: Mapping[Input, Level], x: float) -> dict[Input, Level]:
+        """``levels`` with the driven property at ``x``."""
+        own = levels[self.input]
+        changed = {"rate": replace(own, rate=x), "at": replace(own, at=x), "slow": replace(own, slow=x)}
+        return {**levels, self.input: changed[self.mode]}
+
+    def allows(self, x: float) -> bool:
+        """Whether the input can be at ``x`` at all."""
+        kind, bounds = self.input.family.kind, self.input.family.buckets
+        if kind == "up":
+            return x in {0.0, 1.0}
+        if kind == "histogram" and self.mode == "at":
+            return bool(bounds) and 0 < x <= bounds[-1]
+        return 0 <= x <= 1 if self.mode == "slow" else x >= 0 or kind == "gauge"
+
+    def __str__(self) -> str:
+        words = {"rate": "events per second", "at": "value", "slow": "share of slow events"}
+        kind = "quantile" if self.mode == "at" and self.input.family.kind == "histogram" else words[self.mode]
+        return f"{kind} of {self.input.family.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Design:
+    """How to move one alert. ``inputs_at`` names settings of the drive: trigger, healthy, near, exact.
+
+    ``values_at`` are the values of the compared expression there; ``comparison`` is ``None`` where the alert
+    is moved between true and not true, and ``drive`` where only absence moves it.
+    """
+
+    examined: Examined
+    inputs: tuple[Input, ...]
+    baseline: Mapping[Input, Level]
+    drive: Drive | None
+    comparison: Comparison | None
+    inputs_at: Mapping[str, float]
+    values_at: Mapping[str, float]
+
+    def levels(self, name: str) -> Mapping[Input, Level]:
+        """Levels of all inputs with the drive in the setting ``name``."""
+        return self.drive.turned(self.baseline, self.inputs_at[name]) if self.drive else self.baseline
+
+    @property
+    def fires_upwards(self) -> bool:
+        """Whether larger values are the worse ones."""
+        return self.comparison is not None and self.comparison.operator in {">", ">="}
+
+    @property
+    def scrape_s(self) -> float:
+        """Seconds between samples: the jobs' interval, more where windows are very long."""
+        return min(each.job.interval_s for each in self.inputs) * self.coarseness
+
+    @property
+    def evaluation_s(self) -> float:
+        """Seconds between evaluations."""
+        return self.examined.timing.evaluation_s * self.coarseness
+
+    @property
+    def coarseness(self) -> int:
+        """By how much intervals are stretched, so that windows of days stay cheap; 1 for ordinary ones."""
+        timing = self.examined.timing
+        wanted = 3 * (timing.range_s + timing.for_s) / timing.evaluation_s / _MOST_STEPS
+        windows = [each.range_s for each in self.examined.rule.query.selectors if each.range_s]
+        room = min(windows, default=math.inf) / 4 / max(timing.scrape_s, timing.evaluation_s)
+        return max(1, min(math.ceil(wanted), int(min(room, 1e6))))
+
+
+def whole(seconds: float, step_s: float) -> float:
+    """``seconds`` rounded up to whole steps."""
+    return math.ceil(round(seconds / step_s, 9)) * step_s

@@ -1,0 +1,164 @@
+"""What kind of series an expression reads, and which labels they carry, as contract and configuration say."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from harness.artefacts.promql import Matcher, Selector
+from harness.artefacts.rules import Rule
+from harness.clauses.production import Production
+from harness.contract import Campaign
+from harness.contract.fields import LabelRule
+from harness.core.errors import ConfigError
+from harness.core.source import read_text
+
+__all__ = ["Catalogue", "Family", "Job", "leaves", "reach_s"]
+
+Kind = Literal["counter", "gauge", "histogram", "up"]
+_SUFFIXES: Final = ("_bucket", "_sum", "_count")
+_COUNTING: Final = frozenset({"rate", "irate", "increase", "resets"})
+_DEFAULT_BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+_SAMPLES: Final = ("a", "b", "c", "200", "500", "404", "1", "0", "x-1", "/", "true", "A")
+_TYPE: Final = re.compile(r"^# TYPE (\S+) (\S+)", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """A metric family; ``labels`` maps each declared label to values that it may take.
+
+    ``is_declared`` is false where neither contract nor exposition file knows it and the kind was guessed
+    from the way in which it is read.
+    """
+
+    name: str
+    kind: Kind
+    labels: Mapping[str, tuple[str, ...]]
+    buckets: tuple[float, ...] = ()
+    is_declared: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A scrape job: its interval, its targets, and the labels that the configuration gives them."""
+
+    name: str
+    interval_s: float
+    targets: tuple[str, ...]
+    labels: Mapping[str, str]
+
+    def target_labels(self, index: int) -> dict[str, str]:
+        """Labels of the target at ``index``; more targets than are written are made up."""
+        written = self.targets[index] if index < len(self.targets) else f"{self.name}-{index + 1}:80"
+        return {"job": self.name, "instance": written, **self.labels}
+
+
+class Catalogue:
+    """All families and jobs that the campaign's files tell of."""
+
+    def __init__(self, campaign: Campaign, production: Production) -> None:
+        self._families = dict(_contract_families(campaign))
+        self._homes: dict[str, str] = {}
+        for job, name, kind in _exposed(campaign):
+            self._families.setdefault(name, Family(name, kind, {}, _DEFAULT_BUCKETS if kind == "histogram" else ()))
+            self._homes[name] = job
+        self._jobs = _jobs(production)
+        self._subjects = tuple(each.job for each in campaign.profile.stands_for if each.job and each.port)
+
+    def family(self, selector: Selector) -> tuple[Family, str]:
+        """The family that ``selector`` reads, and which part of it (``_bucket``, ``_sum``, ``_count`` or nothing)."""
+        name = selector.metric
+        if name == "up":
+            return Family("up", "up", {}), ""
+        for suffix in _SUFFIXES:
+            family = self._families.get(name.removesuffix(suffix))
+            if name.endswith(suffix) and family is not None and family.kind == "histogram":
+                return family, suffix
+        return self._families.get(name) or _guessed(selector), _part(name) if name not in self._families else ""
+
+    def job(self, family: Family, matchers: Iterable[Matcher]) -> Job:
+        """The job that scrapes ``family`` and passes ``matchers``: its own, else the subject's, else the first."""
+        wanted = [each for each in matchers if each.name == "job"]
+        names = [self._homes.get(family.name, ""), *self._subjects, *self._jobs]
+        for name in names:
+            if name in self._jobs and all(each.accepts(name) for each in wanted):
+                return self._jobs[name]
+        literal = next((each.value for each in wanted if each.operator == "="), "job")
+        return Job(literal, min((job.interval_s for job in self._jobs.values()), default=60.0), (), {})
+
+
+def leaves(rule: Rule, recordings: Mapping[str, Rule]) -> tuple[Selector, ...]:
+    """The scraped series that ``rule`` reads in the end: recorded ones are followed to what they are made of."""
+    return tuple(dict.fromkeys(_leaves(rule, recordings, ())))
+
+
+def reach_s(rule: Rule, recordings: Mapping[str, Rule], evaluation_s: float) -> float:
+    """How far back ``rule`` looks through all recordings, each of which adds one evaluation."""
+    chained = [recordings[each.metric] for each in rule.query.selectors if _recorded(each, rule, recordings)]
+    deeper = [evaluation_s + reach_s(each, recordings, evaluation_s) for each in chained]
+    return rule.query.longest_range_s + max(deeper, default=0.0)
+
+
+def _recorded(selector: Selector, rule: Rule, recordings: Mapping[str, Rule]) -> bool:
+    return selector.metric in recordings and recordings[selector.metric] is not rule
+
+
+def _leaves(rule: Rule, recordings: Mapping[str, Rule], seen: tuple[str, ...]) -> Iterable[Selector]:
+    for selector in rule.query.selectors:
+        if selector.metric in seen:
+            raise ConfigError(f"the recording {selector.metric} is made of itself", location=rule.location)
+        if selector.metric in recordings:
+            yield from _leaves(recordings[selector.metric], recordings, (*seen, selector.metric))
+        else:
+            yield selector
+
+
+def _contract_families(campaign: Campaign) -> Iterable[tuple[str, Family]]:
+    plane = campaign.contract.metrics
+    for short, family in plane.families.items() if plane else ():
+        name = plane.prefix + short if plane else short
+        kinds: dict[str, Kind] = {"counter": "counter", "histogram": "histogram"}
+        labels = {label: _values(rule) for label, rule in family.labels.items()}
+        yield name, Family(name, kinds.get(family.type, "gauge"), labels, tuple(family.buckets or ()))
+
+
+def _values(rule: LabelRule) -> tuple[str, ...]:
+    if rule.one_of:
+        return tuple(rule.one_of)
+    pattern = rule.pattern or ".+"
+    return tuple(each for each in _SAMPLES if re.fullmatch(pattern, each)) or ("a",)
+
+
+def _exposed(campaign: Campaign) -> Iterable[tuple[str, str, Kind]]:
+    kinds: dict[str, Kind] = {"counter": "counter", "histogram": "histogram"}
+    for each in campaign.profile.stands_for:
+        if each.job and each.exposition:
+            text = read_text(campaign.profile_source.folder / each.exposition)
+            yield from ((each.job, name, kinds.get(kind, "gauge")) for name, kind in _TYPE.findall(text))
+
+
+def _guessed(selector: Selector) -> Family:
+    part = _part(selector.metric)
+    if part == "_bucket":
+        return Family(selector.metric.removesuffix(part), "histogram", {}, _DEFAULT_BUCKETS, is_declared=False)
+    counts = selector.function in _COUNTING or selector.metric.endswith("_total")
+    return Family(selector.metric, "counter" if counts else "gauge", {}, is_declared=False)
+
+
+def _part(name: str) -> str:
+    return "_bucket" if name.endswith("_bucket") else ""
+
+
+def _jobs(production: Production) -> dict[str, Job]:
+    if production.prometheus is None or production.prometheus_document is None:
+        return {}
+    written: list[Any] = production.prometheus_document.data["scrape_configs"] if production.prometheus.jobs else []
+    found = {}
+    for job, node in zip(production.prometheus.jobs, written, strict=True):
+        labels: dict[str, str] = {}
+        for group in node.get("static_configs") or ():
+            labels |= {str(name): str(value) for name, value in (group.get("labels") or {}).items()}
+        found[job.name] = Job(job.name, job.interval_s, job.discovery.static_targets, labels)
+    return found

@@ -1,0 +1,174 @@
+"""What an alert should do under each standard condition, and whether it did."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from harness.artefacts.alertmanager_config import AlertmanagerConfig
+from harness.artefacts.bounds import FaultTiming, fire_bounds, resolve_bounds
+from harness.core.units import format_duration
+from harness.virtual.behaviour import Behaviour
+from harness.virtual.conditions import Script
+from harness.virtual.design import Design
+
+__all__ = ["WORDS", "Cell", "Pair", "Verdict", "default_word", "judged", "paired"]
+
+Verdict = Literal["held", "violated", "reported", "inconclusive", "not applicable"]
+WORDS: Final = ("fires in time", "fires", "quiet", "inhibited", "no new page", "any")
+_UNRENDERED: Final = ("<no value>", "<error", "{{")
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One alert under one condition: what it did, what it should do, the verdict and why."""
+
+    alert: str
+    condition: str
+    verdict: Verdict
+    does: str
+    should: str = ""
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """What a warning and the critical alert of the same problem did in one experiment."""
+
+    warning: Behaviour
+    critical: Behaviour
+
+
+def default_word(condition: str, design: Design) -> str:
+    """What good behaviour is, where the contract says nothing else: one of ``WORDS``."""
+    uses_absence = bool(design.examined.rule.query.functions & {"absent", "absent_over_time"})
+    if condition == "designed trigger":
+        return "fires in time"
+    if condition == "at threshold":
+        strict = design.comparison is not None and design.comparison.operator in {">", "<", "!="}
+        return "quiet" if strict else "any"
+    if condition in {"series absent", "target gone"}:
+        return "fires" if uses_absence else "quiet"
+    if condition == "series at zero":
+        return "fires" if _zero_is_bad(design) else "quiet"
+    fixed = {"spread": "fires", "sibling": "inhibited", "decay": "no new page"}
+    quiet = {"just below", "idle", "restart"}
+    return fixed.get(condition) or ("quiet" if condition in quiet else "any")
+
+
+def judged(design: Design, condition: str, script: Script, word: str, did: Behaviour) -> Cell:
+    """Verdict on one alert that was watched alone."""
+    does = did.told(script.onset_s, script.length_s - design.evaluation_s)
+    problem = _problem(design, script, word, did)
+    if problem:
+        return Cell(design.examined.name, condition, "violated", does, word, problem)
+    verdict: Verdict = "reported" if word == "any" else "held"
+    return Cell(design.examined.name, condition, verdict, does, word)
+
+
+def paired(
+    design: Design,
+    condition: str,
+    script: Script,
+    word: str,
+    pair: Pair,
+    receivers: AlertmanagerConfig | None,
+    external: Mapping[str, str],
+) -> Cell:
+    """Verdict on a warning while the critical alert of the same problem fires too."""
+    end_s = script.length_s - design.evaluation_s
+    does = f"{pair.warning.told(script.onset_s, end_s)}; critical {pair.critical.told(script.onset_s, end_s)}"
+    name = design.examined.name
+    if not pair.warning.firing or not pair.critical.firing:
+        return Cell(name, condition, "inconclusive", does, word, "the two do not fire together")
+    if receivers is None:
+        return Cell(name, condition, "inconclusive", does, word, "the contract names no alertmanager.yml")
+    if word == "any":
+        return Cell(name, condition, "reported", does, word)
+    problem = _not_inhibited(pair, receivers, external)
+    if not problem and word == "no new page":
+        problem = _pages_again(pair, design)
+    return Cell(name, condition, "violated" if problem else "held", does, word, problem)
+
+
+def _zero_is_bad(design: Design) -> bool:
+    """Zero of a gauge is a measurement, zero of a counter is the silence before the first event."""
+    if design.comparison is None or design.drive is None or design.drive.input.family.kind != "gauge":
+        return False
+    threshold = design.comparison.threshold
+    tests = {
+        ">": 0 > threshold,
+        ">=": 0 >= threshold,
+        "<": 0 < threshold,
+        "<=": 0 <= threshold,
+        "==": threshold == 0,
+        "!=": threshold != 0,
+    }
+    return tests[design.comparison.operator]
+
+
+def _problem(design: Design, script: Script, word: str, did: Behaviour) -> str:
+    if did.error:
+        return did.error.splitlines()[-1].strip()
+    if word == "quiet":
+        return "it should stay quiet" if did.firing else ""
+    if word not in {"fires", "fires in time"}:
+        return ""
+    if did.fired_s is None:
+        return "it should fire"
+    if did.fired_s < script.onset_s:
+        return "it fires before the condition begins"
+    if word == "fires":
+        return ""
+    return _timing_problem(design, script, did) or _text_problem(did)
+
+
+def _timing_problem(design: Design, script: Script, did: Behaviour) -> str:
+    timing = design.examined.timing
+    fire = fire_bounds(timing, FaultTiming(crossing_s=timing.range_s))
+    resolve = resolve_bounds(timing)
+    after_s = (did.fired_s or 0.0) - script.onset_s
+    if after_s < fire.earliest.production_s(1) - 1e-6:
+        return f"too early: {format_duration(after_s)} after the fault; earliest {fire.earliest}"
+    if after_s > fire.latest.production_s(1) + 1e-6:
+        return f"too late: {format_duration(after_s)} after the fault; latest {fire.latest}"
+    if len(did.firing) > 1:
+        return f"it fires {len(did.firing)} times for one fault"
+    over_s = did.firing[-1][1] + design.evaluation_s - script.healed_s
+    if over_s > resolve.latest.production_s(1) + 1e-6:
+        return f"not resolved in time after healing; latest {resolve.latest}"
+    return ""
+
+
+def _text_problem(did: Behaviour) -> str:
+    for alert in did.alerts:
+        for name, text in alert.annotations.items():
+            if not text.strip() or any(mark in text for mark in _UNRENDERED):
+                return f"its {name} does not render: {text.strip() or 'empty'}"
+    return ""
+
+
+def _not_inhibited(pair: Pair, receivers: AlertmanagerConfig, external: Mapping[str, str]) -> str:
+    critical = [{**external, **labels} for labels in pair.critical.labels]
+    warnings = [{**external, **labels} for labels in pair.warning.labels]
+    for labels in warnings:
+        if receivers.inhibited_by(labels, critical) is None:
+            return "no inhibition rule silences it while its critical sibling fires"
+    for labels in critical:
+        if receivers.inhibited_by(labels, [*critical, *warnings]) is not None:
+            return "its critical sibling is silenced as well"
+    return ""
+
+
+def _pages_again(pair: Pair, design: Design) -> str:
+    """A page goes out when the warning fires while the critical one, which had fired, does not any more."""
+    muted_s = pair.critical.firing[0][0]
+    paged_before = any(start < muted_s for start, _end in pair.warning.firing)
+    freed_s = pair.critical.firing[-1][1] + design.evaluation_s
+    late = [(start, end) for start, end in pair.warning.firing if end >= freed_s]
+    again = [start for start, _end in late if not paged_before or start >= freed_s]
+    if not again:
+        return ""
+    from_s = max(again[0], freed_s)
+    return f"it pages anew {format_duration(from_s - freed_s)} after its critical sibling has resolved"
