@@ -242,7 +242,7 @@ class LogSource(Strict):
 
 
 class Credentials(Strict):
-    """How an endpoint of the subject is entered. Secrets are named, never written: variables of the caller hold them."""
+    """How an endpoint of the subject is entered: secrets are named, variables of the caller hold them."""
 
     username: str | None = None
     password_from: str | None = None
@@ -309,6 +309,8 @@ class FaultHook(Strict):
     heal: HookCall | None = None
     signal: Literal["kill", "stop", "restart"] | None = None
     unit: Literal["ratio", "seconds", "number", "text"] = "number"
+    replaces: bool = False
+    """Injecting another value takes the place of the one in force; otherwise that one is healed first."""
     within: WallDuration = WallSeconds(5.0)
 
     @model_validator(mode="after")

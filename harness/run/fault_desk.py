@@ -21,7 +21,10 @@ Written = str | int | float
 
 
 class FaultDesk:
-    """Keeps what a phase asks for in force; a value that changes is healed and injected anew."""
+    """Keeps what a phase asks for in force.
+
+    A value that changes is healed and injected anew, unless its hook says that a new value replaces the old one.
+    """
 
     def __init__(self, cell: Cell) -> None:
         self.cell = cell
@@ -30,8 +33,13 @@ class FaultDesk:
 
     def change_to(self, phase: Phase) -> None:
         """Heal what ``phase`` does not ask for, inject what it asks for anew."""
-        for name, (value, _) in list(self._active.items()):
-            if phase.fault.get(name) != value:
+        for name, (value, control) in list(self._active.items()):
+            if phase.fault.get(name) == value:
+                continue
+            if name in phase.fault and self.cell.context.campaign.profile.faults[name].replaces:
+                control.give_way()
+                del self._active[name]
+            else:
                 self._heal(name)
         for name, value in phase.fault.items():
             if name not in self._active:

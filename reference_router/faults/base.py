@@ -48,6 +48,11 @@ class Fault(ABC):
     async def heal(self, router: Router) -> None:
         """Undo all of it."""
 
+    async def replace(self, previous: Fault, router: Router) -> None:
+        """Take the place of ``previous``, a fault of the same name with other parameters."""
+        await previous.heal(router)
+        await self.inject(router)
+
     def check(self, router: Router) -> None:
         """Raise ``FaultError`` if a parameter makes no sense."""
         if not 0 <= getattr(self, "ratio", 0.0) <= 1:

@@ -34,9 +34,12 @@ class FaultBoard:
         """Inject all faults of ``wanted`` or, where one makes no sense, none. Raises ``FaultError``."""
         faults = [self._make(name, document) for name, document in wanted.items()]
         for fault in faults:
-            await self.heal(fault.name)
+            previous = self._active.pop(fault.name, None)
             fault.since = utc_now()
-            await fault.inject(self._router)
+            if previous is None:
+                await fault.inject(self._router)
+            else:
+                await fault.replace(previous, self._router)
             self._active[fault.name] = fault
         return self.report()
 

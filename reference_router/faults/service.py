@@ -132,6 +132,15 @@ class Memory(Fault):
             raise FaultError(f"{self.name}: the kernel refuses: {error}") from error
         self.hit()
 
+    async def replace(self, previous: Fault, router: Router) -> None:
+        """Go from what is mapped to the new target, without giving it all back in between."""
+        if isinstance(previous, Memory):
+            self.mappings, previous.mappings = previous.mappings, []
+        while self.mappings and resident_memory_bytes() > self.target_bytes + CHUNK_BYTES:
+            self.mappings.pop().close()
+            await asyncio.sleep(0)
+        await self.inject(router)
+
     async def _grow(self) -> None:
         descriptor = os.memfd_create("reference-router-memory")
         try:

@@ -91,6 +91,14 @@ class FaultControl:
         if self._do(self._fault.heal, "heal", "healing"):
             self._expect(self._fault.confirm_healed, "healed", "healed")
 
+    def give_way(self) -> None:
+        """Another value of the same fault takes its place: for this one the fault is over, and nothing is mended."""
+        if self._step:
+            self._step = None
+            self._fail("confirm was not seen before another value took its place")
+        self.stage = "healed"
+        self._write("healed", "another value took its place")
+
     def poll(self) -> None:
         """Look once for what is waited for; past the bound it has failed."""
         step = self._step

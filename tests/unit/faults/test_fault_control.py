@@ -133,3 +133,22 @@ def test_what_was_not_injected_is_not_healed_and_healing_twice_is_healing_once()
     stage.control.heal()
     stage.control.heal()
     assert fault.asked.count("heal") == 1
+
+
+def test_a_fault_that_gives_way_is_over_and_nothing_is_mended() -> None:
+    """Another value of it holds now: mending would let the subject breathe in between."""
+    fault = Scripted()
+    stage = Stage(fault)
+    stage.control.inject()
+    stage.control.give_way()
+    assert stage.told()[-1] == ("healed", "another value took its place")
+    assert "heal" not in fault.asked
+    assert stage.control.settled
+
+
+def test_a_fault_that_gives_way_unconfirmed_has_failed_first() -> None:
+    """What was never seen proves nothing, whatever follows it."""
+    stage = Stage(Scripted(confirmed_at=None))
+    stage.control.inject()
+    stage.control.give_way()
+    assert [action for action, _ in stage.told()] == ["inject", "failed", "healed"]

@@ -241,6 +241,31 @@ def test_memory_is_resident_for_real_and_released(lab: Any, count: Any) -> None:
     lab.run(story())
 
 
+def test_memory_goes_from_one_target_to_another_without_a_dip(lab: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def story() -> None:
+        router, _, admin = await _start(lab)
+        before = resident_memory_bytes()
+        await admin.inject(memory={"target_bytes": before + 200_000_000})
+        seen: list[int] = []
+        yielding = asyncio.sleep
+
+        async def watched(delay: float) -> None:
+            seen.append(resident_memory_bytes())
+            await yielding(delay)
+
+        monkeypatch.setattr("reference_router.faults.service.asyncio.sleep", watched)
+        await admin.inject(memory={"target_bytes": before + 500_000_000})
+        assert min(seen) >= before + 190_000_000
+        assert resident_memory_bytes() >= before + 500_000_000
+        await admin.inject(memory={"target_bytes": before + 200_000_000})
+        assert min(seen) >= before + 190_000_000
+        assert resident_memory_bytes() < before + 350_000_000
+        await admin.heal()
+        assert resident_memory_bytes() < before + 50_000_000
+
+    lab.run(story())
+
+
 def test_a_stall_stops_the_loop_once(lab: Any) -> None:
     async def story() -> None:
         _, _, admin = await _start(lab)
