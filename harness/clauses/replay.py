@@ -49,6 +49,10 @@ class _Recorded:
         return tuple(self.manifest["cells"])
 
     @property
+    def played_again(self) -> tuple[str, ...]:
+        return tuple(self.manifest.get("played_again", ()))
+
+    @property
     def ended_t(self) -> float:
         """When the campaign ended; for one that was killed, the last that is known of it."""
         if self.manifest["ended_t"] is not None:
@@ -73,10 +77,9 @@ def replay(folder: Path, clause_ids: Sequence[str] = ()) -> Iterator[Event]:
 def _read(folder: Path) -> _Recorded:
     manifest = read_manifest(folder)
     try:
-        loaded = load_campaign([folder / "inputs" / path for path in manifest["paths"]])
+        campaign = _load(folder / "inputs", manifest)
         evidence = read_evidence(folder)
         evidence.planned = tuple(manifest["cells"])
-        campaign = replace(loaded, speed_override=manifest.get("speed_override"))
     except KeyError as error:
         raise HarnessError(
             f"the manifest lacks {error}",
@@ -84,6 +87,13 @@ def _read(folder: Path) -> _Recorded:
             remedy="replay it with the harness version that recorded it",
         ) from None
     return _Recorded(folder, manifest, campaign, evidence, tuple(_events(folder / "events.ndjson")))
+
+
+def _load(inputs: Path, manifest: dict[str, Any]) -> Campaign:
+    """The campaign as it was gated: of its stories those that the command line named."""
+    loaded = load_campaign([inputs / manifest["file"]])
+    stories = tuple(story for story in loaded.scenarios if loaded.shown(story.file) in manifest["paths"])
+    return replace(loaded, scenarios=stories, speed_override=manifest["speed_override"])
 
 
 def _events(path: Path) -> Iterator[Event]:

@@ -116,7 +116,6 @@ class _Campaign:
         tools = self._provision()
         if not self.cancel.is_set():
             self._play(tools)
-        recorder.flush()
         return self._judge(paths)
 
     def _provision(self) -> dict[str, Tool]:
@@ -166,6 +165,7 @@ class _Campaign:
 
     def _manifest(self, paths: Sequence[str], ended_t: float | None) -> None:
         self.recorder.write_manifest(
+            file=self.campaign.shown(self.campaign.file),
             paths=list(paths),
             cells=[cell.name for cell in self.selection.cells],
             clauses=[clause.id for clause in self.selection.clauses],

@@ -71,7 +71,6 @@ class Conductor:
         finally:
             self._close(observer)
         self._add(CellFinished(self.cell.name, time.time(), completed, reason))
-        self._recorder.flush()
 
     # --- clock
 

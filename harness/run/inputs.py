@@ -12,7 +12,7 @@ __all__ = ["copy_inputs"]
 
 
 def copy_inputs(campaign: Campaign, bundle: Path) -> tuple[str, ...]:
-    """Copy the files to ``inputs/``; answers the paths to load there, relative to it."""
+    """Copy the files to ``inputs/``; answers the stories there that are selected, relative to it."""
     production = read_production(campaign)
     files = {campaign.file, campaign.contract_source.path, campaign.profile_source.path}
     files |= {scenario.file for scenario in campaign.scenarios}

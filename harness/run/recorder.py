@@ -53,11 +53,6 @@ class Recorder:
         """Tell the front a line for people."""
         self.say(Note(time.time(), text, "warning" if warning else "info"))
 
-    def flush(self) -> None:
-        """Hand all records to the operating system, so that a killed campaign leaves a readable bundle."""
-        with self._lock:
-            self._writer.flush()
-
     def write_manifest(self, **fields: object) -> None:
         """Write the bundle's manifest."""
         with self._lock:

@@ -3,26 +3,38 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
+import orjson
+
+from harness.clauses.replay import replay
 from harness.contract import load_campaign
+from harness.core.events import ClauseJudged
 from harness.run.inputs import copy_inputs
 
-INPUTS = Path(__file__).parent / "data" / "tiny" / "inputs"
+DATA = Path(__file__).parent / "data" / "tiny"
+INPUTS = DATA / "inputs"
 
 
-def test_a_listed_story_that_was_not_asked_for_does_not_hinder_the_replay(tmp_path: Path) -> None:
-    folder = shutil.copytree(INPUTS, tmp_path / "shop")
-    (folder / "more").mkdir()
-    shutil.copyfile(folder / "failing.yaml", folder / "more" / "other.yaml")
-    with (folder / "campaign.yaml").open("a", encoding="utf-8") as file:
-        file.write("scenarios: [failing.yaml, more/other.yaml]\n")
-    asked = load_campaign([folder / "failing.yaml"])
-    paths = copy_inputs(asked, tmp_path / "bundle")
-    shutil.rmtree(folder)
-    again = load_campaign([tmp_path / "bundle" / "inputs" / path for path in paths])
-    assert [scenario.name for scenario in again.scenarios] == ["failing"]
-    assert again.contract == asked.contract
-    assert [str(item.source) for item in again.scenarios[0].expectations] == [
-        str(item.source) for item in asked.scenarios[0].expectations
-    ]
+def test_a_story_is_replayed_without_its_siblings_from_other_folders(tmp_path: Path) -> None:
+    """Neither another name of the campaign file nor stories that were not asked for hinder the replay."""
+    inputs = shutil.copytree(INPUTS, tmp_path / "shop")
+    (inputs / "stories").mkdir()
+    shutil.copyfile(inputs / "failing.yaml", inputs / "stories" / "other.yaml")
+    (inputs / "failing.yaml").rename(inputs / "stories" / "failing.yaml")
+    (inputs / "campaign.yaml").rename(inputs / "nightly.yaml")
+    with (inputs / "nightly.yaml").open("a", encoding="utf-8") as file:
+        file.write("scenarios: [stories/failing.yaml, stories/other.yaml]\n")
+    loaded = load_campaign([inputs / "nightly.yaml"])
+    asked = replace(loaded, scenarios=loaded.scenarios[:1])
+    folder = shutil.copytree(DATA, tmp_path / "bundle", ignore=shutil.ignore_patterns("inputs"))
+    paths = copy_inputs(asked, folder)
+    manifest = orjson.loads((folder / "manifest.json").read_bytes())
+    manifest |= {"file": asked.shown(asked.file), "paths": list(paths)}
+    (folder / "manifest.json").write_bytes(orjson.dumps(manifest))
+    shutil.rmtree(inputs)
+    judged = [event for event in replay(folder) if isinstance(event, ClauseJudged)]
+    assert [event.clause for event in judged] == manifest["clauses"]
+    assert {event.verdict for event in judged} == {"held"}
+    assert {event.source.split(":")[0] for event in judged} == {"stories/failing.yaml", "contract.yaml", "profile.yaml"}

@@ -29,7 +29,7 @@ from harness.core.events import (
     encode_event,
 )
 from harness.evidence.bundle import BundleWriter, read_evidence
-from harness.evidence.records import RECORD_TYPES, Request, Series
+from harness.evidence.records import RECORD_TYPES, Request, Series, Watched
 
 TINY = Path(__file__).parent / "data" / "tiny"
 FIRES = "failing::alerts::TinyFailing::fires"
@@ -192,6 +192,17 @@ def test_a_waiver_is_judged_as_of_the_day_of_the_campaign(bundle: Path) -> None:
     assert verdicts(replay(bundle, (DECLARED,))) == {DECLARED: "waived"}
     change_manifest(bundle, ended_t=1795578112.200752 + 86400)
     assert verdicts(replay(bundle, (DECLARED,))) == {DECLARED: "violated"}
+
+
+def test_every_record_is_on_disk_as_soon_as_it_is_added(tmp_path: Path) -> None:
+    """A campaign that is killed leaves a true prefix of what it saw, whatever the kinds of its records."""
+    writer = BundleWriter(tmp_path)
+    evidence = read_evidence(TINY)
+    for number, kind in enumerate((Request, Series, Watched), start=1):
+        writer.add(evidence.of(kind, "failing")[0])
+        assert sum(len(path.read_bytes().splitlines()) for path in (tmp_path / "records").iterdir()) == number
+    with writer:
+        pass
 
 
 def test_the_speed_asked_for_then_counts_now(bundle: Path) -> None:
