@@ -243,7 +243,7 @@ def test_memory_is_resident_for_real_and_released(lab: Any, count: Any) -> None:
 
 def test_memory_goes_from_one_target_to_another_without_a_dip(lab: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     async def story() -> None:
-        router, _, admin = await _start(lab)
+        _, _, admin = await _start(lab)
         before = resident_memory_bytes()
         await admin.inject(memory={"target_bytes": before + 200_000_000})
         seen: list[int] = []
