@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -38,14 +38,23 @@ def planned(clauses: Iterable[Clause]) -> tuple[PlannedClause, ...]:
     return tuple(PlannedClause(clause.id, clause.statement, str(clause.source)) for clause in clauses)
 
 
-def conclude(campaign: Campaign, clauses: Sequence[Clause], evidence: Evidence, ended_t: float) -> Conclusion:
-    """Judge ``clauses`` on closed evidence, as of the instant ``ended_t`` (epoch seconds)."""
+def conclude(
+    campaign: Campaign,
+    clauses: Sequence[Clause],
+    evidence: Evidence,
+    ended_t: float,
+    played_again: Collection[str] = (),
+) -> Conclusion:
+    """Judge ``clauses`` on closed evidence, as of the instant ``ended_t`` (epoch seconds).
+
+    ``played_again`` are the cells whose evidence is that of a second attempt.
+    """
     today = datetime.fromtimestamp(ended_t, UTC).date()
     limit_s = campaign.contract.budgets.lateness_p99
     verdicts = judge_campaign(clauses, evidence, campaign.waivers, today, limit_s)
     return Conclusion(
         cells=tuple(_cells(evidence, limit_s)),
-        judged=tuple(_judged(item, ended_t) for item in verdicts),
+        judged=tuple(_judged(item, ended_t, 2 if item.clause.scope in played_again else 1) for item in verdicts),
         counts=dict(Counter(str(item.verdict) for item in verdicts)),
         exit_code=exit_code(verdicts, {clause.plane for clause in clauses}),
     )
@@ -61,7 +70,7 @@ def _cells(evidence: Evidence, lateness_limit_s: float) -> Iterator[CellEnded]:
         yield CellEnded(finished.t, name, evidence.production_s(name, finished.t), not reasons, told)
 
 
-def _judged(item: ClauseVerdict, t: float) -> ClauseJudged:
+def _judged(item: ClauseVerdict, t: float, attempt: int) -> ClauseJudged:
     clause = item.clause
     reproduce = f"harness gate --clause {shlex.quote(clause.id)}" if item.verdict not in {"held", "waived"} else ""
-    return ClauseJudged(t, clause.id, item.verdict, item.message, item.details, str(clause.source), reproduce)
+    return ClauseJudged(t, clause.id, item.verdict, item.message, item.details, str(clause.source), reproduce, attempt)

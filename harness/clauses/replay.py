@@ -149,7 +149,7 @@ def _told(recorded: _Recorded, clauses: tuple[Clause, ...]) -> Iterator[Event]:
         replayed=True,
     )
     yield from filter(_is_retold, recorded.events)
-    conclusion = conclude(recorded.campaign, clauses, recorded.evidence, ended_t)
+    conclusion = conclude(recorded.campaign, clauses, recorded.evidence, ended_t, recorded.played_again)
     yield from conclusion.events()
     cancelled = any(isinstance(event, CampaignEnded) and event.cancelled for event in recorded.events)
     yield CampaignEnded(ended_t, ended_t - began, conclusion.counts, conclusion.exit_code, bundle, cancelled)

@@ -80,6 +80,8 @@ class Campaign:
     scenarios: tuple[Scenario, ...]
     speed_override: float | None = None
     """Speed that a command line asked for, instead of those that the files name."""
+    speed_factor: float = 1.0
+    """Below 1 where an unfit cell is played again, slower."""
 
     @property
     def file(self) -> Path:
@@ -94,7 +96,7 @@ class Campaign:
     @property
     def speed(self) -> float:
         """Default speed of a cell: production seconds per wall second."""
-        return self.speed_override or self.spec.speed
+        return (self.speed_override or self.spec.speed) * self.speed_factor
 
     @property
     def waivers(self) -> tuple[Waiver, ...]:
@@ -116,4 +118,4 @@ class Campaign:
 
     def speed_of(self, scenario: Scenario) -> float:
         """Speed of the scenario's cell."""
-        return self.speed_override or scenario.spec.speed or self.speed
+        return (self.speed_override or scenario.spec.speed or self.spec.speed) * self.speed_factor

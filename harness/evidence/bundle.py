@@ -86,6 +86,20 @@ class BundleWriter:
         except OSError as error:
             raise _unwritable(self.folder, error) from None
 
+    def begin_again(self, kept: Iterable[Record]) -> None:
+        """Set the records so far aside, as ``attempts/<n>/``, and begin anew with those that are kept."""
+        self._stack.close()
+        self._files.clear()
+        try:
+            aside = self.folder / "attempts"
+            aside.mkdir(exist_ok=True)
+            (self.folder / "records").rename(aside / str(len(list(aside.iterdir())) + 1))
+            (self.folder / "records").mkdir()
+        except OSError as error:
+            raise _unwritable(self.folder, error) from None
+        for record in kept:
+            self.add(record)
+
     def _open(self, name: str) -> IO[bytes]:
         file = self._stack.enter_context((self.folder / "records" / f"{name}.ndjson").open("ab"))
         self._files[name] = file

@@ -27,6 +27,18 @@ class Evidence:
         """Append one record."""
         self._by_type[type(record)][record.cell].append(record)
 
+    def forget(self, cells: Iterable[str]) -> None:
+        """Drop everything seen by ``cells``: they were unfit and are played again."""
+        for table in self._by_type.values():
+            for cell in cells:
+                table.pop(cell, None)
+
+    def records(self) -> Iterator[Record]:
+        """Everything, type by type and cell by cell, each in the order in which it was added."""
+        for table in self._by_type.values():
+            for found in table.values():
+                yield from found
+
     def of(self, kind: type[_R], cell: str) -> Sequence[_R]:
         """Records of ``kind`` seen by ``cell``, in the order in which they were added."""
         return self._by_type.get(kind, {}).get(cell, ())

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from harness.clauses.compiled import compile_campaign
 from harness.clauses.conclusion import conclude, planned
+from harness.clauses.fitness import unfit
 from harness.clauses.model import Clause
 from harness.clauses.production import read_production
 from harness.contract import Campaign, load_campaign
@@ -93,6 +94,7 @@ class _Campaign:
         self.campaign: Campaign = replace(loaded, speed_override=request.speed)
         self.clauses: tuple[Clause, ...] = compile_campaign(self.campaign)
         self.selection: Selection = select(self.campaign, self.clauses, request.clauses)
+        self.played_again: tuple[str, ...] = ()
 
     def run(self) -> int:
         recorder, campaign = self.recorder, self.campaign
@@ -115,7 +117,8 @@ class _Campaign:
             raise HarnessError("no clause is selected", remedy="give the scenarios something to expect")
         tools = self._provision()
         if not self.cancel.is_set():
-            self._play(tools)
+            self._play(tools, self.campaign, self.selection)
+            self._play_again(tools)
         return self._judge(paths)
 
     def _provision(self) -> dict[str, Tool]:
@@ -127,35 +130,47 @@ class _Campaign:
         finally:
             _interruptible.clear()
 
-    def _play(self, tools: dict[str, Tool]) -> None:
-        folder = Path(tempfile.mkdtemp(prefix="harness-")) / "run"
+    def _play_again(self, tools: dict[str, Tool]) -> None:
+        """Cells that were unfit, once more: at half the speed, and at most half of them side by side."""
+        limit_s = self.campaign.contract.budgets.lateness_p99
+        evidence, planned = self.recorder.evidence, self.selection.cells
+        reasons = {cell.name: unfit(evidence, cell.name, limit_s) for cell in planned if evidence.completed(cell.name)}
+        cells = [cell for cell in planned if reasons.get(cell.name)]
+        if not cells or self.cancel.is_set():
+            return
+        for cell in cells:
+            told = "; ".join(reasons[cell.name])
+            self.recorder.note(f"{cell.name} was unfit and is played again at half speed: {told}", warning=True)
+        self.played_again = tuple(cell.name for cell in cells)
+        self.recorder.begin_again(self.played_again)
+        slower = replace(self.campaign, speed_factor=0.5)
+        size = max(1, len(planned) // 2)
+        for start in range(0, len(cells), size):
+            self._play(tools, slower, replace(self.selection, cells=tuple(cells[start : start + size])))
+
+    def _play(self, tools: dict[str, Tool], campaign: Campaign, selection: Selection) -> None:
+        folder = Path(tempfile.mkdtemp(prefix="harness-"))
         relay = _Relay()
-        try:
-            with (
-                PortLease() as ports,
-                SinkLoop() as sinks,
-                Supervisor(folder, relay) as supervisor,
-            ):
-                context = Context(
-                    campaign=self.campaign,
-                    production=read_production(self.campaign),
-                    selection=self.selection,
-                    request=self.request,
-                    tools=tools,
-                    supervisor=supervisor,
-                    recorder=self.recorder,
-                    ports=ports,
-                    sinks=sinks,
-                    folder=folder,
-                    cancel=self.cancel,
-                )
-                play(context, relay.listen)
-        finally:
-            folder.parent.rmdir()
+        with PortLease() as ports, SinkLoop() as sinks, Supervisor(folder, relay) as supervisor:
+            context = Context(
+                campaign=campaign,
+                production=read_production(campaign),
+                selection=selection,
+                request=self.request,
+                tools=tools,
+                supervisor=supervisor,
+                recorder=self.recorder,
+                ports=ports,
+                sinks=sinks,
+                folder=folder,
+                cancel=self.cancel,
+            )
+            play(context, relay.listen)
 
     def _judge(self, paths: Sequence[str]) -> int:
         recorder, ended = self.recorder, time.time()
-        conclusion = conclude(self.campaign, self.selection.clauses, recorder.evidence, ended)
+        clauses = self.selection.clauses
+        conclusion = conclude(self.campaign, clauses, recorder.evidence, ended, self.played_again)
         for event in conclusion.events():
             recorder.say(event)
         self._manifest(paths, ended_t=ended)
@@ -175,6 +190,7 @@ class _Campaign:
             backend="native",
             started_t=self.began,
             ended_t=ended_t,
+            played_again=list(self.played_again),
             seed=self.request.seed,
         )
 

@@ -10,7 +10,6 @@ from harness.artefacts.integrations import ANSWERS
 from harness.artefacts.topology import Topology
 from harness.clauses.subject import instance_names
 from harness.contract.files import Helper, Readiness
-from harness.core.errors import ConfigError
 from harness.run.bound import BoundCell, bind_cell, write_edits
 from harness.run.clients.alertmanager import AlertmanagerClient
 from harness.run.clients.http import Http, HttpFault

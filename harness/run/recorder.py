@@ -43,6 +43,12 @@ class Recorder:
             self.evidence.add(record)
             self._writer.add(record)
 
+    def begin_again(self, cells: Iterable[str]) -> None:
+        """Set aside what was recorded of ``cells``; what follows is their next attempt."""
+        with self._lock:
+            self.evidence.forget(cells)
+            self._writer.begin_again(self.evidence.records())
+
     def say(self, event: Event) -> None:
         """Tell the front one event, at once."""
         with self._lock:
