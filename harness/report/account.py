@@ -43,6 +43,8 @@ class CellAccount:
     """What was told of one cell."""
 
     name: str
+    attempt: int = 1
+    """Above 1 the story was played again, and this is the account of the last time."""
     started: list[PhaseStarted] = field(default_factory=list)
     ended: dict[str, PhaseEnded] = field(default_factory=dict)
     hops: list[HopSeen] = field(default_factory=list)
@@ -92,7 +94,8 @@ class Account:
     started: CampaignStarted | None = None
     ended: CampaignEnded | None = None
     failed: CampaignFailed | None = None
-    components: list[ComponentReady] = field(default_factory=list)
+    ready: dict[tuple[str, str], ComponentReady] = field(default_factory=dict)
+    """Each part by cell and name; of one that started more than once, the last time."""
     deaths: list[ComponentEnded] = field(default_factory=list)
     warnings: list[Note] = field(default_factory=list)
     cells: dict[str, CellAccount] = field(default_factory=dict)
@@ -106,13 +109,13 @@ class Account:
                 self.started = event
                 self.cells = {name: CellAccount(name) for name in event.scenarios}
             case ComponentReady():
-                self.components.append(event)
+                self.ready[event.cell, event.component] = event
             case ComponentEnded() if not event.expected:
                 self.deaths.append(event)
             case Note(level="warning"):
                 self.warnings.append(event)
             case PhaseStarted() | PhaseEnded() | HopSeen() | CellEnded():
-                self._in_cell(self.cells.setdefault(event.cell, CellAccount(event.cell)), event)
+                self._in_cell(event)
             case ClauseJudged():
                 self.judged[event.clause] = event
             case CampaignFailed():
@@ -120,9 +123,12 @@ class Account:
             case CampaignEnded():
                 self.ended = event
 
-    def _in_cell(self, cell: CellAccount, event: PhaseStarted | PhaseEnded | HopSeen | CellEnded) -> None:
+    def _in_cell(self, event: PhaseStarted | PhaseEnded | HopSeen | CellEnded) -> None:
+        cell = self.cells.setdefault(event.cell, CellAccount(event.cell))
         match event:
             case PhaseStarted():
+                if any(begun.phase == event.phase for begun in cell.started):
+                    cell = self.cells[event.cell] = CellAccount(event.cell, cell.attempt + 1)
                 cell.started.append(event)
             case PhaseEnded():
                 cell.ended[event.phase] = event
@@ -130,6 +136,11 @@ class Account:
                 cell.hops.append(event)
             case CellEnded():
                 cell.end = event
+
+    @property
+    def components(self) -> list[ComponentReady]:
+        """The parts that were ready, in the order in which they first were."""
+        return list(self.ready.values())
 
     @property
     def bundle(self) -> str:

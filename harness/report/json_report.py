@@ -74,6 +74,7 @@ def _components(account: Account) -> list[dict[str, Any]]:
 def _cell(cell: CellAccount) -> dict[str, Any]:
     return {
         "cell": cell.name,
+        "attempt": cell.attempt,
         "production_s": cell.end.production_s if cell.end else None,
         "fit": cell.end.fit if cell.end else None,
         "reason": cell.end.reason if cell.end else "",

@@ -81,11 +81,12 @@ def _chain(cell: CellAccount) -> list[str]:
 
 
 def _story(cell: CellAccount) -> str:
+    name = cell.name if cell.attempt == 1 else f"{cell.name} (attempt {cell.attempt})"
     if cell.end is None:
-        return f"{cell.name}: not finished"
+        return f"{name}: not finished"
     fit = "" if cell.end.fit else "unfit: "
     reason = f", {fit}{cell.end.reason}" if cell.end.reason or fit else ""
-    return f"{cell.name}: {production(cell.end.production_s)} production{reason}"
+    return f"{name}: {production(cell.end.production_s)} production{reason}"
 
 
 def _hop(link: Link) -> tuple[str, ...]:

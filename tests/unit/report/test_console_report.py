@@ -210,6 +210,14 @@ def test_a_repeated_verdict_replaces_the_first_and_says_so(events: list[Event], 
     assert "violated outage::alerts::Down::pages" not in lines
 
 
+def test_a_story_that_was_played_again_is_told_once(events: list[Event], report_path: Path) -> None:
+    again = Note(1001.0, "outage was unfit and is played again", "warning")
+    told_twice = told([*events[:11], again, *events[1:]], report_path)
+    assert "\noutage (attempt 2): 3m00.0s production\n" in told_twice
+    first = WHOLE.index("\nready\n")
+    assert told_twice[told_twice.index("\nready\n") :].replace(" (attempt 2)", "") == WHOLE[first:]
+
+
 def test_a_replay_says_that_it_is_one(report_path: Path) -> None:
     start = CampaignStarted(1000.0, "shop", "b", 60.0, "native", (), (), replayed=True)
     end = CampaignEnded(1006.0, 6.0, {}, 4, "b", cancelled=True)

@@ -71,6 +71,7 @@ def test_every_clause_stands_in_the_document(events: list[Event], report_path: P
 
 def test_a_cell_has_its_phases_and_its_hops_in_order_of_time(events: list[Event], report_path: Path) -> None:
     (cell,) = json_of(events, report_path)["cells"]
+    assert cell["attempt"] == 1
     assert (cell["cell"], cell["production_s"], cell["fit"], cell["reason"]) == ("outage", 180.0, True, "")
     assert cell["phases"] == [
         {
