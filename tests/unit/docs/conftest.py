@@ -1,0 +1,93 @@
+"""Campaigns that the reference is held against."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from harness.clauses.compiled import compile_campaign
+from harness.clauses.model import Clause
+from harness.contract import load_campaign
+
+ROOT = Path(__file__).parents[3]
+
+CONTRACT = """\
+harness: contract/1
+service: tiny
+artefacts:
+  prometheus: production/prometheus.yml
+  alertmanager: production/alertmanager.yml
+  filebeat: production/filebeat.yml
+metrics:
+  prefix: tiny_
+  families:
+    requests_total: {type: counter, labels: {code: ["200", "500"]}}
+    request_seconds: {type: histogram, buckets: [0.001, 0.01, 0.1, 1]}
+logs:
+  streams:
+    requests:
+      events: {request: {fields: {code: integer}}}
+      other_events: forbidden
+endpoints:
+  health: {port: app, path: /healthz, answers: {200: {}}}
+health:
+  service:
+    endpoint: health
+    state_at: /status
+    codes: {healthy: 200, failing: 200}
+    checks_at: /checks
+    checks: [disk]
+alerts:
+  TinyFailing: {means: It fails., reaches: on-call, always: true}
+  TinySlow: {means: It is slow., reaches: on-call, yields_to: TinyFailing}
+"""
+STORY = """\
+harness: scenario/1
+story: Everything that a story can expect.
+phases:
+  - {name: baseline, lasts: 10m, load: {rate: 1/s, mix: {work: 1}}}
+  - {name: failing, until: TinyFailing paged, fault: {failures: 100%}, load: {rate: 1/s, mix: {work: 1}}}
+  - {name: recovery, until: all resolved}
+may_fire: [TinySlow]
+quiet: [TinyFailing]
+expect:
+  - alert TinyFailing: {pages: on-call, before: TinySlow, inhibits: TinySlow}
+  - log requests: {events: one per failed work, fields: [request_id, error.name], at: lines}
+  - log requests: {events: one per request, where: {level: info}}
+  - metric sum(tiny_requests_total): {counts: one per successful request}
+  - metric sum(tiny_requests_total) * 1: {rises_in: failing, above: 0.5, during: failing}
+  - metric sum(tiny_requests_total) * 2: {above: 10, below: 200}
+  - metric sum(tiny_requests_total) * 3: {below: 300, during: baseline}
+  - health service: {is: healthy, during: baseline}
+  - health service: {becomes: failing}
+  - load: {all_answered: true, during: baseline}
+  - load: {fails: 100%, during: failing}
+"""
+
+
+def clauses_of(path: Path) -> tuple[Clause, ...]:
+    return compile_campaign(load_campaign([path]))
+
+
+@pytest.fixture(scope="session")
+def everything(tmp_path_factory: pytest.TempPathFactory) -> tuple[Clause, ...]:
+    """Clauses of a campaign that makes every kind of promise."""
+    folder = tmp_path_factory.mktemp("everything")
+    tiny = ROOT / "fixtures" / "tiny"
+    shutil.copytree(tiny / "production", folder / "production")
+    for name in ("profile.yaml", "campaign.yaml"):
+        shutil.copy(tiny / name, folder)
+    (folder / "contract.yaml").write_text(CONTRACT)
+    (folder / "everything.yaml").write_text(STORY)
+    rules = folder / "production" / "rules.yml"
+    rule = {"alert": "TinySlow", "expr": "sum(rate(tiny_request_seconds_sum[40s])) > 1"}
+    rules.write_text(rules.read_text() + f"      - {rule}\n")
+    return clauses_of(folder)
+
+
+@pytest.fixture(scope="session")
+def fixture_clauses() -> tuple[Clause, ...]:
+    """Clauses of the two campaigns of this repository."""
+    return (*clauses_of(ROOT / "fixtures" / "tiny"), *clauses_of(ROOT / "scenarios"))
