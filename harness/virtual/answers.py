@@ -14,7 +14,7 @@ import orjson
 from harness.core.errors import MachineError
 from harness.core.units import parse_duration
 
-__all__ = ["FiredAlert", "Findings", "Sample", "read_findings"]
+__all__ = ["Findings", "FiredAlert", "Sample", "read_findings"]
 
 _EXPRESSION: Final = re.compile(
     r'\s*expr: (?P<expr>"(?:\\.|[^"\\])*"), time: (?P<time>\S+),\n\s*exp: .*\n\s*got: (?P<got>.*)', re.DOTALL

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.core.units import format_duration
-from harness.virtual.answers import FiredAlert, Findings
+from harness.virtual.answers import Findings, FiredAlert
 
 __all__ = ["Behaviour", "Span", "behaviour", "spans"]
 

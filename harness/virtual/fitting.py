@@ -26,7 +26,7 @@ class Curve:
     def solve(self, value: float) -> float | None:
         """The input that brings the expression to ``value``; ``None`` where none does."""
         slope = self.b - self.c * value
-        if abs(slope) < 1e-300:
+        if abs(slope) <= _SAME * max(abs(self.b), abs(self.c * value)):  # it only comes close to that value
             return None
         x = (value - self.a) / slope
         return x if math.isfinite(x) and 1 + self.c * x > 0 else None

@@ -5,13 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Final, Literal
 
 from harness.virtual.families import Family, Job
 
 __all__ = ["Input", "Level", "Segment", "render"]
 
 Labels = tuple[tuple[str, str], ...]
+_ROUNDING: Final = 1e-9
+"""On a bucket's border a rounding error would throw the quantile into the next bucket: stay this much below."""
 Seen = Literal["scraped", "absent", "gone", "failed"]
 
 
@@ -217,7 +219,8 @@ def _weights(each: Input, level: Level) -> list[float]:
     low = bounds[index - 1] if index else 0.0
     depth, q = (level.at - low) / (bounds[index] - low), each.quantile
     if depth >= q:
-        weights[index], weights[-1] = q / depth, 1 - q / depth
+        weights[index] = min(1.0, q / depth * (1 + _ROUNDING))
+        weights[-1] = 1 - weights[index]
     elif index:
         below = (q - depth) / (1 - depth)
         weights[index - 1], weights[index] = below, 1 - below
@@ -241,7 +244,9 @@ def _packed(tokens: Iterator[str]) -> str:
     return " ".join(_run(token, count) for token, count in runs)
 
 
-def _run(token: str, count: int) -> str:
+def _run(sample: str, count: int) -> str:
     if count == 1:
-        return token
-    return f"_x{count}" if token == "_" else " ".join([token] * count) if token == "stale" else f"{token}x{count - 1}"
+        return sample
+    if sample == "stale":
+        return " ".join([sample] * count)
+    return f"_x{count}" if sample == "_" else f"{sample}x{count - 1}"

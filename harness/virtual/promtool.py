@@ -84,7 +84,7 @@ class Promtool:
             batches = _batches(experiments)
             jobs = [(Path(folder) / f"batch-{index}", batch) for index, batch in enumerate(batches)]
             with ThreadPoolExecutor(len(jobs)) as pool:
-                parts = list(pool.map(lambda job: self._batch(*job, rules, evaluation_s), jobs))
+                parts = list(pool.map(lambda job: self._batch(job[0], job[1], rules, evaluation_s), jobs))
         return {name: found for part in parts for name, found in part.items()}
 
     def _batch(

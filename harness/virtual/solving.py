@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from harness.artefacts.promql import Comparison
 from harness.virtual.answers import Findings
@@ -15,7 +16,7 @@ from harness.virtual.promtool import Experiment, Promtool, Question, RuleSet
 
 __all__ = ["Solver", "at_rest"]
 
-_NAMES = ("trigger", "healthy", "near", "exact")
+_VARIANTS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,7 @@ class _Try:
             return (0.0, 0.25, 0.5, 0.75)
         if self.drive.mode == "at" and self.drive.input.family.kind == "histogram":
             bounds = self.drive.input.family.buckets
-            middles = [(low + high) / 2 for low, high in zip(bounds, bounds[1:], strict=False)]
+            middles = [(low + high) / 2 for low, high in pairwise(bounds)]
             return tuple(middles[:: max(1, len(middles) // 4)])
         return (0.0, 0.5, 1.0, 2.0, 5.0)
 
@@ -58,11 +59,14 @@ class Solver:
         ``thresholds`` overrides the rule's own threshold by the name of the alert.
         """
         found: dict[Examined, Design] = {}
-        for variant in range(3):
-            left = {each: inputs for each, inputs in wanted.items() if each not in found and inputs}
-            tries = [item for each, inputs in left.items() for item in _tries(each, inputs, variant, thresholds)]
-            fitted = self._fitted([item for item in tries if item.comparison])
-            found |= self._verified([*fitted, *(item for item in tries if not item.comparison)])
+        for number in range(_most_comparisons(wanted)):
+            for variant in range(_VARIANTS):
+                left = {each: inputs for each, inputs in wanted.items() if each not in found and inputs}
+                tries = [
+                    item for each, inputs in left.items() for item in _tries(each, inputs, variant, number, thresholds)
+                ]
+                fitted = self._fitted([item for item in tries if item.comparison])
+                found |= self._verified([*fitted, *(item for item in tries if not item.comparison)])
         return self._sharpened(found)
 
     def _fitted(self, tries: Sequence[_Try]) -> list[_Try]:
@@ -78,7 +82,7 @@ class Solver:
             points = [(x, _reading(answers[f"{item.key}@{x!r}"], item.comparison)) for x in item.points()]
             curve = fit(points)
             if curve is not None:
-                fitted.append(_with_curve(item, curve))
+                fitted.append(replace(item, curve=curve))
         return fitted
 
     def _verified(self, tries: Sequence[_Try]) -> dict[Examined, Design]:
@@ -115,9 +119,7 @@ class Solver:
             sharp[design.examined] = _with_exact(design, readings)
         return sharp
 
-    def _run(
-        self, experiments: Sequence[Experiment], subjects: Iterable[_Try | Design]
-    ) -> Mapping[str, Findings]:
+    def _run(self, experiments: Sequence[Experiment], subjects: Iterable[_Try | Design]) -> Mapping[str, Findings]:
         recorded = any(each.examined.reads_recordings for each in subjects)
         return self._promtool.run(self._rules if recorded else RuleSet(), self._evaluation_s, experiments)
 
@@ -140,19 +142,25 @@ class Solver:
         return Experiment(name, interval_s * steps, series, end_s, questions=asked)
 
 
+def _most_comparisons(wanted: Iterable[Examined]) -> int:
+    """Rounds that are needed: one for each comparison that an alert makes, and one for none."""
+    return 1 + max((len(each.rule.query.comparisons) for each in wanted), default=-1)
+
+
 def _tries(
-    examined: Examined, inputs: tuple[Input, ...], variant: int, thresholds: Mapping[str, float]
+    examined: Examined, inputs: tuple[Input, ...], variant: int, number: int, thresholds: Mapping[str, float]
 ) -> Iterator[_Try]:
-    baseline = {each: at_rest(each, variant) for each in inputs}
     comparisons = sorted(examined.rule.query.comparisons, key=_is_guard)
-    if examined.name in thresholds and comparisons:
-        first = comparisons[0]
-        comparisons[0] = Comparison(first.left, first.operator, thresholds[examined.name])
-    for number, comparison in enumerate([*comparisons, None]):
-        for each in inputs:
-            for drive in _drives(each):
-                key = f"{examined.name}/{variant}/{number}/{inputs.index(each)}/{drive.mode}"
-                yield _Try(examined, inputs, baseline, comparison, drive, key)
+    if number > len(comparisons):
+        return
+    comparison = comparisons[number] if number < len(comparisons) else None
+    if comparison and not number and examined.name in thresholds:
+        comparison = replace(comparison, threshold=thresholds[examined.name])
+    baseline = {each: at_rest(each, variant) for each in inputs}
+    for index, each in enumerate(inputs):
+        for drive in _drives(each):
+            key = f"{examined.name}/{variant}/{number}/{index}/{drive.mode}"
+            yield _Try(examined, inputs, baseline, comparison, drive, key)
 
 
 def _is_guard(comparison: Comparison) -> bool:
@@ -161,14 +169,17 @@ def _is_guard(comparison: Comparison) -> bool:
 
 
 def at_rest(each: Input, variant: int = 0) -> Level:
-    """What an input does that is not turned: gauges at 0, targets up, events once a second and quickly done."""
-    kind = each.family.kind
+    """What an input does that is not turned: gauges at 0, targets up, events once a second and quickly done.
+
+    Other variants: events that take long, gauges at 1, and no events at all.
+    """
+    kind, bounds = each.family.kind, each.family.buckets
     if kind == "up":
         return Level(at=1.0)
     if kind == "gauge":
-        return Level(at=1.0 if variant == 1 else 0.0)
-    quick = each.family.buckets[0] if each.family.buckets else 0.0
-    return Level(rate=0.0 if variant == 2 else 1.0, at=quick)
+        return Level(at=1.0 if variant == 2 else 0.0)
+    usual = bounds[len(bounds) // 2 if variant == 1 else 0] if bounds else 0.0
+    return Level(rate=0.0 if variant == 3 else 1.0, at=usual)
 
 
 def _drives(each: Input) -> Iterator[Drive]:
@@ -195,13 +206,7 @@ def _designs(item: _Try) -> Iterator[Design]:
                 inputs_at[name], values_at[name] = tidy, value
                 break
     if {"trigger", "healthy"} <= inputs_at.keys():
-        yield Design(
-            item.examined, item.inputs, item.baseline, item.drive, item.comparison, inputs_at, values_at
-        )
-
-
-def _with_curve(item: _Try, curve: Curve) -> _Try:
-    return _Try(item.examined, item.inputs, item.baseline, item.comparison, item.drive, item.key, curve)
+        yield Design(item.examined, item.inputs, item.baseline, item.drive, item.comparison, inputs_at, values_at)
 
 
 def _tidy(x: float) -> float:
@@ -225,9 +230,7 @@ def _with_exact(design: Design, readings: Mapping[float, float]) -> Design:
         del at["exact"], values["exact"]
     else:
         at["exact"], values["exact"] = best, quiet[best]
-    return Design(
-        design.examined, design.inputs, design.baseline, design.drive, comparison, at, values
-    )
+    return replace(design, inputs_at=at, values_at=values)
 
 
 def _any(findings: Findings) -> bool:

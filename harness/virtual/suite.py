@@ -212,10 +212,9 @@ class _Examination:
         for each, other in designs.items():
             if each is design.examined or not self._yields(design, other):
                 continue
-            if design.drive is None or other.drive is None or design.drive.input not in other.inputs:
+            if design.drive is None or design.drive != other.drive:
                 raise NotGeneratedError(f"it and {each.name} are moved by different inputs")
-            extra = {item: level for item, level in design.baseline.items() if item not in other.baseline}
-            return replace(other, inputs=(*other.inputs, *extra), baseline={**other.baseline, **extra})
+            return _joined(design, other)
         raise NotApplicableError("it has no sibling of a higher severity")
 
     def _yields(self, design: Design, other: Design) -> bool:
@@ -242,7 +241,7 @@ class _Examination:
         interval_s = driven.scrape_s if driven.inputs else step_s
         series = render(driven.inputs, told.segments, interval_s, rest=told.rest)
         watched = [item.design.examined.series, *([item.critical.examined.series] if item.critical else [])]
-        questions = ()
+        questions: tuple[Question, ...] = ()
         if told.setting and told.rest is None and driven.comparison is not None:
             questions = (Question(driven.comparison.left, told.healed_s - step_s),)
         return Experiment(
@@ -284,6 +283,23 @@ class _Examination:
                 if alert == examined.name and cell.verdict == "held" and cell.should == "quiet":
                     why = "its designed trigger does not fire: quiet proves nothing"
                     self._cells[alert, condition] = replace(cell, verdict="inconclusive", why=why)
+
+
+def _joined(warning: Design, critical: Design) -> Design:
+    """The critical alert's design, long enough for both, that begins and ends on the quiet side of both."""
+    extra = {item: level for item, level in warning.baseline.items() if item not in critical.baseline}
+    mine, its = warning.examined.timing, critical.examined.timing
+    longest = {
+        name: max(getattr(mine, name), getattr(its, name))
+        for name in ("scrape_s", "range_s", "for_s", "keep_firing_for_s")
+    }
+    return replace(
+        critical,
+        examined=replace(critical.examined, timing=replace(its, **longest)),
+        inputs=(*critical.inputs, *extra),
+        baseline={**critical.baseline, **extra},
+        inputs_at={**critical.inputs_at, "healthy": warning.inputs_at["healthy"]},
+    )
 
 
 def _step_s(item: _Planned) -> float:
@@ -329,5 +345,3 @@ def _is_about_absence(examined: Examined) -> bool:
 
 def _guessed(inputs: Sequence[Input]) -> tuple[str, ...]:
     return tuple(sorted({each.family.name for each in inputs if not each.family.is_declared}))
-
-

@@ -98,10 +98,10 @@ def _zero_is_bad(design: Design) -> bool:
         return False
     threshold = design.comparison.threshold
     tests = {
-        ">": 0 > threshold,
-        ">=": 0 >= threshold,
-        "<": 0 < threshold,
-        "<=": 0 <= threshold,
+        ">": threshold < 0,
+        ">=": threshold <= 0,
+        "<": threshold > 0,
+        "<=": threshold >= 0,
         "==": threshold == 0,
         "!=": threshold != 0,
     }
