@@ -149,14 +149,10 @@ def _part(document: Document, path: tuple[str | int, ...], data: Any) -> Documen
 
 def _check(campaign: Campaign) -> None:
     for kind in type(campaign.contract.artefacts).model_fields:
-        path = campaign.artefact(kind)
-        if path is not None and not path.is_file():
-            relative_file(
-                campaign.contract_source.folder,
-                getattr(campaign.contract.artefacts, kind),
-                campaign.contract_source.document,
-                ("artefacts", kind),
-            )
+        name = getattr(campaign.contract.artefacts, kind)
+        if name is not None:
+            source = campaign.contract_source
+            relative_file(source.folder, name, source.document, ("artefacts", kind))
     _check_names(campaign)
     for scenario in campaign.scenarios:
         _check_scenario(campaign, scenario)
