@@ -92,7 +92,7 @@ class Story:
         return self
 
     def change(self, of: type[Any], where: Callable[[Any], bool] = lambda _: True, **fields: Any) -> Story:
-        """Other ``fields`` in the records of the type ``of`` for which ``where`` holds; a function is given the record."""
+        """Other ``fields`` in records of the type ``of`` for which ``where`` holds; a function is given the record."""
         count = 0
         for index, (arrival, record) in enumerate(self.arrivals):
             if isinstance(record, of) and where(record):
