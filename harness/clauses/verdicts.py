@@ -91,11 +91,13 @@ def _waived(clause: Clause, judgement: Judgement, waiver: Waiver, today: date) -
 
 def _closed(clause: Clause, evidence: Evidence, judgement: Judgement) -> Judgement:
     """What is still open when nothing more will be seen is inconclusive, for the reason known best."""
-    if judgement.verdict != "open":
+    if judgement.verdict not in {"open", "inconclusive"}:
         return judgement
     reason = next(_reasons(clause, evidence), "")
     if not reason:
         return Judgement("inconclusive", judgement.message, judgement.details)
+    if judgement.verdict == "inconclusive":  # it knows its own reason, and that may come from this one
+        return Judgement("inconclusive", judgement.message, (*judgement.details, reason))
     return Judgement("inconclusive", reason, (judgement.message, *judgement.details))
 
 

@@ -96,7 +96,8 @@ def _prove(item: Chosen, options: GateOptions) -> int:
         hold=options.hold,
     )
     try:
-        with CampaignProcess(request) as process, _Interrupts(process) as interrupts:
+        with _Interrupts() as interrupts, CampaignProcess(request) as process:
+            interrupts.watch(process)
             _follow(process, audience, interrupts)
     finally:
         audience.close(bundle)
@@ -113,13 +114,22 @@ def _follow(process: CampaignProcess, audience: Audience, interrupts: _Interrupt
 
 
 class _Interrupts:
-    """While entered, the first interrupt cancels the campaign in good order and the second kills it."""
+    """While entered, the first interrupt cancels the campaign in good order and the second kills it.
 
-    def __init__(self, process: CampaignProcess) -> None:
-        self._process = process
+    It is entered before the campaign starts: one that comes in between is handed on by ``watch``.
+    """
+
+    def __init__(self) -> None:
+        self._process: CampaignProcess | None = None
         self._count = 0
         self._previous: dict[signal.Signals, object] = {}
         self.killed = False
+
+    def watch(self, process: CampaignProcess) -> None:
+        """From now on interrupts, earlier ones included, are for ``process``."""
+        self._process = process
+        if self._count:
+            process.cancel()
 
     def __enter__(self) -> Self:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -135,8 +145,11 @@ class _Interrupts:
     def _interrupt(self, _number: int, _frame: FrameType | None) -> None:
         self._count += 1
         if self._count == 1:
-            self._process.cancel()
             sys.stderr.write("\nharness: cancelling; what was seen so far is judged (again: end at once)\n")
+        if self._process is None:
+            return
+        if self._count == 1:
+            self._process.cancel()
         elif not self._process.ended:
             self.killed = True
             self._process.kill()

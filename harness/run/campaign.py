@@ -7,13 +7,15 @@ good order. Everything it has to say goes into the bundle, the last event includ
 from __future__ import annotations
 
 import os
+import secrets
 import signal
 import sys
 import tempfile
 import threading
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -149,9 +151,13 @@ class _Campaign:
             self._play(tools, slower, replace(self.selection, cells=tuple(cells[start : start + size])))
 
     def _play(self, tools: dict[str, Tool], campaign: Campaign, selection: Selection) -> None:
-        folder = Path(tempfile.mkdtemp(prefix="harness-"))
-        relay = _Relay()
-        with PortLease() as ports, SinkLoop() as sinks, Supervisor(folder, relay) as supervisor:
+        folder, relay = _run_folder(), _Relay()
+        with (
+            PortLease() as ports,
+            SinkLoop() as sinks,
+            Supervisor(folder, relay) as supervisor,
+            _scratch_below(folder),
+        ):
             context = Context(
                 campaign=campaign,
                 production=read_production(campaign),
@@ -193,6 +199,26 @@ class _Campaign:
             played_again=list(self.played_again),
             seed=self.request.seed,
         )
+
+
+def _run_folder() -> Path:
+    """A name alone: the folder is made together with its record, so that not even SIGKILL can leave it behind."""
+    chosen = Path(os.environ.get("TMPDIR") or tempfile.gettempdir())  # even if full: another is not what was asked
+    return chosen.absolute() / f"harness-{secrets.token_hex(6)}"
+
+
+@contextmanager
+def _scratch_below(folder: Path) -> Iterator[None]:
+    """While entered, whatever components leave in their temporary folder goes with the run's folder."""
+    before = os.environ.get("TMPDIR")
+    scratch = folder / "tmp"
+    scratch.mkdir()
+    os.environ["TMPDIR"] = str(scratch)
+    try:
+        yield
+    finally:
+        del os.environ["TMPDIR"]
+        os.environ.update({"TMPDIR": before} if before is not None else {})
 
 
 class _Relay:

@@ -129,8 +129,7 @@ class _Stage:
 
     def on_event(self, event: object) -> None:
         if isinstance(event, WardenLost):
-            for conductor in self.conductors.values():
-                conductor.cut_short(f"the warden ended and every component with it: {event.reason}")
+            self._on_loss(event)
         elif isinstance(event, Exited) and not self._ending.is_set() and event.id != BUILD_ID:
             self._on_exit(event)
 
@@ -150,6 +149,14 @@ class _Stage:
             affected = [self.conductors[cell]] if owner and cell in self.conductors else self.conductors.values()
             for conductor in affected:
                 conductor.cut_short(str(event))
+
+    def _on_loss(self, event: WardenLost) -> None:
+        """With the warden every component is gone: it alone is to be named."""
+        tail = tuple(event.reason.splitlines()[-_TAIL:])
+        self.context.recorder.add(ComponentState(CAMPAIGN, event.t, "warden", "stack", "exited", False, None, tail))
+        self.context.recorder.say(ComponentEnded(event.t, CAMPAIGN, "warden", False, None, tail))
+        for conductor in self.conductors.values():
+            conductor.cut_short("the warden ended, and every component with it")
 
     def _role(self, owner: Cell | None, name: str) -> str:
         if owner is None:

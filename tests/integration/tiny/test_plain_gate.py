@@ -1,0 +1,56 @@
+"""The tiny subject through the whole stack: what a gate says, keeps and leaves, and that it says the same again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.integration.tiny.gates import Ended, Home, Story
+
+PARTS = ("elasticsearch", "filebeat", "generator", "tiny-0", "prometheus", "alertmanager")
+
+
+def test_every_clause_holds_and_the_bundle_is_named_last(kept: Ended) -> None:
+    assert kept.code == 0, kept.out + kept.err
+    assert set(kept.verdicts.values()) == {"held"}
+    assert len(kept.verdicts) == 32
+    assert kept.out.splitlines()[-1] == str(kept.bundle)
+    assert kept.err == ""
+
+
+def test_readiness_is_told_per_component(kept: Ended) -> None:
+    for part in PARTS:
+        told = [line for line in kept.out.splitlines() if f"{part} " in line and "ready after" in line]
+        assert len(told) == 1, part
+    ready = {event["component"]: event for event in kept.events if event["event"] == "component_ready"}
+    assert set(ready) == set(PARTS)
+    assert all(0 < event["took_s"] < 30 for event in ready.values())
+
+
+def test_the_causal_chain_is_told_in_order(kept: Ended) -> None:
+    hops = sorted((event["t"], event["hop"]) for event in kept.events if event["event"] == "hop_seen")
+    told = ["fault", "pending", "firing", "receiver", "healed", "resolved"]
+    assert [hop for _, hop in hops if hop in told] == told
+    assert {"metric", "log", "health", "alertmanager"} <= {hop for _, hop in hops}  # asked for now and then
+
+
+def test_the_bundle_gives_the_same_verdicts_with_nothing_started(kept: Ended, home: Home) -> None:
+    again = home.run("replay", "-v", kept.bundle)
+    assert again.code == 0, again.err
+    assert verdict_lines(again) == verdict_lines(kept) != []
+    assert list(home.state.iterdir()) == []  # whoever starts a process keeps a record of it there
+
+
+def verdict_lines(ended: Ended) -> list[str]:
+    return [line for line in ended.out.splitlines() if line.partition(" ")[0] in {"held", "violated", "inconclusive"}]
+
+
+def test_two_gates_at_once_share_nothing(home: Home, tmp_path: Path) -> None:
+    folders = [Story(tmp_path / name).folder for name in ("first", "second")]
+    with (
+        home.start(folders[0], bundles=home.bundles / "1") as one,
+        home.start(folders[1], bundles=home.bundles / "2") as two,
+    ):
+        ended = one.end(60), two.end(60)
+    assert [gate.code for gate in ended] == [0, 0], ended[0].out + ended[1].out
+    assert not ended[0].ports & ended[1].ports
+    home.assert_clean(sorted(ended[0].ports | ended[1].ports))
