@@ -45,6 +45,8 @@ class Selection:
 
     clauses: tuple[Clause, ...]
     cells: tuple[CellPlan, ...]
+    compiled: tuple[Clause, ...]
+    """All clauses of the campaign: a phase may wait for one that was not selected."""
 
     @property
     def parts(self) -> frozenset[str]:
@@ -61,7 +63,7 @@ def select(campaign: Campaign, clauses: Sequence[Clause], wanted: Collection[str
     chosen = tuple(clause for clause in clauses if not wanted or clause.id in wanted)
     stories = _stories(campaign, chosen)
     cells = tuple(_cell(campaign, scenario, chosen, clauses) for scenario in stories)
-    return Selection(chosen, cells)
+    return Selection(chosen, cells, tuple(clauses))
 
 
 def _stories(campaign: Campaign, chosen: Sequence[Clause]) -> list[Scenario]:

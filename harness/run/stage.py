@@ -60,7 +60,7 @@ class _Stage:
             Cell(self.context, plan, elasticsearch if "elasticsearch" in plan.parts else "")
             for plan in self.context.selection.cells
         ]
-        clauses = self.context.selection.clauses
+        clauses = self.context.selection.compiled
         self.conductors = {cell.name: Conductor(cell, self.shared, clauses) for cell in self.cells}
         self.shared.start_generator(self.cells)
         for cell in self.cells:
