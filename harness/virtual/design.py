@@ -30,11 +30,23 @@ class Examined:
     always: bool = False
 
     @property
+    def static_labels(self) -> dict[str, str]:
+        """Labels that every alert of the rule carries, whatever series it is about."""
+        labels = {**self.group.labels, **self.rule.labels}
+        return {"alertname": self.rule.name} | {
+            name: value for name, value in labels.items() if value and "{{" not in value
+        }
+
+    @property
     def series(self) -> str:
         """The alert's own states as an expression."""
-        fixed = {"alertname": self.rule.name, **self.group.labels, **self.rule.labels}
-        shown = [f'{key}="{value}"' for key, value in fixed.items() if "{{" not in value and '"' not in value]
+        shown = (f'{name}="{_escaped(value)}"' for name, value in self.static_labels.items())
         return f"ALERTS{{{', '.join(shown)}}}"
+
+    @property
+    def is_about_absence(self) -> bool:
+        """Whether the expression asks for series that are not there."""
+        return bool(self.rule.query.functions & {"absent", "absent_over_time"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,3 +125,7 @@ class Design:
 def whole(seconds: float, step_s: float) -> float:
     """``seconds`` rounded up to whole steps."""
     return math.ceil(round(seconds / step_s, 9)) * step_s
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")

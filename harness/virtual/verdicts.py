@@ -42,14 +42,13 @@ class Pair:
 
 def default_word(condition: str, design: Design) -> str:
     """What good behaviour is, where the contract says nothing else: one of ``WORDS``."""
-    uses_absence = bool(design.examined.rule.query.functions & {"absent", "absent_over_time"})
     if condition == "designed trigger":
         return "fires in time"
     if condition == "at threshold":
         strict = design.comparison is not None and design.comparison.operator in {">", "<", "!="}
         return "quiet" if strict else "any"
     if condition in {"series absent", "target gone"}:
-        return "fires" if uses_absence else "quiet"
+        return "fires" if design.examined.is_about_absence else "quiet"
     if condition == "series at zero":
         return "fires" if _zero_is_bad(design) else "quiet"
     fixed = {"spread": "fires", "sibling": "inhibited", "decay": "no new page"}

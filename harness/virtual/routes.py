@@ -1,0 +1,118 @@
+"""Who would be told of an alert and what would silence it: read from the file, and asked of the real amtool."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from harness.artefacts.alertmanager_config import AlertmanagerConfig
+from harness.contract import Campaign
+from harness.core.errors import MachineError
+
+__all__ = ["Routed", "amtool_receivers", "routed"]
+
+_LIMIT_S: Final = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Routed:
+    """Where one label set goes.
+
+    ``amtool`` are the receivers that amtool names; ``promised`` is the contract's. ``inhibited_by`` names the
+    other alerts that silence it while they fire.
+    """
+
+    alert: str
+    labels: Mapping[str, str]
+    receivers: tuple[str, ...]
+    kinds: tuple[str, ...]
+    group_labels: Mapping[str, str]
+    inhibited_by: tuple[str, ...]
+    amtool: tuple[str, ...]
+    promised: str | None
+
+    @property
+    def problem(self) -> str:
+        """What is wrong, or nothing."""
+        if self.amtool != self.receivers:
+            return f"amtool routes it to {', '.join(self.amtool) or 'nobody'}"
+        if self.promised is not None and self.receivers != (self.promised,):
+            return f"the contract says {self.promised}"
+        return ""
+
+
+def routed(
+    campaign: Campaign,
+    config: AlertmanagerConfig,
+    amtool: Path,
+    alerts: Mapping[str, Sequence[Mapping[str, str]]],
+    external: Mapping[str, str],
+) -> tuple[Routed, ...]:
+    """One answer for every label set of ``alerts`` (by name, without the server's external labels).
+
+    Raises ``MachineError`` when amtool cannot be run.
+    """
+    file = campaign.artefact("alertmanager")
+    if file is None:
+        return ()
+    full = {name: [{**external, **labels} for labels in sets] for name, sets in alerts.items()}
+    asked = [labels for sets in full.values() for labels in sets]
+    with ThreadPoolExecutor(2) as pool:
+        answers = list(pool.map(lambda labels: amtool_receivers(amtool, file, labels), asked))
+    told = iter(answers)
+    return tuple(
+        _routed(campaign, config, name, labels, full, next(told)) for name, sets in full.items() for labels in sets
+    )
+
+
+def amtool_receivers(amtool: Path, config: Path, labels: Mapping[str, str]) -> tuple[str, ...]:
+    """The receivers that ``amtool config routes test`` names for ``labels``."""
+    shown = [f"{name}={_quoted(value)}" for name, value in sorted(labels.items())]
+    command = [str(amtool), "config", "routes", "test", f"--config.file={config}", *shown]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=_LIMIT_S, check=False)
+    except OSError as error:
+        raise MachineError(f"{amtool} cannot be run: {error.strerror}") from None
+    except subprocess.TimeoutExpired:
+        raise MachineError(f"amtool did not answer within {_LIMIT_S:g} s of wall time") from None
+    if done.returncode:
+        raise MachineError(f"amtool refused the question: {done.stderr.strip()}")
+    return tuple(dict.fromkeys(name for name in done.stdout.strip().split(",") if name))
+
+
+def _routed(
+    campaign: Campaign,
+    config: AlertmanagerConfig,
+    name: str,
+    labels: Mapping[str, str],
+    full: Mapping[str, Sequence[Mapping[str, str]]],
+    amtool: tuple[str, ...],
+) -> Routed:
+    routes = config.routes_for(labels)
+    receivers = config.receivers_for(labels)
+    kinds = [item.kind for receiver in receivers for item in config.receiver(receiver).integrations]
+    silencing = [
+        other
+        for other, sets in full.items()
+        if other != name and any(config.inhibited_by(labels, [each]) is not None for each in sets)
+    ]
+    promise = campaign.contract.alerts.get(labels["alertname"])
+    return Routed(
+        alert=name,
+        labels=labels,
+        receivers=receivers,
+        kinds=tuple(dict.fromkeys(kinds)),
+        group_labels=routes[0].group_labels(labels) if routes else {},
+        inhibited_by=tuple(silencing),
+        amtool=amtool,
+        promised=promise.reaches if promise else None,
+    )
+
+
+def _quoted(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    return f'"{escaped}"'

@@ -1,0 +1,64 @@
+"""The alerts of a campaign as they are put to the test, read from its artefacts."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+
+from harness.artefacts.bounds import AlertTiming
+from harness.artefacts.rules import Rule, RuleGroup
+from harness.clauses.production import Production
+from harness.contract import Campaign
+from harness.virtual.design import Examined
+from harness.virtual.families import reach_s
+from harness.virtual.promtool import RuleSet
+
+__all__ = ["examined_alerts", "recordings_of", "rule_set"]
+
+
+def rule_set(production: Production) -> RuleSet:
+    """The untouched rule files, their groups in the order written, and the server's external labels."""
+    groups = tuple(group.name for file in production.rules for group in file.groups)
+    external = production.prometheus.external_labels if production.prometheus else {}
+    return RuleSet(tuple(production.rule_documents), groups, external)
+
+
+def recordings_of(production: Production) -> dict[str, Rule]:
+    """All recording rules by the name of what they record."""
+    return {rule.name: rule for file in production.rules for rule in file.recordings}
+
+
+def examined_alerts(campaign: Campaign, production: Production) -> tuple[Examined, ...]:
+    """All alert rules with their timing; a name that stands more than once is told apart by its severity."""
+    recordings = recordings_of(production)
+    rules = [(group, rule) for file in production.rules for group in file.groups for rule in group.rules]
+    alerts = [(group, rule) for group, rule in rules if rule.is_alert]
+    names = Counter(rule.name for _group, rule in alerts)
+    return tuple(
+        _examined(campaign, production, group, rule, recordings, is_ambiguous=names[rule.name] > 1)
+        for group, rule in alerts
+    )
+
+
+def _examined(
+    campaign: Campaign,
+    production: Production,
+    group: RuleGroup,
+    rule: Rule,
+    recordings: Mapping[str, Rule],
+    *,
+    is_ambiguous: bool,
+) -> Examined:
+    evaluation_s = group.interval_s or production.evaluation_s
+    promise = campaign.contract.alerts.get(rule.name)
+    scrapes = production.prometheus.scrapes_of(rule.query.selectors) if production.prometheus else None
+    timing = AlertTiming(
+        scrape_s=scrapes.longest_s if scrapes else production.scrape_s,
+        evaluation_s=evaluation_s,
+        range_s=reach_s(rule, recordings, evaluation_s),
+        for_s=rule.for_s,
+        keep_firing_for_s=rule.keep_firing_for_s,
+    )
+    name = f"{rule.name}[{rule.labels.get('severity', group.name)}]" if is_ambiguous else rule.name
+    chained = any(each.metric in recordings for each in rule.query.selectors)
+    return Examined(name, rule, group, timing, chained, always=bool(promise and promise.always))
