@@ -53,8 +53,9 @@ def compile_logs(campaign: Campaign) -> Iterator[Clause]:
 
 def _judge_lines(name: str, stream: LogStream, event: str | None, rules: Rules, *, optional: bool = False) -> Judge:
     def judge(evidence: Evidence) -> Judgement:
-        seen = 0
+        seen = read = 0
         for line in _lines(evidence, name):
+            read += 1
             if line.fields is None:
                 if event is None:
                     return violated(f"{line.file}:{line.number} is not a JSON object", line.text[:200], at=line.t)
@@ -65,7 +66,7 @@ def _judge_lines(name: str, stream: LogStream, event: str | None, rules: Rules, 
             problems = tuple(broken_fields(line.fields, rules))
             if problems:
                 return violated(f"{line.file}:{line.number}: {problems[0]}", *problems[1:6], at=line.t)
-        if (seen or optional) and evidence.all_completed():
+        if (seen or (optional and read)) and evidence.all_completed():
             return held(f"{seen} lines as declared")
         return still_open(f"{name} never held {event or 'a line'}" if not seen else "the stories are not over")
 
@@ -80,7 +81,7 @@ def _judge_declared(name: str, stream: LogStream) -> Judge:
                 continue
             seen += 1
             event = at_path(line.fields, stream.event_at)
-            if event not in stream.events:
+            if not isinstance(event, str) or event not in stream.events:
                 return violated(f"{line.file}:{line.number}: the event {event!r} is not declared", at=line.t)
         if seen and evidence.all_completed():
             return held(f"{seen} lines, all of declared events")

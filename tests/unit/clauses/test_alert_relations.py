@@ -141,7 +141,7 @@ def test_quiet_also_selects_the_shortest_story_that_fires_the_rule(folder: Path)
 def test_a_phase_that_stops_the_subject_watches_nothing(folder: Path) -> None:
     profile = folder / "profile.yaml"
     profile.write_text(profile.read_text() + "  stopped: {signal: stop}\n")
-    (folder / "calm.yaml").write_text(CALM.replace("lasts: 20m", "lasts: 20m, fault: {stopped: 0}"))
+    (folder / "calm.yaml").write_text(CALM.replace("lasts: 20m", "lasts: 20m, fault: {stopped: tiny-0}"))
     assert not [c for c in compile_campaign(load_campaign([folder])) if c.promise == "stays_quiet"]
     (folder / "calm.yaml").write_text(CALM.replace("quiet: all", "quiet: [Warn]").replace("20m", "20s"))
     with pytest.raises(ConfigError, match="too short to claim that Warn stays quiet"):
