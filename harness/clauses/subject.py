@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from harness.clauses.model import Clause, Judge, Judgement, Need, held, still_open, violated
 from harness.contract import Campaign
 from harness.contract.campaign import Scenario
+from harness.core.errors import ConfigError
+from harness.core.source import nearest
 from harness.evidence.records import ComponentState
 from harness.evidence.store import Evidence
 
@@ -20,8 +22,10 @@ def instance_names(campaign: Campaign, scenario: Scenario) -> tuple[str, ...]:
 
 
 def compile_subject(campaign: Campaign, scenario: Scenario) -> Iterator[Clause]:
-    """One clause for each instance of the scenario."""
-    for name in instance_names(campaign, scenario):
+    """One clause for each instance of the scenario; raises ``ConfigError`` for a signal to one that it has not."""
+    names = instance_names(campaign, scenario)
+    _check_signals(campaign, scenario, names)
+    for name in names:
         yield Clause(
             scenario.name,
             "subject",
@@ -33,6 +37,17 @@ def compile_subject(campaign: Campaign, scenario: Scenario) -> Iterator[Clause]:
             _judge_stays_up(scenario.name, name),
             (scenario.name,),
         )
+
+
+def _check_signals(campaign: Campaign, scenario: Scenario, names: tuple[str, ...]) -> None:
+    for index, phase in enumerate(scenario.phases):
+        for fault, value in phase.fault.items():
+            if campaign.profile.faults[fault].signal and value not in names:
+                raise ConfigError(
+                    f"a signal goes to one instance, and there is no instance {value!r}",
+                    location=scenario.place("phases", index, "fault", fault),
+                    remedy=nearest(str(value), names) or f"known: {', '.join(names)}",
+                )
 
 
 def _judge_stays_up(cell: str, name: str) -> Judge:

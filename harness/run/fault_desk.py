@@ -79,7 +79,7 @@ class FaultDesk:
 
     def _fault(self, name: str, hook: FaultHook, value: Written) -> Fault:
         if hook.signal:
-            return self._signal(name, hook)
+            return self._signal(name, hook, value)
         parsed = parse_value(value, hook.unit)
         return HookFault(
             name,
@@ -90,8 +90,9 @@ class FaultDesk:
             within_s=hook.within,
         )
 
-    def _signal(self, name: str, hook: FaultHook) -> Fault:
-        place, ready = self.cell.place.instances[0], self.cell.context.campaign.profile.ready
+    def _signal(self, name: str, hook: FaultHook, instance: Written) -> Fault:
+        place = next(place for place in self.cell.place.instances if place.name == instance)
+        ready = self.cell.context.campaign.profile.ready
         http = Http(place.url(ready.port))
 
         def answers() -> bool:
