@@ -37,6 +37,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--harness-hold", action="store_true", help="keep a failing cell alive until Ctrl-C")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Refuse options that cannot be meant, before anything is collected."""
+    replay, speed = config.getoption("replay"), config.getoption("harness_speed")
+    if replay is not None and not Path(replay).exists():
+        raise pytest.UsageError(f"--replay: there is no bundle {replay}")
+    if speed is not None and not 0 < speed < float("inf"):
+        raise pytest.UsageError("--harness-speed: a speed is a positive number")
+
+
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
     """A YAML file is ours when its first key says so."""
     if file_path.suffix not in _SUFFIXES or file_kind(file_path) not in _KINDS:
@@ -81,9 +90,14 @@ def pytest_xdist_node_collection_finished(node: Any, ids: list[str]) -> None:
     config: pytest.Config = node.config
     if PROOF in config.stash or config.getoption("replay") or not _names_ours(config, ids):
         return
+    from harness.core.errors import HarnessError
     from harness.front.controlling import Controller, selected
 
     proof = _proof(config)
+    try:
+        proof.check_place()
+    except HarnessError as error:
+        raise pytest.UsageError(str(error)) from None
     proof.select(selected(proof, config.rootpath, ids))
     config.pluginmanager.register(Controller(proof, config.getoption("maxfail")), "harness-controller")
 
@@ -104,14 +118,10 @@ def _proof(config: pytest.Config) -> Proof:
 def _make_proof(config: pytest.Config) -> Proof:
     from harness.front.proof import Proof, Wish
 
-    replay, speed = config.getoption("replay"), config.getoption("harness_speed")
-    if replay is not None and not Path(replay).exists():
-        raise pytest.UsageError(f"--replay: there is no bundle {replay}")
-    if speed is not None and not 0 < speed < float("inf"):
-        raise pytest.UsageError("--harness-speed: a speed is a positive number")
+    replay = config.getoption("replay")
     wish = Wish(
         place=getattr(config, "workerinput", {}).get("harness_place") or _place(config),
-        speed=speed,
+        speed=config.getoption("harness_speed"),
         hold=config.getoption("harness_hold"),
         replay=Path(replay).absolute() if replay else None,
         follows=hasattr(config, "workerinput"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import secrets
 from datetime import UTC, datetime
@@ -9,7 +10,7 @@ from pathlib import Path
 
 from harness.core.errors import Location, MachineError
 
-__all__ = ["DEFAULT_FOLDER", "bundle_name", "make_bundle", "new_bundle", "session_stamp", "shared_place"]
+__all__ = ["DEFAULT_FOLDER", "bundle_name", "make_bundle", "make_place", "new_bundle", "session_stamp", "shared_place"]
 
 DEFAULT_FOLDER = Path(".harness") / "bundles"
 
@@ -38,10 +39,20 @@ def new_bundle(campaign: str, parent: Path | None = None) -> Path:
 
 def make_bundle(folder: Path) -> None:
     """Create ``folder`` for evidence; raises ``MachineError`` when it cannot be created."""
+    make_place(folder.parent)
+    _make(folder)
+
+
+def make_place(parent: Path) -> None:
+    """Have the folder that bundles are made in; raises ``MachineError`` when it cannot be created."""
+    _make(parent)
+    if parent.parts[-2:] == DEFAULT_FOLDER.parts:
+        _ignore(parent.parent)
+
+
+def _make(folder: Path) -> None:
     try:
-        folder.mkdir(parents=True)
-        if folder.parent.parts[-2:] == DEFAULT_FOLDER.parts:
-            _ignore(folder.parents[1])
+        folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise MachineError(
             f"the bundle cannot be written: {error.strerror}",
@@ -53,5 +64,6 @@ def make_bundle(folder: Path) -> None:
 def _ignore(folder: Path) -> None:
     """Evidence is never meant to be committed by accident."""
     mark = folder / ".gitignore"
-    if not mark.exists():
-        mark.write_text("*\n", encoding="utf-8")
+    with contextlib.suppress(OSError):
+        if not mark.exists():
+            mark.write_text("*\n", encoding="utf-8")

@@ -51,7 +51,9 @@ def _grow(parent: pytest.Collector, proof: Proof, leaves: Iterable[Leaf]) -> Ite
         deeper = [leaf for leaf in below if leaf[0]]
         for rest, placed in below:
             if not rest:
-                yield ClauseItem.from_parent(parent, name=name, proof=proof, placed=placed)
+                # told as text, so that a label becomes the parameters of the id, as when it is read back from a cache
+                nodeid = f"{parent.nodeid}::{name}"
+                yield ClauseItem.from_parent(parent, name=name, nodeid=nodeid, proof=proof, placed=placed)
         if deeper:
             yield _Branch.from_parent(parent, name=name, proof=proof, leaves=deeper)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,13 +13,17 @@ from harness.front.choosing import Chosen, campaign_file, load_chosen
 
 __all__ = ["Library", "PlacedClause"]
 
+_LABELLED = re.compile(r"([^\[\]]+)(\[[^\[\]]*\])")
+_ROUND = str.maketrans("[]", "()")
+
 
 @dataclass(frozen=True, slots=True)
 class PlacedClause:
     """A clause, the campaign file that it belongs to, and the names of its nodes below the collected file.
 
-    pytest splits a path on its command line at ``::`` up to the first bracket; what follows is one
-    name. A clause whose name holds a bracket is therefore one node together with its promise.
+    pytest reads whatever follows the first bracket of an id as the parameters of its last node. The label
+    of ``requests[error]::arrives`` therefore follows the promise, ``requests::arrives[error]``, and
+    brackets within an expression become parentheses.
     """
 
     campaign: Path
@@ -61,6 +66,7 @@ class Library:
 
 
 def _placed(campaign: Path, clause: Clause, *, foreign: bool = False) -> PlacedClause:
-    tail = (f"{clause.name}::{clause.promise}",) if "[" in clause.name else (clause.name, clause.promise)
     scope = (clause.scope,) if foreign else ()
-    return PlacedClause(campaign, clause, (*scope, clause.plane, *tail))
+    labelled = _LABELLED.fullmatch(clause.name)
+    name, label = (labelled[1], labelled[2]) if labelled else (clause.name.translate(_ROUND), "")
+    return PlacedClause(campaign, clause, (*scope, clause.plane, name, clause.promise.translate(_ROUND) + label))

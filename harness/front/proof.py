@@ -6,13 +6,13 @@ import hashlib
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from harness.core.errors import HarnessError
 from harness.core.events import CampaignFailed, ClauseJudged, Event, encode_event
-from harness.front.bundles import bundle_name, make_bundle
+from harness.front.bundles import bundle_name, make_bundle, make_place
 from harness.front.follow import EVENTS
 from harness.front.placing import Library, PlacedClause
 from harness.front.process import CampaignProcess
@@ -61,6 +61,10 @@ class Proof:
             self._verdicts[campaign] = Verdicts(self._source(campaign), self._hear)
         return self._verdicts[campaign]
 
+    def check_place(self) -> None:
+        """Raise ``MachineError`` where no bundle can be made: workers would wait for it."""
+        make_place(Path(self._wish.place[0]))
+
     def conduct(self, stop: threading.Event) -> None:
         """Run every campaign to its end, one after the other, for workers that follow; ``stop`` cancels."""
         for campaign, wanted in self._wanted.items():
@@ -102,10 +106,11 @@ class Proof:
 
     def _tell_failure(self, campaign: Path, error: HarnessError) -> None:
         """Workers wait for an event: this one says that no verdict will come."""
-        bundle = self._bundle(campaign)
-        bundle.mkdir(parents=True, exist_ok=True)
-        with (bundle / EVENTS).open("ab") as file:
-            file.write(encode_event(CampaignFailed(time.time(), str(error))))
+        with suppress(OSError):
+            bundle = self._bundle(campaign)
+            bundle.mkdir(parents=True, exist_ok=True)
+            with (bundle / EVENTS).open("ab") as file:
+                file.write(encode_event(CampaignFailed(time.time(), str(error))))
 
     def _bundle(self, campaign: Path) -> Path:
         parent, stamp = self._wish.place

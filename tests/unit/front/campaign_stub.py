@@ -2,7 +2,8 @@
 
 ``STUB_MODE``: judge (default) tells everything at once; wait tells its verdicts once its standard input is
 closed; die ends with exit code 3 after the first event; half leaves its last line half-written and dies;
-slow writes every line in two halves; deaf never ends; silent dies before any event; fail ends with
+slow writes every line in two halves; early tells the first verdict and then waits; held holds a cell first;
+deaf never ends; silent dies before any event; fail ends with
 ``campaign_failed``. ``STUB_VERDICTS``: a JSON object from clause ids to verdicts; others are held.
 """
 
@@ -20,6 +21,7 @@ from harness.core.events import (
     CampaignEnded,
     CampaignFailed,
     CampaignStarted,
+    CellHeld,
     ClauseJudged,
     Event,
     PlannedClause,
@@ -57,17 +59,21 @@ def told(request: CampaignRequest, mode: str) -> Iterator[Event]:
     if mode == "fail":
         yield CampaignFailed(2.0, "no stack today")
         return
-    if mode in {"wait", "deaf"}:
+    if mode == "held":
+        yield CellHeld(1.5, "failing", {"prometheus": "http://127.0.0.1:9090"}, ("up == 0",))
+    table = json.loads(os.environ.get("STUB_VERDICTS", "{}"))
+    if mode == "early":
+        yield ClauseJudged(1.5, ids[0], table[ids[0]], "seen early")
+    if mode in {"wait", "deaf", "early"}:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         while os.read(0, 4096) or mode == "deaf":
             time.sleep(0.05)
-    table = json.loads(os.environ.get("STUB_VERDICTS", "{}"))
-    verdicts = {i: table.get(i, "inconclusive" if mode == "wait" else "held") for i in ids}
+    verdicts = {i: table.get(i, "inconclusive" if mode in {"wait", "early"} else "held") for i in ids}
     for name, verdict in verdicts.items():
         yield ClauseJudged(2.0, name, verdict, f"seen as {verdict}")
     counts = {verdict: list(verdicts.values()).count(verdict) for verdict in verdicts.values()}
     code = 1 if "violated" in counts else 0 if set(counts) == {"held"} else 4
-    yield CampaignEnded(3.0, 2.0, counts, code, request.bundle, mode == "wait")
+    yield CampaignEnded(3.0, 2.0, counts, code, request.bundle, mode in {"wait", "early"})
 
 
 def every_clause(request: CampaignRequest) -> tuple[str, ...]:

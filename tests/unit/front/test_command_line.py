@@ -142,7 +142,7 @@ def test_a_speed_is_a_positive_number(run: Run, speed: str, capfd: pytest.Captur
 def test_a_bundle_folder_that_cannot_be_written(run: Run, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "file").touch()
     assert run("gate", TINY, "--bundle-dir", "file") == 2
-    assert "the bundle cannot be written: Not a directory" in capfd.readouterr().err
+    assert "the bundle cannot be written: File exists" in capfd.readouterr().err
 
 
 def test_lint_counts_and_lists(run: Run, capfd: pytest.CaptureFixture[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -86,10 +87,18 @@ def test_a_story_is_placed_in_its_own_file_and_the_rest_in_the_campaign() -> Non
     assert all(item.campaign == TINY / "campaign.yaml" for item in (*story, *over_all))
 
 
-def test_a_name_with_a_bracket_is_one_node_with_its_promise() -> None:
+def test_labels_follow_the_promise_as_parameters_do() -> None:
     nodes = [item.nodes for item in Library().clauses_in(TINY / "failing.yaml")]
     assert ("alerts", "TinyFailing", "fires") in nodes
-    assert ("logs", "requests[error]::one_per_failed_work") in nodes
+    assert ("logs", "requests", "one_per_failed_work[error]") in nodes
+
+
+def test_brackets_of_an_expression_become_parentheses(tmp_path: Path) -> None:
+    folder = shutil.copytree(TINY, tmp_path / "tiny")
+    story = folder / "failing.yaml"
+    story.write_text(story.read_text().replace("metric sum(tiny_requests_total):", "metric max(x_total[1m:]):"))
+    nodes = [item.nodes for item in Library().clauses_in(story)]
+    assert ("metrics", "max(x_total(1m:))", "one_per_work") in nodes
 
 
 def test_a_story_without_a_campaign_is_a_configuration_error(tmp_path: Path) -> None:
@@ -118,7 +127,7 @@ def test_bundles_elsewhere_leave_no_mark(tmp_path: Path) -> None:
 
 def test_a_folder_that_cannot_be_made_is_one_clear_line(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(MachineError, match="the bundle cannot be written: Not a directory"):
+    with pytest.raises(MachineError, match="the bundle cannot be written: File exists"):
         new_bundle("gate", tmp_path / "file")
 
 
