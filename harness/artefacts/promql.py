@@ -161,7 +161,8 @@ def parse(text: str, where: Location | Place) -> Query:
         tree = pp.parse(tokens.double_quoted(text))
     except ValueError as error:
         problem = str(error)
-        raise ConfigError(f"not valid PromQL: {problem}", location=place(_flaw(text, problem))) from None
+        remedy = "mend the expression; Prometheus refuses it too, as `promtool check rules` shows for a rule file"
+        raise ConfigError(f"not valid PromQL: {problem}", location=place(_flaw(text, problem)), remedy=remedy) from None
     return Query(text, tree, place)
 
 

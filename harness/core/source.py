@@ -69,6 +69,11 @@ def load_yaml(path: Path, *, shown_as: str | None = None) -> Document:
     return parse_yaml(read_text(path, shown_as=name), name)
 
 
+_YAML_REMEDY = (
+    "mend it there or just before: a bracket or quote left open, an indent that does not match, a missing colon"
+)
+
+
 def parse_yaml(text: str, file: str) -> Document:
     """Parse one YAML document; raises ``ConfigError`` on bad syntax, duplicate keys or a second document."""
     try:
@@ -83,7 +88,7 @@ def parse_yaml(text: str, file: str) -> Document:
         mark = error.problem_mark or error.context_mark
         where = Location(file, mark.line + 1, mark.column + 1) if mark else Location(file)
         problem = " ".join(part for part in (error.context, error.problem) if part)
-        raise ConfigError(f"not valid YAML: {problem}", location=where) from None
+        raise ConfigError(f"not valid YAML: {problem}", location=where, remedy=_YAML_REMEDY) from None
     except yaml.YAMLError as error:
         raise ConfigError(f"not valid YAML: {error}", location=Location(file)) from None
     except RecursionError:
