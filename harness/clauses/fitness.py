@@ -20,6 +20,9 @@ _SCRAPE_GAP: Final = "scrape_gap_s"
 _EVALUATION_GAP: Final = "evaluation_gap_s"
 _UP_ZERO: Final = "up_zero_while_answered"
 _CLOCK_STEP: Final = "clock_step_s"
+_OVERSLEPT: Final = "overslept_s"
+_OVERSLEPT_LIMIT_S = 0.5
+"""A machine that wakes the harness this late had no time for the subject either."""
 GAP_LIMIT: Final = 3
 """A gap above this many intervals makes a cell unfit; below it, the gap stands for the interval."""
 _POLL_S = 2.0

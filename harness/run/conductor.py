@@ -12,7 +12,7 @@ from harness.clauses.production import AlertFacts
 from harness.clauses.until import awaited
 from harness.contract.files import Phase
 from harness.core.events import CellHeld, HopSeen, PhaseEnded, PhaseStarted
-from harness.evidence.records import CellFinished, CellStarted, PhaseMark, Record, Watched
+from harness.evidence.records import CellFinished, CellStarted, PhaseMark, Reading, Record, Watched
 from harness.run.barriers import pass_barriers
 from harness.run.cell import Cell
 from harness.run.chain import chain
@@ -36,6 +36,7 @@ class _CutShortError(Exception):
 class _Progress:
     hops: set[tuple[str, str]] = field(default_factory=set)
     violated: tuple[str, str] | None = None
+    overslept_s: float = 0.0
 
 
 class Conductor:
@@ -121,7 +122,13 @@ class Conductor:
             remaining = deadline - time.time()
             if remaining <= 0:
                 return "its length" if fixed else "its bound has passed"
-            self._cancel.wait(min(_TICK_S, remaining))
+            self._pause(min(_TICK_S, remaining))
+
+    def _pause(self, length_s: float) -> None:
+        """Wait, and note by how much the machine overslept: it was not ours then."""
+        began = time.monotonic()
+        self._cancel.wait(length_s)
+        self._progress.overslept_s = max(self._progress.overslept_s, time.monotonic() - began - length_s)
 
     def _tick(self, observer: CellObserver) -> None:
         now = time.time()
@@ -188,6 +195,7 @@ class Conductor:
         observer.finish(now)
         self._load.poll()
         self._add(Watched(self.cell.name, now))
+        self._add(Reading(self.cell.name, now, "harness", "overslept_s", round(self._progress.overslept_s, 3)))
         self._tell_hops()
 
     def _dead(self) -> list[tuple[str, str]]:
