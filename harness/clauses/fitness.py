@@ -96,6 +96,8 @@ def _gaps(evidence: Evidence, cell: str) -> Iterator[str]:
         if reading.value > limit_s and not _in_fault(evidence, reading, reading.value, _ANY):
             what = "not scraped" if reading.name == _SCRAPE_GAP else "not evaluated"
             yield f"{reading.component} was {what} for {reading.value:g} s wall, over {GAP_LIMIT} intervals"
+        if reading.name == _OVERSLEPT and reading.value > _OVERSLEPT_LIMIT_S:
+            yield f"the machine stood still for {reading.value:g} s: something else took its processors"
 
 
 def _counters(evidence: Evidence, cell: str) -> Iterator[str]:
