@@ -6,6 +6,7 @@ import signal
 import sys
 import time
 from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType, TracebackType
@@ -77,8 +78,13 @@ class Audience:
 
     def close(self, bundle: Path) -> None:
         """Finish all reports; the path of the bundle is the last line."""
-        for reporter in self._reporters:
-            reporter.close()
+        with ExitStack() as closing:
+            closing.callback(self._name, bundle)
+            for reporter in reversed(self._reporters):
+                closing.callback(reporter.close)
+
+    def _name(self, bundle: Path) -> None:
+        """The console says it last where the campaign got far enough to tell."""
         if not self._knows_bundle:
             sys.stdout.write(f"{bundle}\n")
         sys.stdout.flush()

@@ -13,6 +13,7 @@ import pytest
 
 from harness.evidence.bundle import BundleWriter
 from harness.evidence.records import Reading
+from harness.front import process
 
 ROOT = Path(__file__).parents[2]
 HELD = ROOT / "tests" / "unit" / "replay" / "data" / "tiny"
@@ -63,23 +64,31 @@ def stories(pytester: pytest.Pytester) -> Path:
 
 
 @pytest.fixture
-def run_pytest(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, plugin_options: list[str]) -> RunPytest:
-    """pytest with the plugin, in this process."""
-    monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    monkeypatch.delenv("PYTEST_ADDOPTS", raising=False)
-    return lambda *arguments: pytester.runpytest_inprocess(*plugin_options, *arguments)
+def run_pytest(run_apart: RunPytest, pytester: pytest.Pytester, plugin_options: list[str]) -> RunPytest:
+    """pytest with the plugin, in this process unless it has workers."""
+
+    def run(*arguments: str) -> pytest.RunResult:
+        if "-n" in arguments:
+            return run_apart(*arguments)
+        return pytester.runpytest_inprocess(*plugin_options, *arguments)
+
+    return run
 
 
 @pytest.fixture
-def run_apart(pytester: pytest.Pytester, run_pytest: RunPytest, plugin_options: list[str]) -> RunPytest:
-    """pytest with the plugin, in a process of its own: with workers, or to see what is loaded."""
+def run_apart(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, plugin_options: list[str]) -> RunPytest:
+    """pytest with the plugin, in a process of its own."""
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    monkeypatch.delenv("PYTEST_ADDOPTS", raising=False)
     return lambda *arguments: pytester.runpytest_subprocess(*plugin_options, *arguments, timeout=60)
 
 
 @pytest.fixture
 def stub(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Replace the campaign process by one that starts nothing; ``mode`` and ``verdicts`` say what it tells."""
-    pytester.makeconftest(f"import harness.front.process as p\np.COMMAND = {(sys.executable, str(STUB))!r}\n")
+    command = sys.executable, str(STUB)
+    monkeypatch.setattr(process, "COMMAND", command)
+    pytester.makeconftest(f"import harness.front.process as p\np.COMMAND = {command!r}\n")
 
     def stub(mode: str = "judge", verdicts: dict[str, str] | None = None) -> None:
         monkeypatch.setenv("STUB_MODE", mode)

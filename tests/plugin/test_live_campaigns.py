@@ -42,9 +42,9 @@ def events(bundle: Path) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("options", [[], ["-n", "2"]], ids=["alone", "workers"])
-def test_one_campaign_proves_every_clause(stories: Path, stub: Stub, run_apart: RunPytest, options: list[str]) -> None:
+def test_one_campaign_proves_every_clause(stories: Path, stub: Stub, run_pytest: RunPytest, options: list[str]) -> None:
     stub("slow", {f"{ALERT}fires": "violated", f"{ALERT}pages": "not applicable", f"{ALERT}pends": "invalid"})
-    result = run_apart(*options)
+    result = run_pytest(*options)
     result.assert_outcomes(passed=30, failed=1, skipped=1, errors=1)
     (bundle,) = bundles(stories.parent)
     assert f"harness: bundle {bundle}" in result.outlines
@@ -58,11 +58,11 @@ def test_one_campaign_proves_every_clause(stories: Path, stub: Stub, run_apart: 
 
 @pytest.mark.parametrize("options", [[], ["-n", "2"]], ids=["alone", "workers"])
 def test_only_what_is_selected_is_asked_for(
-    stories: Path, stub: Stub, run_apart: RunPytest, options: list[str]
+    stories: Path, stub: Stub, run_pytest: RunPytest, options: list[str]
 ) -> None:
     stub()
     chosen = ["-k", "fires or pages", "--harness-speed=20", "--harness-hold", "--harness-bundle-dir=evidence"]
-    run_apart("stories", *chosen, *options).assert_outcomes(passed=3, deselected=0 if options else 29)
+    run_pytest("stories", *chosen, *options).assert_outcomes(passed=3, deselected=0 if options else 29)
     (bundle,) = (stories.parent / "evidence").iterdir()
     request = json.loads((bundle / "request.json").read_bytes())
     assert request["clauses"] == [f"{ALERT}fires", f"{ALERT}pages", f"{ALERT}pages_once"]
@@ -91,10 +91,10 @@ def test_each_campaign_file_is_a_campaign(stories: Path, stub: Stub, run_pytest:
     assert asked == {str(stories / "campaign.yaml"), str(other / "campaign.yaml")}
 
 
-def test_each_campaign_file_is_a_campaign_for_workers(stories: Path, stub: Stub, run_apart: RunPytest) -> None:
+def test_each_campaign_file_is_a_campaign_for_workers(stories: Path, stub: Stub, run_pytest: RunPytest) -> None:
     stub()
     shutil.copytree(stories, stories.parent / "other")
-    run_apart("-n", "2").assert_outcomes(passed=65)
+    run_pytest("-n", "2").assert_outcomes(passed=65)
     assert len(bundles(stories.parent)) == 2
 
 
@@ -108,10 +108,10 @@ def test_each_campaign_file_is_a_campaign_for_workers(stories: Path, stub: Stub,
     ],
 )
 def test_a_campaign_without_verdicts_is_an_error_of_each_clause(
-    stories: Path, stub: Stub, run_apart: RunPytest, mode: str, words: str, options: list[str]
+    stories: Path, stub: Stub, run_pytest: RunPytest, mode: str, words: str, options: list[str]
 ) -> None:
     stub(mode)
-    result = run_apart("stories", "-m", "endpoints or load", *options)
+    result = run_pytest("stories", "-m", "endpoints or load", *options)
     assert result.parseoutcomes()["errors"] == 2
     result.stdout.fnmatch_lines([f"*{words}*"])
     assert "Traceback" not in result.stdout.str() or mode == "silent"
@@ -119,29 +119,29 @@ def test_a_campaign_without_verdicts_is_an_error_of_each_clause(
 
 @pytest.mark.parametrize("options", [[], ["-n", "2"]], ids=["alone", "workers"])
 def test_an_unwritable_bundle_is_told_and_not_waited_for(
-    stories: Path, stub: Stub, run_apart: RunPytest, options: list[str]
+    stories: Path, stub: Stub, run_pytest: RunPytest, options: list[str]
 ) -> None:
     stub()
     (stories.parent / "file").touch()
-    result = run_apart("stories", "-m", "load", "--harness-bundle-dir=file", *options)
+    result = run_pytest("stories", "-m", "load", "--harness-bundle-dir=file", *options)
     assert "cannot be written: File exists" in result.stdout.str() + result.stderr.str()
     assert "Traceback" not in result.stdout.str() + result.stderr.str()
     assert result.ret in {pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.USAGE_ERROR}
 
 
-def test_x_cancels_what_still_runs(stories: Path, stub: Stub, run_apart: RunPytest) -> None:
+def test_x_cancels_what_still_runs(stories: Path, stub: Stub, run_pytest: RunPytest) -> None:
     """The first clause is judged early and violated; the campaign would wait for ever for the others."""
     stub("early", {"failing::subject::tiny-0::stays_up": "violated"})
-    result = run_apart("stories/failing.yaml", "-x")
+    result = run_pytest("stories/failing.yaml", "-x")
     result.assert_outcomes(failed=1)
     (bundle,) = bundles(stories.parent)
     assert events(bundle)[-1]["cancelled"] is True
     assert not lives(int((bundle / "campaign.pid").read_text()))
 
 
-def test_x_cancels_while_workers_wait(stories: Path, stub: Stub, run_apart: RunPytest) -> None:
+def test_x_cancels_while_workers_wait(stories: Path, stub: Stub, run_pytest: RunPytest) -> None:
     stub("early", {"failing::subject::tiny-0::stays_up": "violated"})
-    result = run_apart("stories/failing.yaml", "-x", "-n", "2")
+    result = run_pytest("stories/failing.yaml", "-x", "-n", "2")
     assert result.parseoutcomes()["failed"] >= 1
     (bundle,) = bundles(stories.parent)
     assert events(bundle)[-1]["cancelled"] is True

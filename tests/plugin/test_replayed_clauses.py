@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from harness.clauses.replay import replay
+from harness.cli import main
 from harness.core.events import ClauseJudged
 
 RunPytest = Callable[..., pytest.RunResult]
@@ -93,6 +94,22 @@ def test_gate_and_pytest_agree_verdict_for_verdict(stories: Path, mixed: Path, r
     assert done.stdout.splitlines()[-1] == str(mixed)
     told = {item["id"]: item["verdict"] for item in json.loads((stories.parent / "h.json").read_bytes())["clauses"]}
     assert {clause: verdict for clause, (verdict, _) in junit(stories.parent / "p.xml").items()} == told
+
+
+def test_a_clause_is_explained_on_a_bundle(mixed: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    clause = "failing::logs::requests[error]::one_per_failed_work"
+    archive = shutil.make_archive(str(tmp_path / "mixed"), "zip", mixed.parent, mixed.name)
+    assert main(["explain", clause, archive]) == 0
+    told = capsys.readouterr().out
+    assert told.startswith(f"{clause}\n  promises: ")
+    assert "  violated: " in told
+    assert main(["explain", clause + "s", str(mixed)]) == 2
+    assert "did you mean" in capsys.readouterr().err
+
+
+def test_a_replay_can_be_narrowed(mixed: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["replay", str(mixed), "--clause", "campaign::metrics::tiny::declared"]) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == str(mixed)
 
 
 def test_junit_outcomes(stories: Path, mixed: Path, run_pytest: RunPytest) -> None:
