@@ -17,8 +17,8 @@ from harness.request import CampaignRequest
 
 __all__ = ["COMMAND", "POLL_S", "CampaignProcess", "death", "written_pid"]
 
-COMMAND = (sys.executable, "-m", "harness.run.campaign")
-"""What is started; the path of the request follows."""
+COMMAND = (sys.executable, "-P", "-m", "harness.run.campaign")
+"""What is started; the path of the request follows. ``-P``: a user's folder may hold a harness of its own."""
 POLL_S = 0.03
 CANCEL_S = 60.0
 """Wall seconds that a cancelled campaign gets to judge what it has and to end its components."""

@@ -60,7 +60,7 @@ class Generator:
     def __init__(self, plan: DriverPlan, folder: Path) -> None:
         self.stdin, self.stdout = folder / "control", folder / "status.ndjson"
         self.argv = (
-            sys.executable, "-m", "harness.run.load.driver", "--plan", str(folder / "plan.json"),
+            sys.executable, "-P", "-m", "harness.run.load.driver", "--plan", str(folder / "plan.json"),
         )  # fmt: skip
         try:
             write_plan(plan, folder / "plan.json")
