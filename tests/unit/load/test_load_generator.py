@@ -34,7 +34,7 @@ def say(generator: Generator, *events: dict[str, object], rest: bytes = b"") -> 
 
 
 def test_it_says_how_its_driver_is_started(generator: Generator, tmp_path: Path) -> None:
-    assert generator.argv[1:3] == ("-P", "-m", "harness.run.load.driver")
+    assert generator.argv[1:4] == ("-P", "-m", "harness.run.load.driver")
     assert read_plan(Path(generator.argv[-1])) == PLAN
     assert {generator.stdin.parent, generator.stdout.parent} == {tmp_path}
 
