@@ -6,13 +6,13 @@ those behind it are inconclusive because of it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 
 from harness.artefacts.bounds import resolve_bounds
 from harness.clauses import alert_pages as pages
 from harness.clauses.alert_story import AlertStory, fire_window, judge_fires, judge_pends
-from harness.clauses.model import Clause, Need
+from harness.clauses.model import Clause, Judgement, Need
 from harness.clauses.production import AlertFacts, Production, clock_of
 from harness.clauses.timeline import episode_of, trigger_phase
 from harness.contract import Campaign
@@ -20,6 +20,7 @@ from harness.contract.campaign import Expected, Scenario
 from harness.contract.expectations import ExpectAlert
 from harness.contract.files import Phase
 from harness.core.errors import ConfigError, Location
+from harness.evidence.store import Evidence
 
 __all__ = ["compile_alert_chain", "story_of"]
 
@@ -87,63 +88,63 @@ _BASE = (Need("rules"), Need("series", "ALERTS"), Need("faults"), Need("ledger")
 
 def compile_alert_chain(production: Production, story: AlertStory) -> Iterator[Clause]:
     """The chain of promises of one alert in one story."""
-    facts, name = story.facts, story.alert
-    clause = partial(Clause, scope=story.cell, plane="alerts", name=name, source=story.source, cells=(story.cell,))
-    left = facts.rule.query.comparison
-    query = (Need("query", left.left),) if left else ()
-    window = fire_window(facts.timing)
-    if facts.timing.for_s:
-        yield clause(
-            promise="pends",
-            statement=f"{name} becomes pending: {facts.rule.expression.strip()}",
-            needs=_BASE + query,
-            judge=partial(judge_pends, story),
-        )
-    yield clause(
-        promise="fires",
-        statement=f"{name} fires; {window}",
-        needs=_BASE + query,
-        judge=partial(judge_fires, story),
-    )
+    left = story.facts.rule.query.comparison
+    needs = (*_BASE, Need("query", left.left)) if left else _BASE
+    for promise, statement, judge in _firing(story):
+        yield _clause(story, promise, statement, needs, judge)
     if production.alertmanager is None:
         return
     paged = (*_BASE, Need("pages"), Need("alerts"))
-    yield clause(
-        promise="pages",
-        statement=f"{name} pages {story.receiver} by {', '.join(facts.integrations) or 'nothing'}",
-        needs=paged,
-        judge=partial(pages.judge_pages, story),
-    )
-    yield clause(
-        promise="pages_once",
-        statement=f"{name} pages once for one problem, also while it recovers, and nobody but {story.receiver}",
-        needs=paged,
-        judge=partial(pages.judge_pages_once, story),
-    )
-    yield clause(
-        promise="renders",
-        statement=f"notices of {name} hold no unrendered or empty field",
-        needs=paged,
-        judge=partial(pages.judge_renders, story),
-    )
-    if story.rule.before:
-        yield clause(
-            promise=f"before_{story.rule.before}",
-            statement=f"{name} pages before {story.rule.before}",
-            needs=paged,
-            judge=partial(pages.judge_before, story, story.rule.before),
-        )
-    if story.rule.inhibits:
-        yield clause(
-            promise=f"inhibits_{story.rule.inhibits}",
-            statement=f"while {name} fires, {story.rule.inhibits} is inhibited",
-            needs=paged,
-            judge=partial(pages.judge_inhibits, story, story.rule.inhibits),
-        )
+    for promise, statement, judge in (*_paging(story), *_relations(story)):
+        yield _clause(story, promise, statement, paged, judge)
+
+
+Link = tuple[str, str, Callable[[AlertStory, Evidence], Judgement]]
+"""A promise of the chain, its words and its judge."""
+
+
+def _clause(
+    story: AlertStory,
+    promise: str,
+    statement: str,
+    needs: tuple[Need, ...],
+    judge: Callable[[AlertStory, Evidence], Judgement],
+) -> Clause:
+    cell = story.cell
+    return Clause(cell, "alerts", story.alert, promise, story.source, statement, needs, partial(judge, story), (cell,))
+
+
+def _firing(story: AlertStory) -> Iterator[Link]:
+    facts, name = story.facts, story.alert
+    if facts.timing.for_s:
+        yield "pends", f"{name} becomes pending: {facts.rule.expression.strip()}", judge_pends
+    yield "fires", f"{name} fires; {fire_window(facts.timing)}", judge_fires
+
+
+def _paging(story: AlertStory) -> Iterator[Link]:
+    name, receiver = story.alert, story.receiver
+    means = ", ".join(story.facts.integrations) or "nothing"
+    once = f"{name} pages once for one problem, also while it recovers, and nobody but {receiver}"
+    yield "pages", f"{name} pages {receiver} by {means}", pages.judge_pages
+    yield "pages_once", once, pages.judge_pages_once
+    yield "renders", f"notices of {name} hold no unrendered or empty field", pages.judge_renders
+
+
+def _relations(story: AlertStory) -> Iterator[Link]:
+    name, before, inhibits = story.alert, story.rule.before, story.rule.inhibits
+    if before:
+        yield f"before_{before}", f"{name} pages before {before}", partial(_judge_before, before)
+    if inhibits:
+        statement = f"while {name} fires, {inhibits} is inhibited"
+        yield f"inhibits_{inhibits}", statement, partial(_judge_inhibits, inhibits)
     if story.rule.resolves:
-        yield clause(
-            promise="resolves",
-            statement=f"{name} resolves and {story.receiver} is told; {resolve_bounds(facts.timing).latest}",
-            needs=paged,
-            judge=partial(pages.judge_resolves, story),
-        )
+        latest = resolve_bounds(story.facts.timing).latest
+        yield "resolves", f"{name} resolves and {story.receiver} is told; {latest}", pages.judge_resolves
+
+
+def _judge_before(other: str, story: AlertStory, evidence: Evidence) -> Judgement:
+    return pages.judge_before(story, other, evidence)
+
+
+def _judge_inhibits(other: str, story: AlertStory, evidence: Evidence) -> Judgement:
+    return pages.judge_inhibits(story, other, evidence)

@@ -311,3 +311,50 @@ def test_a_share_of_failures(table: dict[str, Clause], story: Any, failed: int, 
     assert verdict(clause, *sent) == "open"
     unsure = [replace(r, action="failed") if getattr(r, "action", "") == "confirm" else r for r in loud()]
     assert verdict(clause, *unsure, *sent) == ("held" if expected == "held" else "inconclusive")
+
+
+# --- an alert that no fault makes fire
+
+
+STEP = """\
+harness: scenario/1
+story: More is asked of it than it can do.
+phases:
+  - {name: calm, lasts: 10s}
+  - {name: much, until: Warn paged}
+  - {name: little, until: Warn resolved}
+"""
+
+
+def step() -> list[Any]:
+    records: list[Any] = [started("step")]
+    for name, start, end in (("calm", 0, 10), ("much", 10, 100), ("little", 100, 390)):
+        records += [PhaseMark("step", at(start), name, "start"), PhaseMark("step", at(end), name, "end")]
+    records += [fires("step", "Warn", *range(60, 200, 10)), page("step", "Warn", 80)]
+    return [*records, page("step", "Warn", 260, "resolved"), *ended("step", 400)]
+
+
+def test_where_no_fault_is_injected_the_phase_itself_is_the_cause(folder: Path) -> None:
+    (folder / "step.yaml").write_text(STEP)
+    table = {clause.id: clause for clause in compile_campaign(load_campaign([folder]))}
+    own = [clause for clause in table.values() if clause.scope == "step" and clause.name == "Warn"]
+    assert {clause.promise: verdict(clause, *step()) for clause in own} == dict.fromkeys(
+        ("pends", "fires", "pages", "pages_once", "renders", "resolves"), "held"
+    )
+    fires_clause = table["step::alerts::Warn::fires"]
+    assert "after the beginning of much" in fires_clause.judge(Evidence(step())).message
+    assert verdict(fires_clause, started("step")) == "open"
+    early = [page("step", "Warn", 95, "resolved") if getattr(r, "status", "") == "resolved" else r for r in step()]
+    assert verdict(table["step::alerts::Warn::resolves"], *early) == "violated"
+
+
+def test_a_phase_that_goes_on_with_the_fault_of_the_one_before_is_part_of_it(folder: Path) -> None:
+    story = LOUD.replace("failures: 100%", "failures: 40%")
+    (folder / "loud.yaml").write_text(story)
+    table = {clause.id: clause for clause in compile_campaign(load_campaign([folder]))}
+    inherited = [r for r in loud() if not (isinstance(r, FaultAction) and r.phase == "most")]
+    inherited = [replace(r, t=at(160)) if getattr(r, "action", "") == "healed" else r for r in inherited]
+    assert verdict(table["loud::alerts::Crit::fires"], *inherited) == "violated", "40% never crossed in time"
+    soon = [*without(Series, "Crit"), fires("loud", "Crit", *range(60, 190, 10))]
+    soon = [r for r in soon if not (isinstance(r, FaultAction) and r.phase == "most")]
+    assert verdict(table["loud::alerts::Crit::fires"], *soon) == "held"

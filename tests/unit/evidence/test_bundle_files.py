@@ -215,3 +215,36 @@ def test_watching_ends_where_a_part_of_the_stack_died() -> None:
     assert evidence.horizon("c") == 20.0
     evidence.add(ComponentState(CAMPAIGN, 15.0, "elasticsearch", "stack", "exited", expected=False))
     assert evidence.horizon("c") == 10.0
+
+
+def test_a_second_attempt_begins_anew_and_keeps_the_first_aside(tmp_path: Path) -> None:
+    kept, unfit = Watched("fit", 1.0), Watched("unfit", 1.0)
+    evidence = Evidence([kept, unfit, Unmet("unfit", T, "q", "r")])
+    with BundleWriter(tmp_path) as writer:
+        writer.write_manifest({})
+        for record in evidence.records():
+            writer.add(record)
+        evidence.forget(["unfit"])
+        writer.begin_again(evidence.records())
+        writer.add(Watched("unfit", 2.0))
+    assert (tmp_path / "attempts/1/watched.ndjson").read_bytes().count(b"\n") == 2
+    again = read_evidence(tmp_path)
+    assert list(again.of(Watched, "fit")) == [kept]
+    assert list(again.of(Watched, "unfit")) == [Watched("unfit", 2.0)]
+    assert list(again.of(Unmet, "unfit")) == []
+
+
+def test_a_second_attempt_without_a_first_is_told(tmp_path: Path) -> None:
+    writer = BundleWriter(tmp_path)
+    (tmp_path / "attempts").write_text("in the way")
+    with pytest.raises(MachineError, match="cannot be written"):
+        writer.begin_again([])
+
+
+def test_an_archive_that_cannot_be_unpacked_is_told(tmp_path: Path) -> None:
+    archive = tmp_path / "bundle.zip"
+    with zipfile.ZipFile(archive, "w") as file:
+        file.writestr("manifest.json", "{}")
+    (tmp_path / "scratch").write_text("in the way")
+    with pytest.raises(MachineError, match="cannot be written"):
+        open_bundle(archive, tmp_path / "scratch")
