@@ -34,6 +34,7 @@ from harness.run.inputs import copy_inputs
 from harness.run.recorder import Recorder
 from harness.run.selection import Selection, select
 from harness.run.sinks.loop import SinkLoop
+from harness.run.space import disk_full
 from harness.run.stack.ports import PortLease
 from harness.run.stack.supervisor import Supervisor
 from harness.run.stage import play
@@ -82,11 +83,14 @@ def run_campaign(request: CampaignRequest, cancel: threading.Event) -> int:
     with Recorder(bundle, ()) as recorder:
         try:
             return _Campaign(request, recorder, cancel, began).run()
-        except HarnessError as error:
-            recorder.say(CampaignFailed(time.time(), str(error)))
-        except Exception:
-            recorder.say(CampaignFailed(time.time(), f"a defect of the harness:\n{traceback.format_exc()}"))
+        except Exception as error:
+            recorder.say(CampaignFailed(time.time(), _told(error)))
     return _EXIT_ERROR
+
+
+def _told(error: Exception) -> str:
+    known = error if isinstance(error, HarnessError) else disk_full(error)
+    return str(known) if known else f"a defect of the harness:\n{''.join(traceback.format_exception(error))}"
 
 
 class _Campaign:

@@ -16,6 +16,7 @@ from harness.run.cell import Cell
 from harness.run.conductor import Conductor
 from harness.run.context import BUILD_ID, Context
 from harness.run.shared import SharedParts
+from harness.run.space import scarcity
 from harness.run.stack.surface import Exited, ProcessSpec, WardenLost
 from harness.run.stack.wait import CancelledError, ComponentDiedError, eventually
 
@@ -90,10 +91,11 @@ class _Stage:
             cancel=self.context.cancel,
         )
         if process.exit_code:
+            scarce = scarcity(self.context.folder)
             raise HarnessError(
-                f"the subject's build failed: {process.describe_death()}",
+                "\n  ".join(filter(None, (f"the subject's build failed: {process.describe_death()}", scarce))),
                 location=Location(source.shown),
-                remedy=f"run {' '.join(start.build)} in {start.folder}",
+                remedy="free space, or set TMPDIR" if scarce else f"run {' '.join(start.build)} in {start.folder}",
             )
 
     # --- perform
