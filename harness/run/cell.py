@@ -55,6 +55,12 @@ class Cell:
             context.campaign, context.production, self.topology, self.speed, plan.parts, self.folder
         )
         write_edits(context.recorder.bundle, self.name, self.bound.artefacts, secret_values(context.campaign))
+        self._warn()
+
+    def _warn(self) -> None:
+        """Say what a test with these artefacts cannot show."""
+        for warning in dict.fromkeys(text for bound in self.bound.artefacts for text in bound.warnings):
+            self.context.recorder.note(f"{self.name}: {warning}", warning=True)
 
     # --- places
 

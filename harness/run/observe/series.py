@@ -34,22 +34,29 @@ class QuerySource:
         self._stretch = Stretch(clock() - step_s, step_s, lag_s)
 
     def read(self, now: float, moment: Moment) -> Sequence[Record]:
-        """The points that the grid has gained."""
+        """Points that the grid has gained; at the end also the value, off the grid, with which all came to rest."""
         stretch = self._stretch.next(now, moment)
-        if stretch is None:
-            return ()
         records: list[Record] = []
-        after, until = stretch
-        while after < until:
-            end = min(until, after + _POINTS_PER_CALL * self._stretch.step_s)
-            records += self._ask(after, end)
-            after = end
-        self._stretch.close(until)
+        if stretch is not None:
+            records += self._ask_grid(*stretch)
+        if moment == "finish" and (stretch is None or stretch[1] < now):
+            records += self._ask(now, now)
+        if stretch is not None:
+            self._stretch.close(stretch[1])
         return records
 
-    def _ask(self, after: float, until: float) -> list[Series]:
-        expression, step_s = self.needs[0].detail, self._stretch.step_s
-        result = self._client.query_range(expression, after + step_s, until, step_s)
+    def _ask_grid(self, after: float, until: float) -> list[Series]:
+        found: list[Series] = []
+        step_s = self._stretch.step_s
+        while after < until:
+            end = min(until, after + _POINTS_PER_CALL * step_s)
+            found += self._ask(after + step_s, end)
+            after = end
+        return found
+
+    def _ask(self, first: float, last: float) -> list[Series]:
+        expression = self.needs[0].detail
+        result = self._client.query_range(expression, first, last, self._stretch.step_s)
         self.warnings = result.warnings or self.warnings
         return _series(self.cells[0], self._clock(), expression, result)
 

@@ -66,6 +66,8 @@ def test_a_query_is_asked_for_the_stretch_that_has_passed_and_again_where_it_fai
         (999.75, 1000.5, 0.25),
         (999.75, 1000.75, 0.25),
         (1001.0, 1001.0, 0.25),
+        # off the grid, at the very end: the last scrape may have come after the last point
+        (1001.1, 1001.1, 0.25),
     ]
     assert source.warnings == ("w",)
 
