@@ -56,7 +56,7 @@ def query_source(fake: Any, hand: Any) -> QuerySource:
 def test_a_query_is_asked_for_the_stretch_that_has_passed_and_again_where_it_failed(hand: Any) -> None:
     fake = Fake(query_range=[DOWN, series((1000.25, 7.0), a="b"), Result((SeriesData({}, ()),), ("w",))])
     source = query_source(fake, hand)
-    assert source.read(1000.0, "poll") == ()
+    assert list(source.read(1000.0, "poll")) == []
     with pytest.raises(HttpFault):
         source.read(1000.9, "poll")
     assert source.read(1001.1, "poll") == [Series("c", 1000.0, "max(x)", {"a": "b"}, ((1000.25, 7.0),))]
