@@ -9,7 +9,7 @@ from typing import Final, Literal
 
 from harness.virtual.families import Family, Job
 
-__all__ = ["Input", "Level", "Segment", "render"]
+__all__ = ["Input", "Level", "Segment", "notation", "render"]
 
 Labels = tuple[tuple[str, str], ...]
 _ROUNDING: Final = 1e-9
@@ -124,11 +124,12 @@ def _written(
     found = {}
     for suffix, extra, weigh in _parts(each):
         tokens = _tokens(each, weigh, segments, interval_s, share, calm)
-        found[_notation(each.family.name + suffix, {**full, **extra})] = _packed(tokens)
+        found[notation(each.family.name + suffix, {**full, **extra})] = _packed(tokens)
     return found
 
 
-def _notation(name: str, labels: Mapping[str, str]) -> str:
+def notation(name: str, labels: Mapping[str, str]) -> str:
+    """A series as PromQL writes it; an empty label is none."""
     shown = ",".join(f"{key}={_quoted(value)}" for key, value in sorted(labels.items()) if value)
     return f"{name}{{{shown}}}"
 
