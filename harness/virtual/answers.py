@@ -78,7 +78,7 @@ def _add(findings: Findings, text: str) -> None:
             FiredAlert(_labels(each["labels"]), _labels(each["notes"])) for each in _FIRED.finditer(alert["got"])
         )
     else:
-        findings.error = findings.error or text.strip()
+        findings.error = findings.error or " ".join(text.split())
 
 
 def _samples(text: str) -> list[Sample]:

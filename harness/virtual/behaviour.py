@@ -16,7 +16,9 @@ Span = tuple[float, float]
 
 @dataclass(frozen=True, slots=True)
 class Behaviour:
-    """Stretches of evaluations at which the alert was pending and firing; instants in production seconds.
+    """Stretches of evaluations at which the alert was pending and firing, from the condition's begin on.
+
+    Instants are production seconds. What ended before the condition began belongs to the condition "fresh start".
 
     ``labels`` are those of the firing alerts, ``alerts`` the rendered ones, ``error`` is why an evaluation failed.
     """
@@ -34,8 +36,6 @@ class Behaviour:
 
     def told(self, onset_s: float, end_s: float) -> str:
         """In words, with instants counted from ``onset_s``; an alert that fires at ``end_s`` goes on firing."""
-        if self.error:
-            return f"fails: {self.error.splitlines()[-1].strip()}"
         if self.firing:
             count = f" {len(self.labels)} alerts" if len(self.labels) > 1 else ""
             return f"fires{count} " + ", ".join(_shown(each, onset_s, end_s) for each in self.firing)
@@ -44,26 +44,28 @@ class Behaviour:
         return "quiet"
 
 
-def behaviour(findings: Findings, watched: str, step_s: float, fixed: Mapping[str, str]) -> Behaviour:
-    """What the alert with the fixed labels did, from answers to ``watched`` every ``step_s``."""
+def behaviour(
+    findings: Findings, watched: str, step_s: float, fixed: Mapping[str, str], onset_s: float = 0.0
+) -> Behaviour:
+    """What the alert with the fixed labels did from ``onset_s`` on, from answers to ``watched`` every ``step_s``."""
     states: dict[str, list[float]] = {"pending": [], "firing": []}
     labels: dict[tuple[tuple[str, str], ...], Mapping[str, str]] = {}
     for (expression, t), samples in sorted(findings.answers.items(), key=lambda item: item[0][1]):
         if expression != watched:
             continue
-        mine = [each.labels for each in samples if all(each.labels.get(k) == v for k, v in fixed.items())]
+        mine = [each.labels for each in samples if _carries(each.labels, fixed)]
         for state in {each["alertstate"] for each in mine}:
             states[state].append(t)
         for each in mine:
-            if each["alertstate"] == "firing":
+            if each["alertstate"] == "firing" and t >= onset_s:
                 kept = {k: v for k, v in each.items() if k not in {"__name__", "alertstate"}}
                 labels[tuple(sorted(kept.items()))] = kept
     fired = findings.fired.get(fixed["alertname"], ())
     return Behaviour(
-        spans(states["pending"], step_s),
-        spans(states["firing"], step_s),
+        tuple(span for span in spans(states["pending"], step_s) if span[1] >= onset_s),
+        tuple(span for span in spans(states["firing"], step_s) if span[1] >= onset_s),
         tuple(labels.values()),
-        tuple(each for each in fired if all(each.labels.get(k) == v for k, v in fixed.items())),
+        tuple(each for each in fired if _carries(each.labels, fixed)),
         findings.error,
     )
 
@@ -77,6 +79,10 @@ def spans(instants: Sequence[float], step_s: float) -> tuple[Span, ...]:
         else:
             found.append((t, t))
     return tuple(found)
+
+
+def _carries(labels: Mapping[str, str], fixed: Mapping[str, str]) -> bool:
+    return all(labels.get(name, "") == value for name, value in fixed.items())
 
 
 def _ordered(instants: Iterable[float]) -> list[float]:

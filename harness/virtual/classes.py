@@ -51,7 +51,7 @@ def _classes(family: Family, selectors: Sequence[Selector], catalogue: Catalogue
         labels = _labels(family, job, matchers)
         if labels is not None and labels not in seen:
             seen.add(labels)
-            yield Input(family, job, labels, _variants(family, matchers, labels), quantile)
+            yield Input(family, job, labels, _variants(family, wanted, labels), quantile)
 
 
 def _ways(wanted: Sequence[tuple[Matcher, ...]]) -> Iterator[tuple[Matcher, ...]]:
@@ -102,14 +102,19 @@ def _literals(matcher: Matcher) -> list[str]:
     return [re.sub(r"\.[*+]?|\[0-9\]|\\d", "0", piece).replace("\\", "") for piece in pieces]
 
 
-def _variants(family: Family, matchers: tuple[Matcher, ...], labels: Labels) -> tuple[Labels, ...]:
-    """Further label sets: the first declared label that the matchers leave free takes its other values."""
-    bound = {each.name for each in matchers}
+def _variants(family: Family, wanted: Sequence[tuple[Matcher, ...]], labels: Labels) -> tuple[Labels, ...]:
+    """Further label sets that every selector takes or leaves alike: one declared label takes its other values."""
     for name, values in family.labels.items():
-        if name not in bound and len(values) > 1:
-            others = [value for value in values if (name, value) not in labels][: _MOST - 1]
-            return tuple(tuple(sorted({**dict(labels), name: value}.items())) for value in others)
+        own = dict(labels).get(name, "")
+        free = [value for value in values if value != own and _alike(wanted, name, own, value)]
+        if free:
+            return tuple(tuple(sorted({**dict(labels), name: value}.items())) for value in free[: _MOST - 1])
     return ()
+
+
+def _alike(wanted: Sequence[tuple[Matcher, ...]], name: str, own: str, other: str) -> bool:
+    tests = [matcher for matchers in wanted for matcher in matchers if matcher.name == name]
+    return all(matcher.accepts(own) == matcher.accepts(other) for matcher in tests)
 
 
 def _quantiles(node: Any) -> Iterator[float]:

@@ -47,7 +47,7 @@ def script(condition: str, design: Design) -> Script:
 
 
 def _lead_s(design: Design) -> float:
-    timing = design.examined.timing
+    timing = design.timing
     return whole(timing.range_s + 2 * (design.scrape_s + design.evaluation_s), design.evaluation_s)
 
 
@@ -81,6 +81,10 @@ def _pulse(design: Design, setting: str, *, heals: bool) -> Script:
 
 
 def _designed_trigger(design: Design) -> Script:
+    if design.drive is None:
+        calm, lead_s, hold_s = design.baseline, _lead_s(design), _hold_s(design)
+        segments = (Segment(lead_s, calm), Segment(hold_s, calm, seen="gone"), Segment(_recovery_s(design), calm))
+        return Script(segments, lead_s, lead_s + hold_s)
     return _pulse(design, "trigger", heals=True)
 
 
@@ -103,6 +107,13 @@ def _just_below(design: Design) -> Script:
 def _series_absent(design: Design) -> Script:
     hold_s = _hold_s(design)
     return Script((Segment(hold_s, design.baseline, seen="absent"),), 0.0, hold_s)
+
+
+def _fresh_start(design: Design) -> Script:
+    """Healthy traffic from the first scrape on: windows that are not full yet must not deceive."""
+    lead_s, hold_s = 4 * design.scrape_s, _hold_s(design)
+    calm = design.levels("healthy") if design.drive else design.baseline
+    return Script((Segment(lead_s, calm, seen="absent"), Segment(hold_s, calm)), lead_s, lead_s + hold_s)
 
 
 def _series_at_zero(design: Design) -> Script:
@@ -215,6 +226,7 @@ _BUILDERS: Final[dict[str, Callable[[Design], Script]]] = {
     "at threshold": _at_threshold,
     "just below": _just_below,
     "series absent": _series_absent,
+    "fresh start": _fresh_start,
     "series at zero": _series_at_zero,
     "idle": _idle,
     "spread": _spread,

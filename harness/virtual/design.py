@@ -14,7 +14,7 @@ from harness.virtual.inputs import Input, Level
 
 __all__ = ["Design", "Drive", "Examined", "whole"]
 
-_MOST_STEPS = 1500
+_MOST_STEPS = 600
 """Evaluations in one experiment, roughly; windows of hours are sampled more coarsely."""
 
 
@@ -27,6 +27,9 @@ class Examined:
     group: RuleGroup
     timing: AlertTiming
     reads_recordings: bool
+    shortest_range_s: float = math.inf
+    lacks: tuple[str, ...] = ()
+    """Labels that it does not carry while another alert of the same name does."""
     always: bool = False
 
     @property
@@ -38,9 +41,20 @@ class Examined:
         }
 
     @property
+    def fixed_labels(self) -> dict[str, str]:
+        """What tells its alerts from all others; an empty value is a label that they do not carry."""
+        return self.static_labels | dict.fromkeys(self.lacks, "")
+
+    @property
+    def solving_step_s(self) -> float:
+        """Seconds between evaluations while inputs are sought: recordings over hours need not be dense."""
+        step_s = self.timing.evaluation_s
+        return step_s * max(1, math.ceil(self.timing.range_s / step_s / 60)) if self.reads_recordings else step_s
+
+    @property
     def series(self) -> str:
         """The alert's own states as an expression."""
-        shown = (f'{name}="{_escaped(value)}"' for name, value in self.static_labels.items())
+        shown = (f'{name}="{_escaped(value)}"' for name, value in self.fixed_labels.items())
         return f"ALERTS{{{', '.join(shown)}}}"
 
     @property
@@ -117,9 +131,14 @@ class Design:
         """By how much intervals are stretched, so that windows of days stay cheap; 1 for ordinary ones."""
         timing = self.examined.timing
         wanted = 3 * (timing.range_s + timing.for_s) / timing.evaluation_s / _MOST_STEPS
-        windows = [each.range_s for each in self.examined.rule.query.selectors if each.range_s]
-        room = min(windows, default=math.inf) / 4 / max(timing.scrape_s, timing.evaluation_s)
+        room = self.examined.shortest_range_s / 4 / max(timing.scrape_s, timing.evaluation_s)
         return max(1, min(math.ceil(wanted), int(min(room, 1e6))))
+
+    @property
+    def timing(self) -> AlertTiming:
+        """The alert's timing with these intervals."""
+        timing, factor = self.examined.timing, self.coarseness
+        return replace(timing, scrape_s=timing.scrape_s * factor, evaluation_s=timing.evaluation_s * factor)
 
 
 def whole(seconds: float, step_s: float) -> float:

@@ -37,7 +37,7 @@ def fit(points: Sequence[tuple[float, float]]) -> Curve | None:
     known = [(x, y) for x, y in points if math.isfinite(y)]
     if len(known) < 2 or max(y for _x, y in known) == min(y for _x, y in known):
         return None
-    curve = _line(known) if len(known) == 2 else _line(known) or _quotient(known)
+    curve = _line(known) if len(known) < 4 else _line(known) or _quotient(known)
     return curve if curve and all(_near(curve.value(x), y) for x, y in known) else None
 
 

@@ -38,8 +38,8 @@ class _Try:
             return (0.0, 0.25, 0.5, 0.75)
         if self.drive.mode == "at" and self.drive.input.family.kind == "histogram":
             bounds = self.drive.input.family.buckets
-            middles = [(low + high) / 2 for low, high in pairwise(bounds)]
-            return tuple(middles[:: max(1, len(middles) // 4)])
+            inner = [low + (high - low) * part for low, high in pairwise(bounds) for part in (0.3, 0.7)]
+            return tuple(inner[:: max(1, len(inner) // 6)])
         return (0.0, 0.5, 1.0, 2.0, 5.0)
 
 
@@ -106,16 +106,13 @@ class Solver:
         experiments = [
             self._steady_of(f"{index}@{x!r}", design, x, design.comparison.left)
             for index, design in enumerate(open_ones)
-            for x in _candidates(design.inputs_at["exact"])
+            for x in _candidates(design)
             if design.comparison
         ]
         answers = self._run(experiments, open_ones)
         sharp = dict(designs)
         for index, design in enumerate(open_ones):
-            readings = {
-                x: _reading(answers[f"{index}@{x!r}"], design.comparison)
-                for x in _candidates(design.inputs_at["exact"])
-            }
+            readings = {x: _reading(answers[f"{index}@{x!r}"], design.comparison) for x in _candidates(design)}
             sharp[design.examined] = _with_exact(design, readings)
         return sharp
 
@@ -210,12 +207,17 @@ def _designs(item: _Try) -> Iterator[Design]:
 
 
 def _tidy(x: float) -> float:
-    return float(f"{x:.9g}")
+    return float(f"{x:.12g}")
 
 
-def _candidates(x: float) -> tuple[float, ...]:
+def _candidates(design: Design) -> tuple[float, ...]:
+    """Settings next to the exact one; a histogram's must not cross the border of a bucket."""
+    x = design.inputs_at["exact"]
+    if design.drive is not None and design.drive.input.family.kind == "histogram":
+        return (x, x * (1 - 1e-9))
     nudged = [x * (1 + step * 2.0**-50) for step in range(-4, 5)]
-    return tuple(dict.fromkeys([x, *nudged, x * (1 - 1e-9), x * (1 + 1e-9)]))
+    near = [x * (1 + sign * step) for step in (1e-12, 1e-9) for sign in (-1, 1)]
+    return tuple(dict.fromkeys([x, *nudged, *near]))
 
 
 def _with_exact(design: Design, readings: Mapping[float, float]) -> Design:
@@ -224,7 +226,7 @@ def _with_exact(design: Design, readings: Mapping[float, float]) -> Design:
         return design
     threshold, upwards = comparison.threshold, comparison.operator in {">", ">="}
     quiet = {x: y for x, y in readings.items() if (y <= threshold if upwards else y >= threshold)}
-    best = min(quiet, key=lambda x: abs(quiet[x] - threshold), default=None)
+    best = min(quiet, key=lambda x: round(abs(quiet[x] - threshold), 12), default=None)
     at, values = dict(design.inputs_at), dict(design.values_at)
     if best is None or abs(quiet[best] - threshold) > 1e-6 * max(1.0, abs(threshold)):
         del at["exact"], values["exact"]

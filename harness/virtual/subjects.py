@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping
 
@@ -10,7 +11,7 @@ from harness.artefacts.rules import Rule, RuleGroup
 from harness.clauses.production import Production
 from harness.contract import Campaign
 from harness.virtual.design import Examined
-from harness.virtual.families import reach_s
+from harness.virtual.families import leaves, reach_s
 from harness.virtual.promtool import RuleSet
 
 __all__ = ["examined_alerts", "recordings_of", "rule_set"]
@@ -33,9 +34,20 @@ def examined_alerts(campaign: Campaign, production: Production) -> tuple[Examine
     recordings = recordings_of(production)
     rules = [(group, rule) for file in production.rules for group in file.groups for rule in group.rules]
     alerts = [(group, rule) for group, rule in rules if rule.is_alert]
+    labels: dict[str, set[str]] = {}
+    for group, rule in alerts:
+        labels.setdefault(rule.name, set()).update(group.labels, rule.labels)
     names = Counter(rule.name for _group, rule in alerts)
     return tuple(
-        _examined(campaign, production, group, rule, recordings, is_ambiguous=names[rule.name] > 1)
+        _examined(
+            campaign,
+            production,
+            group,
+            rule,
+            recordings,
+            is_ambiguous=names[rule.name] > 1,
+            lacks=tuple(sorted(labels[rule.name] - {*group.labels, *rule.labels})),
+        )
         for group, rule in alerts
     )
 
@@ -48,6 +60,7 @@ def _examined(
     recordings: Mapping[str, Rule],
     *,
     is_ambiguous: bool,
+    lacks: tuple[str, ...],
 ) -> Examined:
     evaluation_s = group.interval_s or production.evaluation_s
     promise = campaign.contract.alerts.get(rule.name)
@@ -61,4 +74,7 @@ def _examined(
     )
     name = f"{rule.name}[{rule.labels.get('severity', group.name)}]" if is_ambiguous else rule.name
     chained = any(each.metric in recordings for each in rule.query.selectors)
-    return Examined(name, rule, group, timing, chained, always=bool(promise and promise.always))
+    windows = [each.range_s for each in leaves(rule, recordings) if each.range_s]
+    shortest_s = min(windows, default=math.inf)
+    always = bool(promise and promise.always)
+    return Examined(name, rule, group, timing, chained, shortest_s, lacks, always)

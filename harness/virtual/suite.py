@@ -120,7 +120,7 @@ class _Examination:
     ) -> dict[Examined, Design]:
         groups: dict[tuple[bool, float], dict[Examined, tuple[Input, ...]]] = {}
         for each, found in inputs.items():
-            groups.setdefault((each.reads_recordings, each.timing.evaluation_s), {})[each] = found
+            groups.setdefault((each.reads_recordings, each.solving_step_s), {})[each] = found
         designs: dict[Examined, Design] = {}
         for (_recorded, evaluation_s), group in sorted(groups.items()):
             designs |= Solver(self._promtool, self._rules, evaluation_s).solve(group, self._thresholds)
@@ -185,7 +185,8 @@ class _Examination:
 
 
 def _did(item: Planned, design: Design, findings: Findings) -> Behaviour:
-    return behaviour(findings, item.watched, item.step_s, design.examined.static_labels)
+    fixed = design.examined.fixed_labels
+    return behaviour(findings, item.watched, item.step_s, fixed, item.script.onset_s)
 
 
 def _always(item: Planned, did: Behaviour) -> Cell:

@@ -50,15 +50,17 @@ def default_word(condition: str, design: Design) -> str:
     if condition in {"series absent", "target gone"}:
         return "fires" if design.examined.is_about_absence else "quiet"
     if condition == "series at zero":
-        return "fires" if _zero_is_bad(design) else "quiet"
+        return _at_zero(design)
     fixed = {"spread": "fires", "sibling": "inhibited", "decay": "no new page"}
-    quiet = {"just below", "idle", "restart"}
+    quiet = {"just below", "fresh start", "idle", "restart"}
     return fixed.get(condition) or ("quiet" if condition in quiet else "any")
 
 
 def judged(design: Design, condition: str, script: Script, word: str, did: Behaviour) -> Cell:
     """Verdict on one alert that was watched alone."""
     does = did.told(script.onset_s, script.length_s - design.evaluation_s)
+    if did.error:
+        return _failed(design, condition, word, did)
     problem = _problem(design, script, word, did)
     if problem:
         return Cell(design.examined.name, condition, "violated", does, word, problem)
@@ -79,6 +81,8 @@ def paired(
     end_s = script.length_s - design.evaluation_s
     does = f"{pair.warning.told(script.onset_s, end_s)}; critical {pair.critical.told(script.onset_s, end_s)}"
     name = design.examined.name
+    if pair.warning.error:
+        return _failed(design, condition, word, pair.warning)
     if not pair.warning.firing or not pair.critical.firing:
         return Cell(name, condition, "inconclusive", does, word, "the two do not fire together")
     if receivers is None:
@@ -91,10 +95,19 @@ def paired(
     return Cell(name, condition, "violated" if problem else "held", does, word, problem)
 
 
-def _zero_is_bad(design: Design) -> bool:
+def _failed(design: Design, condition: str, word: str, did: Behaviour) -> Cell:
+    """A rule that cannot be evaluated ends the experiment; only its own alert is to blame."""
+    is_own = f"rule: {design.examined.rule.name}," in did.error
+    name, does = design.examined.name, "cannot be evaluated" if is_own else "unknown: another rule cannot be evaluated"
+    return Cell(name, condition, "violated" if is_own else "inconclusive", does, word, did.error)
+
+
+def _at_zero(design: Design) -> str:
     """Zero of a gauge is a measurement, zero of a counter is the silence before the first event."""
     if design.comparison is None or design.drive is None or design.drive.input.family.kind != "gauge":
-        return False
+        return "quiet"
+    if len({each.family.name for each in design.inputs}) > 1:
+        return "any"
     threshold = design.comparison.threshold
     tests = {
         ">": threshold < 0,
@@ -104,27 +117,25 @@ def _zero_is_bad(design: Design) -> bool:
         "==": threshold == 0,
         "!=": threshold != 0,
     }
-    return tests[design.comparison.operator]
+    return "fires" if tests[design.comparison.operator] else "quiet"
 
 
 def _problem(design: Design, script: Script, word: str, did: Behaviour) -> str:
-    if did.error:
-        return did.error.splitlines()[-1].strip()
     if word == "quiet":
-        return "it should stay quiet" if did.firing else ""
+        return "it should stay quiet" if did.fired_s is not None else ""
     if word not in {"fires", "fires in time"}:
         return ""
     if did.fired_s is None:
         return "it should fire"
     if did.fired_s < script.onset_s:
-        return "it fires before the condition begins"
+        return "it already fires when the condition begins"
     if word == "fires":
         return ""
     return _timing_problem(design, script, did) or _text_problem(did)
 
 
 def _timing_problem(design: Design, script: Script, did: Behaviour) -> str:
-    timing = design.examined.timing
+    timing = design.timing
     fire = fire_bounds(timing, FaultTiming(crossing_s=timing.range_s))
     resolve = resolve_bounds(timing)
     after_s = (did.fired_s or 0.0) - script.onset_s
