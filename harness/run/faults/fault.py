@@ -115,13 +115,14 @@ class FaultControl:
         self._write(step.action, seen)
 
     def _do(self, act: Callable[[], str], action: _Action, stage: Stage) -> bool:
+        began = self._clock()  # it takes effect before the call returns
         try:
             detail = act()
         except (HarnessError, OSError) as problem:
             self._fail(f"{action}: {problem}")
             return False
         self.stage = stage
-        self._write(action, detail)
+        self._write(action, detail, began)
         return True
 
     def _expect(self, confirm: Callable[[], str], action: _Action, stage: Stage) -> None:
@@ -132,5 +133,6 @@ class FaultControl:
         self.stage = "failed"
         self._write("failed", why)
 
-    def _write(self, action: _Action, detail: str) -> None:
-        self._sink(FaultAction(self._cell, self._clock(), self._phase, self._fault.name, action, detail))
+    def _write(self, action: _Action, detail: str, t: float | None = None) -> None:
+        at = self._clock() if t is None else t
+        self._sink(FaultAction(self._cell, at, self._phase, self._fault.name, action, detail))

@@ -15,10 +15,16 @@ __all__ = ["PROMETHEUS", "QuerySource", "SampleSource"]
 PROMETHEUS: Final = frozenset({"prometheus"})
 _POINTS_PER_CALL: Final = 10_000
 _EVERY_S: Final = 0.5
+_NEXT_S: Final = 0.001
+"""Instants are whole milliseconds: so much later is another one."""
 
 
 class QuerySource:
-    """Values of one expression at every ``step_s``, as the live server computes them."""
+    """Values of one expression at every ``step_s``, as the live server computes them.
+
+    Its first value, off the grid, is that of the instant at which the source was made: what counters held before the
+    first request. A grid point before it may lie before the first scrape, and one after it may hold requests.
+    """
 
     components = PROMETHEUS
 
@@ -30,17 +36,21 @@ class QuerySource:
         self.warnings: tuple[str, ...] = ()
         self.cells = (cell,)
         self._cell, self._client, self._clock = cell, client, clock
-        # one step early: the first point tells what was there before the first request
-        self._stretch = Stretch(clock() - step_s, step_s, lag_s)
+        began = clock()
+        self._began: float | None = began
+        self._stretch = Stretch(began + _NEXT_S, step_s, lag_s)
 
     def read(self, now: float, moment: Moment) -> Sequence[Record]:
         """Points that the grid has gained; at the end also the value, off the grid, with which all came to rest."""
         stretch = self._stretch.next(now, moment)
         records: list[Record] = []
+        if self._began is not None:
+            records += self._ask(self._began, self._began)
         if stretch is not None:
             records += self._ask_grid(*stretch)
         if moment == "finish" and (stretch is None or stretch[1] < now):
             records += self._ask(now, now)
+        self._began = None
         if stretch is not None:
             self._stretch.close(stretch[1])
         return records

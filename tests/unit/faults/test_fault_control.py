@@ -152,3 +152,17 @@ def test_a_fault_that_gives_way_unconfirmed_has_failed_first() -> None:
     stage.control.inject()
     stage.control.give_way()
     assert [action for action, _ in stage.told()] == ["inject", "failed", "healed"]
+
+
+def test_a_fault_holds_from_the_instant_at_which_it_is_asked_for() -> None:
+    """What breaks before the call returns broke because of it."""
+    fault = Scripted()
+    stage = Stage(fault)
+
+    def slowly() -> str:
+        stage.now += 2.0
+        return "did"
+
+    fault.inject = slowly  # type: ignore[method-assign]
+    stage.control.inject()
+    assert [(record.action, record.t) for record in stage.records] == [("inject", 1000.0), ("confirm", 1002.0)]

@@ -54,17 +54,22 @@ def query_source(fake: Any, hand: Any) -> QuerySource:
 
 
 def test_a_query_is_asked_for_the_stretch_that_has_passed_and_again_where_it_failed(hand: Any) -> None:
-    fake = Fake(query_range=[DOWN, series((1000.25, 7.0), a="b"), Result((SeriesData({}, ()),), ("w",))])
+    first, later = series((1000.0, 3.0), a="b"), series((1000.25, 7.0), a="b")
+    fake = Fake(query_range=[DOWN, first, DOWN, later, Result((SeriesData({}, ()),), ("w",))])
     source = query_source(fake, hand)
-    assert list(source.read(1000.0, "poll")) == []
+    with pytest.raises(HttpFault):
+        source.read(1000.0, "poll")
+    assert source.read(1000.0, "poll") == [Series("c", 1000.0, "max(x)", {"a": "b"}, ((1000.0, 3.0),))]
     with pytest.raises(HttpFault):
         source.read(1000.9, "poll")
     assert source.read(1001.1, "poll") == [Series("c", 1000.0, "max(x)", {"a": "b"}, ((1000.25, 7.0),))]
     assert source.read(1001.1, "finish") == []
-    # From one step before the beginning: what counters held before the first request.
     assert [call[2:] for call in fake.asked] == [
-        (999.75, 1000.5, 0.25),
-        (999.75, 1000.75, 0.25),
+        # off the grid, at the very beginning: what counters held before the first request
+        (1000.0, 1000.0, 0.25),
+        (1000.0, 1000.0, 0.25),
+        (1000.25, 1000.5, 0.25),
+        (1000.25, 1000.75, 0.25),
         (1001.0, 1001.0, 0.25),
         # off the grid, at the very end: the last scrape may have come after the last point
         (1001.1, 1001.1, 0.25),
@@ -73,14 +78,14 @@ def test_a_query_is_asked_for_the_stretch_that_has_passed_and_again_where_it_fai
 
 
 def test_a_long_stretch_is_asked_in_parts_and_is_all_or_nothing(hand: Any) -> None:
-    fake = Fake(query_range=[series((1.0, 1.0)), DOWN, series((1.0, 1.0)), series((2.0, 2.0))])
+    fake = Fake(query_range=[series((0.0, 0.0)), series((1.0, 1.0)), DOWN, *(series((t, t)) for t in (0.0, 1.0, 2.0))])
     source = query_source(fake, hand)
     with pytest.raises(HttpFault):
         source.read(1000 + 2600.0, "finish")
     records = source.read(1000 + 2600.0, "finish")
-    assert [record.points for record in records if isinstance(record, Series)] == [((1.0, 1.0),), ((2.0, 2.0),)]
-    starts, ends = [call[2] for call in fake.asked[2:]], [call[3] for call in fake.asked[2:]]
-    assert starts == [999.75, pytest.approx(ends[0] + 0.25)]
+    assert [record.points for record in records if isinstance(record, Series)] == [((0.0, 0.0),), ((1.0, 1.0),), ((2.0, 2.0),)]
+    starts, ends = [call[2] for call in fake.asked[4:]], [call[3] for call in fake.asked[4:]]
+    assert starts == [1000.25, pytest.approx(ends[0] + 0.25)]
     assert ends[1] == 3600.0
 
 
