@@ -83,7 +83,11 @@ def test_a_long_stretch_is_asked_in_parts_and_is_all_or_nothing(hand: Any) -> No
     with pytest.raises(HttpFault):
         source.read(1000 + 2600.0, "finish")
     records = source.read(1000 + 2600.0, "finish")
-    assert [record.points for record in records if isinstance(record, Series)] == [((0.0, 0.0),), ((1.0, 1.0),), ((2.0, 2.0),)]
+    assert [record.points for record in records if isinstance(record, Series)] == [
+        ((0.0, 0.0),),
+        ((1.0, 1.0),),
+        ((2.0, 2.0),),
+    ]
     starts, ends = [call[2] for call in fake.asked[4:]], [call[3] for call in fake.asked[4:]]
     assert starts == [1000.25, pytest.approx(ends[0] + 0.25)]
     assert ends[1] == 3600.0
