@@ -37,6 +37,14 @@ class Receiver:
     path: DocumentPath
     location: Location
 
+    def named(self) -> Mapping[str, Integration]:
+        """Its integrations by the names that people use: the kind, numbered where there are several (``slack 2``)."""
+        kinds = [each.kind for each in self.integrations]
+        return {
+            each.kind if kinds.count(each.kind) == 1 else f"{each.kind} {each.index + 1}": each
+            for each in self.integrations
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class AlertmanagerConfig:

@@ -28,7 +28,7 @@ class AlertFacts:
     timing: AlertTiming
     route: Route | None
     integrations: tuple[str, ...]
-    """Kinds of the receiver's integrations, such as ``email`` and ``slack``."""
+    """Names of the receiver's integrations, such as ``email`` and, of several, ``slack 2``."""
     resolved_to: tuple[str, ...]
     """Those of them that are told of recovery."""
 
@@ -73,9 +73,9 @@ class Production:
         kinds: tuple[str, ...] = ()
         resolved: tuple[str, ...] = ()
         if self.alertmanager and route:
-            integrations = self.alertmanager.receiver(route.receiver).integrations
-            kinds = tuple(item.kind for item in integrations)
-            resolved = tuple(item.kind for item in integrations if item.send_resolved)
+            named = self.alertmanager.receiver(route.receiver).named()
+            kinds = tuple(named)
+            resolved = tuple(name for name, item in named.items() if item.send_resolved)
         timing = AlertTiming(
             scrape_s=self.scrape_s,
             evaluation_s=group.interval_s or self.evaluation_s,

@@ -57,6 +57,8 @@ def _judge_stays_up(cell: str, name: str) -> Judge:
             if state.component != name:
                 continue
             ready |= state.action == "ready"
+            if state.action == "late":
+                return violated(f"{name} was not ready in time", *state.tail, hop="readiness", at=state.t)
             if state.action == "exited" and not state.expected:
                 code = "by a signal" if state.exit_code is None else f"with exit code {state.exit_code}"
                 return violated(f"{name} ended {code} though nobody asked it to", *state.tail, at=state.t)

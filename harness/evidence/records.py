@@ -243,7 +243,7 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class ComponentState:
-    """A process of the stack, the subject or the generator was ready or exited.
+    """A process of the stack, the subject or the generator was ready, was not ready in time (late), or exited.
 
     ``role`` is stack, subject, helper or generator; ``expected`` is false for an exit nobody asked for.
     """
@@ -252,7 +252,7 @@ class ComponentState:
     t: float
     component: str
     role: str
-    action: Literal["ready", "exited"]
+    action: Literal["ready", "late", "exited"]
     expected: bool = True
     exit_code: int | None = None
     tail: tuple[str, ...] = ()

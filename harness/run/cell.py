@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+from urllib.parse import urlsplit
 
 from harness.artefacts.integrations import ANSWERS
 from harness.artefacts.topology import Topology
 from harness.clauses.subject import instance_names
 from harness.contract.files import Helper, Readiness
+from harness.evidence.records import Notification
 from harness.run.bound import BoundCell, bind_cell, write_edits
 from harness.run.clients.alertmanager import AlertmanagerClient
 from harness.run.clients.http import Http, HttpFault
@@ -32,11 +36,13 @@ from harness.run.sinks.web import Answer
 from harness.run.sinks.webhooks import WebhookSink
 from harness.run.stack.native import alertmanager_spec, prometheus_spec
 from harness.run.stack.surface import Process, ProcessSpec
-from harness.run.stack.wait import NotYet, eventually
+from harness.run.stack.wait import NotYet, WaitTimeoutError, eventually
 
 __all__ = ["Cell"]
 
 _STACK_READY_S = 30.0
+_WRONG_S = 2.0
+"""Wall seconds of Prometheus' life in which an instance that says that it is ready may answer scrapes wrongly."""
 
 
 class Cell:
@@ -98,13 +104,22 @@ class Cell:
         config = self.context.production.alertmanager
         if config is None or "alertmanager" not in self.plan.parts:
             return {}
-        add, name = self.context.recorder.add, self.name
-        self.web = WebhookSink(self.context.sinks, lambda received: add(from_post(name, received)))
-        self.mail = MailSink(self.context.sinks, lambda mail: add(from_mail(name, mail)))
+        names: dict[tuple[str, str], str] = {}
+
+        def told(key: tuple[str, str], notice: Notification) -> None:
+            self.context.recorder.add(replace(notice, integration=names.get(key, notice.integration)))
+
+        self.web = WebhookSink(
+            self.context.sinks, lambda it: told((it.receiver, it.integration), from_post(self.name, it))
+        )
+        self.mail = MailSink(
+            self.context.sinks, lambda it: told((it.receiver, it.integration), from_mail(self.name, it))
+        )
         found: dict[tuple[str, str], str] = {}
         for receiver in config.receivers:
-            for item in receiver.integrations:
+            for name, item in receiver.named().items():
                 key = (receiver.name, f"{item.kind}-{item.index}")
+                names[key] = name
                 sink = self.mail.address if item.kind == "email" else self.web.url
                 found[key] = sink(*key)
                 if item.kind in ANSWERS:  # notifiers that read the answer
@@ -187,33 +202,31 @@ class Cell:
         http = Http(base)
 
         def answers() -> bool:
-            answer = http.get(ready.path)
+            answer = http.send("GET", ready.path)
             if answer.status not in ready.status:
                 raise NotYet(f"{ready.path} answered {answer.status}")
             return True
 
-        eventually(
-            answers,
-            what=f"{name} to be ready",
-            within_s=ready.within,
-            every_s=0.02,
-            alive=self.context.watched,
-            cancel=self.context.cancel,
-            retry_on=(OSError, HttpFault),
-        )
+        try:
+            self._eventually(answers, f"{name} to be ready", ready.within)
+        except WaitTimeoutError as error:
+            self.context.late(self.name, name, role, error.problem)
+            raise
         self.context.ready(self.name, name, role, self._began[name], base)
 
-    def _await_part(self, name: str, works: object) -> None:
-        assert callable(works)
+    def _eventually(self, probe: Callable[[], bool], what: str, within_s: float) -> None:
         eventually(
-            works,
-            what=f"{name} of {self.name} to be ready",
-            within_s=_STACK_READY_S,
+            probe,
+            what=what,
+            within_s=within_s,
             every_s=0.02,
             alive=self.context.watched,
             cancel=self.context.cancel,
             retry_on=(OSError, HttpFault),
         )
+
+    def _await_part(self, name: str, works: Callable[[], bool]) -> None:
+        self._eventually(works, f"{name} of {self.name} to be ready", _STACK_READY_S)
         url = f"http://{self.place.part(name)}"
         self.context.ready(self.name, name, "stack", self._began[name], url, self.context.version(name))
 
@@ -223,7 +236,7 @@ class Cell:
         if not client.ready():
             raise NotYet("not ready")
         down = [target for target in client.targets() if target.get("health") != "up"]
-        if down:
+        if down and not self._own_fault(down):
             raise NotYet(f"{down[0]['scrapeUrl']} is {down[0]['health']}: {down[0].get('lastError', '')}")
         waiting = [
             rule["name"]
@@ -234,6 +247,16 @@ class Cell:
         if waiting:
             raise NotYet(f"the rule {waiting[0]} was not evaluated")
         return True
+
+    def _own_fault(self, down: Sequence[Mapping[str, Any]]) -> bool:
+        """Whether all targets that are down are instances that do answer scrapes, and go on answering wrongly.
+
+        What the subject does wrong is for clauses to tell; only what the stack does wrong keeps it from being ready.
+        """
+        if time.monotonic() - self._began["prometheus"] < _WRONG_S:
+            return False
+        own = {instance.address(port) for instance in self.place.instances for port in instance.ports}
+        return all(urlsplit(target["scrapeUrl"]).netloc in own and _was_answered(target) for target in down)
 
     def urls(self) -> dict[str, str]:
         """Addresses to look at while the cell lives."""
@@ -251,3 +274,9 @@ class Cell:
     def lost(self) -> list[Process]:
         """Processes of the cell that ended."""
         return [process for process in self.processes.values() if not process.alive]
+
+
+def _was_answered(target: Mapping[str, Any]) -> bool:
+    """Errors of transport quote the request; every other one is about the answer."""
+    error = str(target.get("lastError", ""))
+    return bool(error) and not error.startswith("Get ")

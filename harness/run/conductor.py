@@ -14,6 +14,7 @@ from harness.contract.files import Phase
 from harness.core.events import CellHeld, HopSeen, PhaseEnded, PhaseStarted
 from harness.evidence.records import CellFinished, CellStarted, PhaseMark, Reading, Record, Watched
 from harness.run.barriers import pass_barriers
+from harness.run.bound import scaled_query
 from harness.run.cell import Cell
 from harness.run.chain import chain
 from harness.run.fault_desk import FaultDesk
@@ -25,6 +26,7 @@ from harness.run.shared import SharedParts
 __all__ = ["Conductor"]
 
 _TICK_S = 0.05
+_LOOK_S = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,9 @@ class _CutShortError(Exception):
 @dataclass(slots=True)
 class _Progress:
     hops: set[tuple[str, str]] = field(default_factory=set)
-    violated: tuple[str, str] | None = None
+    held: bool = False
+    looks_at: float = 0.0
+    """Monotonic instant of the next look for a violation to hold at."""
     overslept_s: float = 0.0
 
 
@@ -72,6 +76,8 @@ class Conductor:
         finally:
             self._close(observer)
         self._add(CellFinished(self.cell.name, time.time(), completed, reason))
+        self._progress.looks_at = 0.0
+        self._hold_if_violated()
 
     # --- clock
 
@@ -141,6 +147,7 @@ class Conductor:
         self._faults.poll()
         self._watched(now)
         self._tell_hops()
+        self._hold_if_violated()
 
     def _watched(self, now: float) -> None:
         """Samples reach the database, and pages the sinks, a little after their own time."""
@@ -149,20 +156,24 @@ class Conductor:
         self._add(Watched(self.cell.name, now - lag_s))
 
     def _decided(self, waiting: Sequence[Clause]) -> bool:
-        for clause in waiting:
-            judgement = clause.judge(self._evidence)
-            if judgement.verdict == "open":
-                return False
-            if judgement.verdict == "violated":
+        return all(clause.judge(self._evidence).verdict != "open" for clause in waiting)
+
+    def _hold_if_violated(self) -> None:
+        """With ``--hold``, stay at the first violation, whatever is awaited meanwhile, until cancelled."""
+        now = time.monotonic()
+        if self._progress.held or not self.cell.context.request.hold or now < self._progress.looks_at:
+            return
+        self._progress.looks_at = now + _LOOK_S
+        for clause in self.clauses:
+            judgement = clause.judge(self._evidence) if self.cell.name in clause.cells else None
+            if judgement and judgement.verdict == "violated" and not self._cancel.is_set():
                 self._hold(clause.id, judgement.message)
-        return True
+                return
 
     def _hold(self, clause: str, message: str) -> None:
-        """With ``--hold``, stay at the first violation until cancelled."""
-        if self._progress.violated or not self.cell.context.request.hold:
-            return
-        self._progress.violated = (clause, message)
-        queries = tuple(facts.rule.expression.strip() for facts in self._alerts)
+        self._progress.held = True
+        clock, production = self.cell.bound.clock, self.cell.context.production
+        queries = tuple(scaled_query(facts.rule.expression, clock, production) for facts in self._alerts)
         self._recorder.note(f"{clause}: {message}; held until Ctrl-C", warning=True)
         self._recorder.say(CellHeld(time.time(), self.cell.name, self.cell.urls(), queries))
         self._cancel.wait()

@@ -60,6 +60,10 @@ class Context:
         self.recorder.add(ComponentState(cell, now, component, role, "ready"))
         self.recorder.say(ComponentReady(now, cell, component, time.monotonic() - began, url, version))
 
+    def late(self, cell: str, component: str, role: str, problem: str) -> None:
+        """A part was not ready in time: what was last seen of it instead."""
+        self.recorder.add(ComponentState(cell, time.time(), component, role, "late", tail=(problem,)))
+
     def version(self, tool: str) -> str:
         """Version of a provisioned tool, or the empty string."""
         return self.tools[tool].version if tool in self.tools else ""

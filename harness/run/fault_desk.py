@@ -97,7 +97,7 @@ class FaultDesk:
 
         def answers() -> bool:
             try:
-                return http.get(ready.path).status in ready.status
+                return http.send("GET", ready.path).status in ready.status
             except (OSError, HttpFault):
                 return False
 

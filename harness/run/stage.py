@@ -18,7 +18,7 @@ from harness.run.context import BUILD_ID, Context
 from harness.run.shared import SharedParts
 from harness.run.space import scarcity
 from harness.run.stack.surface import Exited, ProcessSpec, WardenLost
-from harness.run.stack.wait import CancelledError, ComponentDiedError, eventually
+from harness.run.stack.wait import CancelledError, ComponentDiedError, WaitTimeoutError, eventually
 
 __all__ = ["play"]
 
@@ -38,6 +38,10 @@ def play(context: Context, listen: Listen) -> None:
     except CancelledError:
         stage.cut_all("cancelled")
     except ComponentDiedError as error:
+        stage.cut_all(error.problem)
+    except WaitTimeoutError as error:
+        if not stage.subject_is_late():
+            raise
         stage.cut_all(error.problem)
     finally:
         stage.close()
@@ -113,6 +117,13 @@ class _Stage:
         for plan in self.context.selection.cells:
             if recorder.evidence.finished(plan.name) is None:
                 recorder.add(CellFinished(plan.name, time.time(), False, reason))
+
+    def subject_is_late(self) -> bool:
+        """Whether what was waited for in vain is an instance's readiness, which it promises."""
+        states = (
+            state for cell in self.cells for state in self.context.recorder.evidence.of(ComponentState, cell.name)
+        )
+        return any(state.action == "late" and state.role == "subject" for state in states)
 
     def close(self) -> None:
         self._ending.set()
