@@ -86,17 +86,24 @@ class Home:
         own = {"TMPDIR": str(self.tmp), "HARNESS_STATE": str(self.state), "PYTHONPATH": str(ROOT)}
         return {**os.environ, **own, **self.env}
 
-    def start(self, *arguments: object, bundles: Path | None = None, prefix: Sequence[str] = ()) -> Gate:
+    def start(self, *arguments: object, bundles: Path | None = None) -> Gate:
         """Start ``harness gate``; its evidence goes below ``bundles``."""
-        return Gate(self, ("gate", *map(str, arguments)), bundles or self.bundles, prefix)
+        place = bundles or self.bundles
+        return Gate(self, ("harness.cli", "gate", *map(str, arguments), "--bundle-dir", str(place)), place)
+
+    def pytest(self, *arguments: object) -> Gate:
+        """Start pytest with nothing but our plugin."""
+        own = ("-p", "harness.pytest_plugin", "-p", "no:cacheprovider", "--harness-bundle-dir", str(self.bundles))
+        self.env["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
+        return Gate(self, ("pytest", *own, *map(str, arguments)), self.bundles)
 
     def run(self, *arguments: object) -> Ended:
         """Run another verb of ``harness`` to its end."""
-        with Gate(self, tuple(map(str, arguments)), None) as gate:
+        with Gate(self, ("harness.cli", *map(str, arguments)), self.bundles) as gate:
             return gate.end()
 
-    def gate(self, *arguments: object, bundles: Path | None = None, prefix: Sequence[str] = ()) -> Ended:
-        with self.start(*arguments, bundles=bundles, prefix=prefix) as gate:
+    def gate(self, *arguments: object, bundles: Path | None = None) -> Ended:
+        with self.start(*arguments, bundles=bundles) as gate:
             return gate.end(_STORY_S)
 
     def processes(self) -> dict[int, str]:
@@ -127,18 +134,16 @@ class Home:
 
 
 class Gate:
-    """One running ``harness``, in a session of its own as a terminal would give it."""
+    """One running front, in a session of its own as a terminal would give it."""
 
-    def __init__(self, home: Home, arguments: Sequence[str], bundles: Path | None, prefix: Sequence[str] = ()) -> None:
+    def __init__(self, home: Home, module: Sequence[str], bundles: Path) -> None:
         self.home, self._bundles = home, bundles
         self._before = self._found()
-        if bundles:
-            arguments = (*arguments, "--bundle-dir", str(bundles))
         number = len(list(home.root.glob("out-*")))
         self._out, self._err = home.root / f"out-{number}", home.root / f"err-{number}"
         with self._out.open("wb") as out, self._err.open("wb") as err:
             self.process = subprocess.Popen(
-                [*prefix, sys.executable, "-m", "harness.cli", *arguments],
+                [sys.executable, "-m", *module],
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=err,
@@ -158,9 +163,7 @@ class Gate:
             self.home.end_all()
 
     def _found(self) -> set[Path]:
-        if self._bundles is None or not self._bundles.exists():
-            return set()
-        return {path for path in self._bundles.iterdir() if path.is_dir()}
+        return {path for path in self._bundles.iterdir() if path.is_dir()} if self._bundles.exists() else set()
 
     @property
     def bundle(self) -> Path | None:

@@ -44,6 +44,25 @@ def verdict_lines(ended: Ended) -> list[str]:
     return [line for line in ended.out.splitlines() if line.partition(" ")[0] in {"held", "violated", "inconclusive"}]
 
 
+def test_pytest_agrees_verdict_for_verdict(kept: Ended, home: Home, tiny: Story) -> None:
+    with home.pytest(tiny.folder, "-v") as session:
+        ended = session.end(60)
+    assert ended.code == 0, ended.out + ended.err
+    assert ended.verdicts == kept.verdicts
+    assert len([line for line in ended.out.splitlines() if " PASSED " in line]) == len(kept.verdicts)
+    home.assert_clean(sorted(ended.ports))
+
+
+def test_pytest_ended_by_ctrl_c_leaves_nothing(home: Home, tiny: Story) -> None:
+    with home.pytest(tiny.folder) as session:
+        session.until_event("phase_started", phase="failing")
+        session.interrupt()
+        ended = session.end()
+    assert ended.code == 2, ended.out  # pytest's own for an interrupt
+    assert "KeyboardInterrupt" in ended.out
+    home.assert_clean(sorted(ended.ports))
+
+
 def test_two_gates_at_once_share_nothing(home: Home, tmp_path: Path) -> None:
     folders = [Story(tmp_path / name).folder for name in ("first", "second")]
     with (
