@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Literal
 
 from harness.artefacts.bounds import AlertTiming
@@ -27,6 +28,8 @@ class Examined:
     group: RuleGroup
     timing: AlertTiming
     reads_recordings: bool
+    files: frozenset[Path] = frozenset()
+    """The rule files that it needs: its own, and those of the recordings that it reads."""
     shortest_range_s: float = math.inf
     lacks: tuple[str, ...] = ()
     """Labels that it does not carry while another alert of the same name does."""

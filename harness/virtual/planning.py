@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Final
 
 from harness.contract import Campaign
@@ -38,6 +39,11 @@ class Planned:
     def driven(self) -> Design:
         """The design whose inputs are turned."""
         return self.critical or self.design
+
+    @property
+    def files(self) -> frozenset[Path]:
+        """The rule files that it needs."""
+        return self.design.examined.files | (self.critical.examined.files if self.critical else frozenset())
 
     @property
     def step_s(self) -> float:

@@ -114,7 +114,7 @@ def _story(campaign: Campaign, evidence: Evidence, scenario: Scenario, promtool:
             continue
         step_s = examined.timing.evaluation_s
         experiment = _experiment(examined, events, length_s)
-        findings = promtool.run(rule_set(production), step_s, [experiment])[examined.name]
+        findings = promtool.run(rule_set(production, examined.files), step_s, [experiment])[examined.name]
         did = behaviour(findings, examined.series, step_s, examined.fixed_labels)
         tolerance_s = examined.timing.scrape_s + step_s
         virtual = _times(did.pending, did.firing, step_s, length_s)

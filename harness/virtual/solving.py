@@ -44,7 +44,7 @@ class _Try:
 
 
 class Solver:
-    """Solves alerts that share rule files and an evaluation interval."""
+    """Solves alerts that share an evaluation interval; ``rules`` are needed by those that read recordings."""
 
     def __init__(self, promtool: Promtool, rules: RuleSet, evaluation_s: float) -> None:
         self._promtool = promtool
@@ -59,6 +59,7 @@ class Solver:
         ``thresholds`` overrides the rule's own threshold by the name of the alert.
         """
         found: dict[Examined, Design] = {}
+        meant: dict[Examined, Design | None] = {}
         for number in range(_most_comparisons(wanted)):
             for variant in range(_VARIANTS):
                 left = {each: inputs for each, inputs in wanted.items() if each not in found and inputs}
@@ -66,8 +67,12 @@ class Solver:
                     item for each, inputs in left.items() for item in _tries(each, inputs, variant, number, thresholds)
                 ]
                 fitted = self._fitted([item for item in tries if item.comparison])
+                for item in fitted:  # a rule that does not meet an intended threshold is shown as it is
+                    if item.examined.name in thresholds:
+                        meant.setdefault(item.examined, next(_designs(item), None))
                 found |= self._verified([*fitted, *(item for item in tries if not item.comparison)])
-        return self._sharpened(found)
+        unmet = {each: design for each, design in meant.items() if design and each not in found}
+        return self._sharpened({**found, **unmet})
 
     def _fitted(self, tries: Sequence[_Try]) -> list[_Try]:
         experiments = [
@@ -76,7 +81,7 @@ class Solver:
             for x in item.points()
             if item.comparison
         ]
-        answers = self._run(experiments, tries)
+        answers = self._run(experiments)
         fitted = []
         for item in tries:
             points = [(x, _reading(answers[f"{item.key}@{x!r}"], item.comparison)) for x in item.points()]
@@ -93,7 +98,7 @@ class Solver:
             for index, design in enumerate(designs)
             for name in ("trigger", "healthy")
         ]
-        answers = self._run(experiments, tries)
+        answers = self._run(experiments)
         found: dict[Examined, Design] = {}
         for index, design in enumerate(designs):
             if _any(answers[f"{index}@trigger"]) and not _any(answers[f"{index}@healthy"]):
@@ -109,16 +114,15 @@ class Solver:
             for x in _candidates(design)
             if design.comparison
         ]
-        answers = self._run(experiments, open_ones)
+        answers = self._run(experiments)
         sharp = dict(designs)
         for index, design in enumerate(open_ones):
             readings = {x: _reading(answers[f"{index}@{x!r}"], design.comparison) for x in _candidates(design)}
             sharp[design.examined] = _with_exact(design, readings)
         return sharp
 
-    def _run(self, experiments: Sequence[Experiment], subjects: Iterable[_Try | Design]) -> Mapping[str, Findings]:
-        recorded = any(each.examined.reads_recordings for each in subjects)
-        return self._promtool.run(self._rules if recorded else RuleSet(), self._evaluation_s, experiments)
+    def _run(self, experiments: Sequence[Experiment]) -> Mapping[str, Findings]:
+        return self._promtool.run(self._rules, self._evaluation_s, experiments)
 
     def _steady(self, name: str, item: _Try, x: float, expression: str) -> Experiment:
         return self._experiment(name, item.examined, item.inputs, item.drive.turned(item.baseline, x), expression)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path
 
 from harness.artefacts.bounds import AlertTiming
-from harness.artefacts.rules import Rule, RuleGroup
+from harness.artefacts.rules import Rule, RuleFile, RuleGroup
 from harness.clauses.production import Production
 from harness.contract import Campaign
 from harness.virtual.design import Examined
@@ -17,11 +18,12 @@ from harness.virtual.promtool import RuleSet
 __all__ = ["examined_alerts", "recordings_of", "rule_set"]
 
 
-def rule_set(production: Production) -> RuleSet:
-    """The untouched rule files, their groups in the order written, and the server's external labels."""
-    groups = tuple(group.name for file in production.rules for group in file.groups)
+def rule_set(production: Production, needed: Collection[Path] | None = None) -> RuleSet:
+    """The untouched rule files (those ``needed``), their groups as written, and the server's external labels."""
+    pairs = [(path, file) for path, file in _paired(production) if needed is None or path in needed]
+    groups = tuple(group.name for _path, file in pairs for group in file.groups)
     external = production.prometheus.external_labels if production.prometheus else {}
-    return RuleSet(tuple(production.rule_documents), groups, external)
+    return RuleSet(tuple(path for path, _file in pairs), groups, external)
 
 
 def recordings_of(production: Production) -> dict[str, Rule]:
@@ -34,6 +36,7 @@ def examined_alerts(campaign: Campaign, production: Production) -> tuple[Examine
     recordings = recordings_of(production)
     rules = [(group, rule) for file in production.rules for group in file.groups for rule in group.rules]
     alerts = [(group, rule) for group, rule in rules if rule.is_alert]
+    homes = {id(rule): path for path, file in _paired(production) for rule in file.rules}
     labels: dict[str, set[str]] = {}
     for group, rule in alerts:
         labels.setdefault(rule.name, set()).update(group.labels, rule.labels)
@@ -45,11 +48,22 @@ def examined_alerts(campaign: Campaign, production: Production) -> tuple[Examine
             group,
             rule,
             recordings,
+            _files(rule, recordings, homes),
             is_ambiguous=names[rule.name] > 1,
             lacks=tuple(sorted(labels[rule.name] - {*group.labels, *rule.labels})),
         )
         for group, rule in alerts
     )
+
+
+def _paired(production: Production) -> Iterator[tuple[Path, RuleFile]]:
+    return zip(production.rule_documents, production.rules, strict=True)
+
+
+def _files(rule: Rule, recordings: Mapping[str, Rule], homes: Mapping[int, Path]) -> frozenset[Path]:
+    read = [recordings[each.metric] for each in rule.query.selectors if each.metric in recordings]
+    deeper = (_files(each, recordings, homes) for each in read if each is not rule)
+    return frozenset({homes[id(rule)]}).union(*deeper)
 
 
 def _examined(
@@ -58,6 +72,7 @@ def _examined(
     group: RuleGroup,
     rule: Rule,
     recordings: Mapping[str, Rule],
+    files: frozenset[Path],
     *,
     is_ambiguous: bool,
     lacks: tuple[str, ...],
@@ -77,4 +92,4 @@ def _examined(
     windows = [each.range_s for each in leaves(rule, recordings) if each.range_s]
     shortest_s = min(windows, default=math.inf)
     always = bool(promise and promise.always)
-    return Examined(name, rule, group, timing, chained, shortest_s, lacks, always)
+    return Examined(name, rule, group, timing, chained, files, shortest_s, lacks, always)

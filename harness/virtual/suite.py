@@ -8,6 +8,8 @@ from pathlib import Path
 
 from harness.clauses.production import Production, read_production
 from harness.contract import Campaign
+from harness.core.errors import ConfigError
+from harness.core.source import nearest
 from harness.virtual.answers import Findings
 from harness.virtual.behaviour import Behaviour, behaviour
 from harness.virtual.classes import inputs_of
@@ -20,7 +22,7 @@ from harness.virtual.promtool import Promtool
 from harness.virtual.reasons import NotApplicableError, NotGeneratedError
 from harness.virtual.solving import Solver, at_rest
 from harness.virtual.subjects import examined_alerts, recordings_of, rule_set
-from harness.virtual.verdicts import Cell, Pair, default_word, judged, paired
+from harness.virtual.verdicts import WORDS, Cell, Pair, default_word, judged, known_word, paired
 
 __all__ = ["Expected", "Report", "examine"]
 
@@ -61,18 +63,36 @@ def examine(
     file shows as a violation. Raises ``ConfigError`` for artefacts that cannot be read, ``MachineError`` when
     promtool cannot be run.
     """
+    _check(expected or {})
     production = read_production(campaign)
     known = examined_alerts(campaign, production)
-    names = {other for name in alerts for other in _with_sibling(campaign, name)}
+    names = _with_siblings(campaign, known, alerts)
     examination = _Examination(campaign, production, Promtool(promtool), expected or {}, thresholds or {})
     report = examination.report([each for each in known if not alerts or each.rule.name in names], conditions)
     shown = {each.name for each in known if not alerts or each.rule.name in alerts}
     return replace(report, cells=tuple(cell for cell in report.cells if cell.alert in shown))
 
 
-def _with_sibling(campaign: Campaign, name: str) -> tuple[str, ...]:
-    promise = campaign.contract.alerts.get(name)
-    return (name, promise.yields_to) if promise and promise.yields_to else (name,)
+def _check(expected: Expected) -> None:
+    for (alert, condition), word in expected.items():
+        if condition not in CONDITIONS:
+            raise ConfigError(f"{alert}: there is no condition {condition!r}", remedy=nearest(condition, CONDITIONS))
+        if not known_word(word):
+            problem = f"{alert}, {condition}: nothing is known as {word!r}"
+            raise ConfigError(problem, remedy=f"known: {', '.join(WORDS)}, fires between 3m and 4m")
+
+
+def _with_siblings(campaign: Campaign, known: Sequence[Examined], wanted: Sequence[str]) -> set[str]:
+    """The names wanted, and those of alerts that may turn out to be their siblings."""
+    promises = campaign.contract.alerts
+    yielded = {promises[name].yields_to or name for name in wanted if name in promises}
+    compared = {_compared(each) for each in known if each.rule.name in wanted} - {""}
+    return {*wanted, *yielded, *(each.rule.name for each in known if _compared(each) in compared)}
+
+
+def _compared(examined: Examined) -> str:
+    comparison = examined.rule.query.comparison
+    return comparison.left if comparison else ""
 
 
 class _Examination:
@@ -89,7 +109,7 @@ class _Examination:
         self._promtool = promtool
         self._expected = expected
         self._thresholds = thresholds
-        self._rules = rule_set(production)
+        self._external = rule_set(production).external_labels
         self._recordings = recordings_of(production)
         self._cells: dict[tuple[str, str], Cell] = {}
         self._fired: dict[str, tuple[Mapping[str, str], ...]] = {}
@@ -118,12 +138,14 @@ class _Examination:
     def _designs(
         self, inputs: Mapping[Examined, tuple[Input, ...]], conditions: Sequence[str]
     ) -> dict[Examined, Design]:
-        groups: dict[tuple[bool, float], dict[Examined, tuple[Input, ...]]] = {}
+        groups: dict[tuple[frozenset[Path], float], dict[Examined, tuple[Input, ...]]] = {}
         for each, found in inputs.items():
-            groups.setdefault((each.reads_recordings, each.solving_step_s), {})[each] = found
+            needed = each.files if each.reads_recordings else frozenset()
+            groups.setdefault((needed, each.solving_step_s), {})[each] = found
         designs: dict[Examined, Design] = {}
-        for (_recorded, evaluation_s), group in sorted(groups.items()):
-            designs |= Solver(self._promtool, self._rules, evaluation_s).solve(group, self._thresholds)
+        for (needed, step_s), group in groups.items():
+            rules = rule_set(self._production, needed)
+            designs |= Solver(self._promtool, rules, step_s).solve(group, self._thresholds)
         for each, found in inputs.items():
             if each not in designs and (not found or each.is_about_absence):
                 designs[each] = Design(each, found, {item: at_rest(item) for item in found}, None, None, {}, {})
@@ -151,9 +173,9 @@ class _Examination:
 
     def _run(self, plan: Sequence[Planned]) -> dict[str, Findings]:
         findings: dict[str, Findings] = {}
-        for step_s in sorted({item.step_s for item in plan}):
-            experiments = [experiment(item) for item in plan if item.step_s == step_s]
-            findings |= self._promtool.run(self._rules, step_s, experiments)
+        for needed, step_s in dict.fromkeys((item.files, item.step_s) for item in plan):
+            experiments = [experiment(item) for item in plan if (item.files, item.step_s) == (needed, step_s)]
+            findings |= self._promtool.run(rule_set(self._production, needed), step_s, experiments)
         return findings
 
     def _judge(self, item: Planned, findings: Findings) -> None:
@@ -171,7 +193,7 @@ class _Examination:
             self._put(judged(item.design, item.condition, item.script, word, did))
         else:
             pair = Pair(did, _did(item, item.critical, findings))
-            receivers, external = self._production.alertmanager, self._rules.external_labels
+            receivers, external = self._production.alertmanager, self._external
             self._put(paired(item.design, item.condition, item.script, word, pair, receivers, external))
 
     def _doubt(self, examined: Examined) -> None:

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
 from harness.artefacts.alertmanager_config import AlertmanagerConfig
 from harness.artefacts.bounds import FaultTiming, fire_bounds, resolve_bounds
-from harness.core.units import format_duration
+from harness.core.units import format_duration, parse_duration
 from harness.virtual.behaviour import Behaviour
 from harness.virtual.conditions import Script
 from harness.virtual.design import Design
 
-__all__ = ["WORDS", "Cell", "Pair", "Verdict", "default_word", "judged", "paired"]
+__all__ = ["WORDS", "Cell", "Pair", "Verdict", "default_word", "judged", "known_word", "paired"]
 
 Verdict = Literal["held", "violated", "reported", "inconclusive", "not applicable"]
 WORDS: Final = ("fires in time", "fires", "quiet", "inhibited", "no new page", "any")
+"""What may be expected; also ``fires between 3m and 4m``: after the condition began, the instants included."""
+_BETWEEN: Final = re.compile(r"fires between (\S+) and (\S+)")
 _UNRENDERED: Final = ("<no value>", "<error", "{{")
 
 
@@ -38,6 +41,15 @@ class Pair:
 
     warning: Behaviour
     critical: Behaviour
+
+
+def known_word(word: str) -> bool:
+    """Whether ``word`` is one that may be expected."""
+    between = _BETWEEN.fullmatch(word)
+    try:
+        return word in WORDS or bool(between and parse_duration(between[1]) <= parse_duration(between[2]))
+    except ValueError:
+        return False
 
 
 def default_word(condition: str, design: Design) -> str:
@@ -123,7 +135,7 @@ def _at_zero(design: Design) -> str:
 def _problem(design: Design, script: Script, word: str, did: Behaviour) -> str:
     if word == "quiet":
         return "it should stay quiet" if did.fired_s is not None else ""
-    if word not in {"fires", "fires in time"}:
+    if not word.startswith("fires"):
         return ""
     if did.fired_s is None:
         return "it should fire"
@@ -131,7 +143,15 @@ def _problem(design: Design, script: Script, word: str, did: Behaviour) -> str:
         return "it already fires when the condition begins"
     if word == "fires":
         return ""
+    if between := _BETWEEN.fullmatch(word):
+        return _outside(did.fired_s - script.onset_s, between[1], between[2])
     return _timing_problem(design, script, did) or _text_problem(did)
+
+
+def _outside(after_s: float, earliest: str, latest: str) -> str:
+    if parse_duration(earliest) <= after_s <= parse_duration(latest):
+        return ""
+    return f"it fires {format_duration(after_s)} after the condition began"
 
 
 def _timing_problem(design: Design, script: Script, did: Behaviour) -> str:

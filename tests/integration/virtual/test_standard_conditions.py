@@ -1,0 +1,199 @@
+"""Every shape of alert under every standard condition, on the real promtool."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from harness.contract import Campaign, load_campaign
+from harness.core.errors import ConfigError
+from harness.virtual.conditions import CONDITIONS
+from harness.virtual.suite import Report, examine
+
+Edited = Callable[[str, str], Campaign]
+TINY = Path(__file__).parents[3] / "fixtures" / "tiny"
+ORDINARY = ["LatencyShare", "LatencyMean", "LatencyP99", "DiskFull", "InstanceDown", "JobGone", "ErrorsPerSeries",
+            "ManyErrors", "Hot", "Unknown", "NoTraffic", "Compare", "Changes"]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def report(shop: Campaign, promtool: Path) -> Report:
+    return examine(shop, promtool, alerts=ORDINARY)
+
+
+@pytest.fixture(scope="module")
+def tiny(promtool: Path) -> Report:
+    return examine(load_campaign([TINY]), promtool)
+
+
+def test_every_alert_has_a_cell_for_every_condition(report: Report) -> None:
+    alerts = {cell.alert for cell in report.cells}
+    assert len(alerts) == len(ORDINARY) + 1, "two rules are named Hot"
+    assert {(cell.alert, cell.condition) for cell in report.cells} == {(a, c) for a in alerts for c in CONDITIONS}
+
+
+@pytest.mark.parametrize(
+    "alert", ["LatencyShare", "LatencyMean", "LatencyP99", "DiskFull", "InstanceDown", "JobGone", "ErrorsPerSeries",
+              "ManyErrors", "Hot[ticket]", "Hot[page]", "NoTraffic"],
+)  # fmt: skip
+def test_the_designed_trigger_fires_in_time_and_resolves(report: Report, alert: str) -> None:
+    assert report.cell(alert, "designed trigger").verdict == "held", report.cell(alert, "designed trigger")
+
+
+@pytest.mark.parametrize("alert", ["LatencyMean", "LatencyP99", "ErrorsPerSeries", "ManyErrors", "DiskFull"])
+def test_the_threshold_itself_is_quiet(report: Report, alert: str) -> None:
+    assert report.cell(alert, "at threshold").verdict == "held"
+    assert report.cell(alert, "just below").verdict == "held"
+
+
+def test_what_moves_an_alert_is_told(report: Report) -> None:
+    assert report.moved_by["LatencyP99"] == "quantile of shop_request_seconds"
+    assert report.moved_by["LatencyShare"] == "share of slow events of shop_request_seconds"
+    assert report.moved_by["InstanceDown"] == "value of up"
+    assert report.moved_by["JobGone"] == "presence of its series"
+    assert report.guessed == {"Unknown": ("mystery_done", "mystery_total")}
+
+
+def test_a_rate_that_is_not_summed_misses_spread_traffic(report: Report) -> None:
+    cell = report.cell("ErrorsPerSeries", "spread")
+    assert (cell.verdict, cell.why) == ("violated", "it should fire")
+    assert report.cell("ManyErrors", "spread").verdict == "held"
+
+
+def test_an_average_hides_one_bad_instance(report: Report) -> None:
+    assert report.cell("Hot[ticket]", "spread").verdict == "violated"
+
+
+def test_an_alert_on_little_traffic_fires_without_any(report: Report) -> None:
+    for condition in ("fresh start", "series at zero", "idle"):
+        assert report.cell("NoTraffic", condition).verdict == "violated", condition
+    assert report.cell("NoTraffic", "target gone").verdict == "held"
+
+
+def test_absence_fires_only_for_the_alert_on_absence(report: Report) -> None:
+    assert report.cell("JobGone", "series absent").does.startswith("fires")
+    assert report.cell("JobGone", "target gone").does.startswith("fires")
+    assert report.cell("InstanceDown", "target gone").does == "quiet"
+
+
+def test_a_restart_is_one_failed_scrape(report: Report) -> None:
+    assert report.cell("InstanceDown", "restart").does.startswith("pends")
+
+
+def test_a_warning_yields_to_its_critical_sibling(report: Report) -> None:
+    assert report.cell("Hot[ticket]", "sibling").verdict == "held"
+    assert report.cell("Hot[ticket]", "decay").verdict == "held"
+    assert report.cell("Hot[page]", "sibling").verdict == "not applicable"
+
+
+@pytest.mark.parametrize("alert", ["Compare", "Changes"])
+def test_what_cannot_be_generated_is_named(report: Report, alert: str) -> None:
+    cell = report.cell(alert, "designed trigger")
+    assert (cell.verdict, cell.does) == ("inconclusive", "not generated")
+    assert cell.why
+
+
+def test_an_input_that_missed_its_level_proves_nothing(report: Report) -> None:
+    cell = report.cell("Unknown", "designed trigger")
+    assert cell.verdict == "inconclusive"
+    assert re.search(r"came out at .* instead of 10", cell.why)
+
+
+def test_burn_rates_over_recordings_of_hours(shop: Campaign, promtool: Path) -> None:
+    found = examine(
+        shop, promtool, alerts=["BurnFast", "BurnSlow", "BurnDirect"], conditions=["designed trigger", "just below"]
+    )
+    assert {cell.verdict for cell in found.cells} == {"held"}, found.cells
+
+
+def test_the_tiny_subject_is_well_behaved(tiny: Report) -> None:
+    assert {cell.verdict for cell in tiny.cells} == {"held", "reported", "not applicable"}
+    assert tiny.cell("TinyFailing", "designed trigger").does == "fires 30s to 2m20s"
+    assert tiny.fired["TinyFailing"] == ({"alertname": "TinyFailing", "service": "tiny", "severity": "critical"},)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "alert", "condition", "verdict"),
+    [
+        ("increase(shop_requests_total", "delta(shop_requests_total", "ManyErrors", "designed trigger", "held"),
+        ("avg(shop_temperature) >= 40", "max(shop_temperature) >= 40", "Hot[ticket]", "spread", "held"),
+        ("avg(shop_temperature) >= 40", "avg(shop_temperature) > 40", "Hot[ticket]", "at threshold", "held"),
+        ("equal: [slo]", "equal: [severity]", "Hot[ticket]", "sibling", "violated"),
+        ('severity="ticket"', 'severity="tickets"', "Hot[ticket]", "sibling", "violated"),
+        ("equal: [slo]", 'equal: [slo], target_match_re: {severity: "page|ticket"}', "Hot[ticket]", "sibling", "held"),
+        ("keep_firing_for: 2m", "keep_firing_for: 0s", "Hot[ticket]", "decay", "violated"),
+        ("rate(shop_requests_total[5m])) < 0.01", "rate(shop_requests_total[5m])) > 0.01", "NoTraffic", "idle", "held"),
+        ('{{ $value }}"}', '{{ template \\"no\\" }}"}', "LatencyP99", "designed trigger", "violated"),
+    ],
+)  # fmt: skip
+def test_an_edit_changes_the_cell_that_it_should(
+    edited: Edited, promtool: Path, before: str, after: str, alert: str, condition: str, verdict: str
+) -> None:
+    conditions = list(dict.fromkeys(["designed trigger", condition]))
+    found = examine(edited(before, after), promtool, alerts=[alert.partition("[")[0]], conditions=conditions)
+    assert found.cell(alert, condition).verdict == verdict, found.cell(alert, condition)
+
+
+def test_a_changed_threshold_shows_against_the_intended_one(edited: Edited, promtool: Path) -> None:
+    campaign, meant = edited("> 1\n        for: 1m", "> 2.5\n        for: 1m"), {"LatencyMean": 1.0}
+    found = examine(campaign, promtool, alerts=["LatencyMean"], thresholds=meant, conditions=["designed trigger"])
+    assert found.cell("LatencyMean", "designed trigger").why == "it should fire"
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [("for: 1m", "for: 3m"), ("shop_request_seconds_sum[5m]))", "shop_request_seconds_sum[20m]))")],
+)
+def test_a_changed_duration_shows_against_the_intended_instant(
+    edited: Edited, shop: Campaign, promtool: Path, before: str, after: str
+) -> None:
+    key = ("LatencyMean", "designed trigger")
+    text = {key: "fires between 2m and 3m"}
+    held = examine(shop, promtool, alerts=key[:1], expected=text, conditions=key[1:])
+    assert held.cell(*key).verdict == "held", held.cells
+    rule = "sum(rate(shop_request_seconds_sum[5m])) / sum(rate(shop_request_seconds_count[5m])) > 1\n        for: 1m"
+    changed = rule.replace(before, after).replace("_count[5m]", "_count[20m]" if "20m" in after else "_count[5m]")
+    found = examine(edited(rule, changed), promtool, alerts=key[:1], expected=text, conditions=key[1:])
+    assert found.cell(*key).verdict == "violated", found.cells
+
+
+def test_expectations_override_the_defaults(promtool: Path) -> None:
+    wanted = {("TinyFailing", "idle"): "fires", ("TinyFailing", "hang"): "quiet", ("TinyFailing", "restart"): "any"}
+    found = examine(load_campaign([TINY]), promtool, expected=wanted)
+    verdicts = [found.cell("TinyFailing", condition).verdict for condition in ("idle", "hang", "restart")]
+    assert verdicts == ["violated", "held", "reported"]
+
+
+@pytest.mark.parametrize(
+    ("expected", "words"),
+    [
+        ({("A", "idel"): "quiet"}, "did you mean 'idle'"),
+        ({("A", "idle"): "silent"}, "nothing is known as 'silent'"),
+        ({("A", "idle"): "fires between 4m and 3m"}, "nothing is known"),
+        ({("A", "idle"): "fires between soon and later"}, "nothing is known"),
+    ],
+)
+def test_a_misspelt_expectation_is_refused(shop: Campaign, expected, words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        examine(shop, Path("promtool"), expected=expected)
+
+
+def test_a_rule_that_fails_blames_itself_alone(edited: Edited, promtool: Path) -> None:
+    broken = "shop_temperature * on() group_left() {__name__=~'shop_in_flight|shop_temperature'}"
+    campaign = edited("- alert: Changes", f'- alert: Broken\n        expr: "{broken} > 1"\n      - alert: Changes')
+    found = examine(campaign, promtool, alerts=["Hot", "Broken"], conditions=["designed trigger", "spread"])
+    assert found.cell("Broken", "designed trigger").verdict == "inconclusive"
+    spread = found.cell("Hot[ticket]", "spread")
+    assert (spread.verdict, spread.does) == ("inconclusive", "unknown: another rule cannot be evaluated")
+    assert "rule: Broken" in spread.why
+
+
+def test_a_rule_that_cannot_be_evaluated_is_violated(edited: Edited, promtool: Path) -> None:
+    doubled = "shop_requests_total * on(job) shop_temperature"
+    campaign = edited("avg(shop_temperature) >= 40", f"avg(shop_temperature) >= 40 or sum({doubled}) > 1e12")
+    found = examine(campaign, promtool, alerts=["Hot"], conditions=["designed trigger", "spread"])
+    cell = found.cell("Hot[ticket]", "spread")
+    assert (cell.verdict, cell.does) == ("violated", "cannot be evaluated"), found.cells
