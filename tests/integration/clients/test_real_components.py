@@ -104,11 +104,3 @@ def test_a_link_is_made_slowed_cut_and_mended(prometheus: PrometheusClient, toxi
     toxiproxy.delete("prometheus")
     with pytest.raises(HttpFault, match="404"):
         toxiproxy.proxy("prometheus")
-
-
-def test_a_call_is_cheap(prometheus: PrometheusClient) -> None:
-    prometheus.query("up")
-    began = time.process_time()
-    for _ in range(200):
-        prometheus.query("up")
-    assert (time.process_time() - began) / 200 < 0.0005

@@ -146,7 +146,8 @@ def test_no_network_is_one_line(root: Path, start: Bootstrap) -> None:
 
 
 def test_make_is_the_same_as_bootstrap_and_turns_failures_into_2(root: Path, start: Bootstrap) -> None:
-    make = ("make", f"PYTHON={sys.executable}")
+    # under another make it would tell which folder it enters
+    make = ("make", "--no-print-directory", f"PYTHON={sys.executable}")
     assert finish(start(program=make)) == finish(start())
     (root / ".venv").mkdir()
     code, _, errors = finish(start("gate", program=make))
