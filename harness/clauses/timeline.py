@@ -125,7 +125,8 @@ def unhealed_fault(evidence: Evidence, cell: str, phases: Sequence[str]) -> Faul
 def healing_of(evidence: Evidence, cell: str, phases: Sequence[str], within_s: float) -> Cause | None:
     """Last faulty event of the episode ``phases``: its last healing, or the end of a request sent before that.
 
-    A request counts that fails within ``within_s`` (wall) of the healing. ``None`` while the episode lasts.
+    A request counts that ends within ``within_s`` (wall) of the healing, whether or not it fails: it lived under the
+    fault, and one that the fault made slow is counted as slow when it ends. ``None`` while the episode lasts.
     """
     end = evidence.phase(cell, phases[-1])[1]
     faults = [fault for phase in phases for fault in _faults(evidence, cell, phase)]
@@ -134,16 +135,20 @@ def healing_of(evidence: Evidence, cell: str, phases: Sequence[str], within_s: f
     if end is None or injected - set(healed):
         return None
     last = max([end, *healed.values()])
-    ends = [r.end_t for r in evidence.of(Request, cell) if _failed(r) and (r.sent_t or 0.0) <= last and r.end_t]
+    ends = [r.end_t for r in evidence.of(Request, cell) if _sent(r) and (r.sent_t or 0.0) <= last and r.end_t]
     late = [t for t in ends if last < t <= last + within_s]
     unsure = evidence.horizon(cell) < last + within_s
     if late:
-        return Cause(max(late), "last failed request", max(late), unsure)
+        return Cause(max(late), "end of the last request from before healing", max(late), unsure)
     return Cause(last, "fault healed" if healed else f"end of {phases[-1]}", last, unsure)
 
 
+def _sent(request: Request) -> bool:
+    return not request.dropped and request.sent_t is not None
+
+
 def _failed(request: Request) -> bool:
-    return not request.expected and not request.dropped and request.sent_t is not None
+    return _sent(request) and not request.expected
 
 
 def _faults(evidence: Evidence, cell: str, phase: str) -> Iterator[FaultAction]:
