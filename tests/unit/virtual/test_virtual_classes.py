@@ -1,0 +1,120 @@
+"""Which series an alert reads, by contract, configuration and selectors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from harness.artefacts.rules import RuleFile
+from harness.clauses.production import read_production
+from harness.contract import load_campaign
+from harness.core.errors import ConfigError
+from harness.virtual.classes import inputs_of
+from harness.virtual.families import Catalogue, reach_s
+from harness.virtual.inputs import Input
+from harness.virtual.reasons import NotGeneratedError
+from harness.virtual.subjects import examined_alerts, rule_set
+
+SHOP = Path(__file__).parents[2] / "integration" / "virtual" / "shop"
+Rules = Callable[[str], RuleFile]
+
+
+@pytest.fixture(scope="module")
+def catalogue() -> Catalogue:
+    campaign = load_campaign([SHOP])
+    return Catalogue(campaign, read_production(campaign))
+
+
+@pytest.fixture
+def inputs(catalogue: Catalogue, rules: Rules) -> Callable[[str], tuple[Input, ...]]:
+    def read(expression: str) -> tuple[Input, ...]:
+        text = "".join(f"      {line}\n" for line in ["- alert: A", "  expr: |", f"    {expression}"])
+        return inputs_of(rules(text).alerts[0], {}, catalogue)
+
+    return read
+
+
+def labels(found: tuple[Input, ...]) -> list[dict[str, str]]:
+    return [dict(each.labels) for each in found]
+
+
+def test_narrow_and_broad_selectors_get_a_class_each(inputs) -> None:
+    found = inputs('sum(rate(shop_requests_total{code=~"5.."}[5m])) / sum(rate(shop_requests_total[5m]))')
+    assert labels(found) == [{"code": "500", "route": "/a"}, {"code": "200", "route": "/a"}]
+    assert [dict(each) for each in found[0].variants] == [
+        {"code": "500", "route": "/b"}, {"code": "500", "route": "/c"}]  # fmt: skip
+    assert all(dict(each)["code"] in {"200", "404"} for each in found[1].variants)
+
+
+def test_a_broad_selector_alone_spreads_over_the_first_label(inputs) -> None:
+    (found,) = inputs("sum(rate(shop_requests_total[5m])) > 1")
+    assert [dict(each)["code"] for each in found.variants] == ["500", "404"]
+
+
+def test_matchers_that_nothing_can_pass_leave_no_input(inputs) -> None:
+    assert inputs('rate(shop_requests_total{team="db"}[5m]) > 1') == ()
+    assert inputs('rate(shop_requests_total{route="/z", route!="/z"}[5m]) > 1') == ()
+
+
+def test_values_come_from_the_matchers_where_nothing_is_declared(inputs) -> None:
+    (found,) = inputs('mystery{kind=~"disk|net", zone!="a", host=~".+\\\\d"} > 1')
+    assert found.family.is_declared is False
+    assert dict(found.labels)["kind"] == "disk"
+    assert "zone" not in dict(found.labels), "an empty value passes, and is no label"
+
+
+def test_histograms_are_known_by_all_their_parts(inputs) -> None:
+    found = inputs("rate(shop_request_seconds_sum[5m]) / rate(shop_request_seconds_count[5m]) > 1")
+    assert [(each.family.kind, each.family.buckets) for each in found] == [("histogram", (0.1, 0.3, 1.0, 3.0))]
+    (guessed,) = inputs("histogram_quantile(0.9, rate(other_bucket[5m])) > 1")
+    assert (guessed.family.name, guessed.family.kind, guessed.quantile) == ("other", "histogram", 0.9)
+
+
+def test_jobs_come_from_matchers_exporters_and_the_subject(inputs) -> None:
+    assert inputs("shop_in_flight > 1")[0].job.name == "shop"
+    assert inputs("node_filesystem_avail_bytes < 1")[0].job.name == "node"
+    assert inputs('up{job="node"} == 0')[0].job.interval_s == 30.0
+    assert inputs('up{job="elsewhere"} == 0')[0].job.name == "elsewhere"
+
+
+@pytest.mark.parametrize(
+    ("expression", "reason"),
+    [("ALERTS > 0", "reads ALERTS"), ('{__name__=~"shop_.*"} > 1', "without naming their metric")],
+)
+def test_what_cannot_be_made_is_refused_by_name(inputs, expression: str, reason: str) -> None:
+    with pytest.raises(NotGeneratedError, match=reason):
+        inputs(expression)
+
+
+def test_recordings_are_followed_to_their_leaves(rules: Rules, catalogue: Catalogue) -> None:
+    file = rules(
+        "      - {record: fast, expr: 'rate(shop_requests_total[5m])'}\n"
+        "      - {record: slow, expr: 'avg_over_time(fast[1h])'}\n"
+        "      - {alert: A, expr: 'slow > 1'}\n"
+    )
+    recordings = {rule.name: rule for rule in file.recordings}
+    assert [each.family.name for each in inputs_of(file.alerts[0], recordings, catalogue)] == ["shop_requests_total"]
+    assert reach_s(file.alerts[0], recordings, 15.0) == 3600 + 300 + 2 * 15
+
+
+def test_a_recording_made_of_itself_is_an_error(rules: Rules, catalogue: Catalogue) -> None:
+    file = rules("      - {record: a, expr: 'b'}\n      - {record: b, expr: 'a'}\n      - {alert: A, expr: 'a > 1'}\n")
+    with pytest.raises(ConfigError, match="made of itself"):
+        inputs_of(file.alerts[0], {rule.name: rule for rule in file.recordings}, catalogue)
+
+
+def test_alerts_of_one_name_are_told_apart(catalogue: Catalogue) -> None:
+    campaign = load_campaign([SHOP])
+    production = read_production(campaign)
+    known = {each.name: each for each in examined_alerts(campaign, production)}
+    assert {"Hot[ticket]", "Hot[page]"} <= known.keys()
+    assert known["BurnFast"].series == 'ALERTS{alertname="BurnFast", severity="page", slo="availability"}'
+    assert known["BurnFast"].reads_recordings
+    assert [path.name for path in known["BurnFast"].files] == ["burn.yml"]
+    assert known["BurnSlow"].solving_step_s == 15.0 * 25
+    assert known["NoTraffic"].solving_step_s == 15.0
+    assert rule_set(production, known["Hot[page]"].files).groups == ("shop",)
+    assert rule_set(production).groups == ("records", "slo", "shop")
+    assert rule_set(production).external_labels == {"region": "eu"}
