@@ -31,6 +31,7 @@ from harness.core import events
 from harness.core.units import format_duration
 from harness.evidence import records
 from harness.provision import commands
+from harness.virtual import command as virtual
 
 __all__ = ["documents", "key_names", "main", "meanings", "verbs", "words_by_hand"]
 
@@ -244,7 +245,7 @@ def _commands(verb: str) -> str:
 def verbs() -> dict[str, ArgumentParser]:
     """The verbs of ``harness`` with their parsers."""
     found: Any = next(each for each in cli._parser()._actions if isinstance(each, _SubParsersAction))
-    return {**found.choices, "provision": commands._provision_parser()}
+    return {**found.choices, "provision": commands._provision_parser(), "test": virtual._parser()}
 
 
 def _parsers() -> dict[str, ArgumentParser]:

@@ -25,12 +25,20 @@ Ctrl-C cancels a gate: what was seen so far is judged, what stays open is inconc
 A second Ctrl-C ends it at once (130). The last line of output is the path of the bundle."""
 
 
+_OWN_PARSERS = {
+    "test": "run the rule files in virtual time under the standard conditions",
+    "provision": "have the real components ready",
+    "doctor": "say what is there and what lacks",
+}
+"""Verbs that parse their own arguments, and what they do."""
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one verb; answers its exit code. Errors are told on standard error."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
-        if arguments and arguments[0] in {"provision", "doctor"}:
-            return _provisioning(arguments)
+        if arguments and arguments[0] in _OWN_PARSERS:
+            return _with_own_parser(arguments)
         options = _parser().parse_args(arguments)
         run: Callable[[argparse.Namespace], int] = options.run
         code = run(options)
@@ -57,7 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     verbs = parser.add_subparsers(metavar="VERB", required=True)
     for add in (_add_gate, _add_lint, _add_replay, _add_report, _add_explain, _add_schema):
         add(verbs)
-    for name, text in (("provision", "have the real components ready"), ("doctor", "say what is there and what lacks")):
+    for name, text in _OWN_PARSERS.items():
         verbs.add_parser(name, help=text, add_help=False)
     return parser
 
@@ -190,7 +198,11 @@ def _schema(options: argparse.Namespace) -> int:
     return 0
 
 
-def _provisioning(arguments: Sequence[str]) -> int:
+def _with_own_parser(arguments: Sequence[str]) -> int:
+    if arguments[0] == "test":
+        from harness.virtual.command import test_command
+
+        return test_command(arguments[1:])
     from harness.provision.commands import doctor_command, provision_command
 
     return (provision_command if arguments[0] == "provision" else doctor_command)(arguments[1:])
