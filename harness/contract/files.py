@@ -444,6 +444,8 @@ class CampaignFile(Strict):
     contract: str
     scenarios: list[str] = []
     speed: float = Field(default=60.0, gt=0, allow_inf_nan=False)
+    side_by_side: int = Field(default=8, ge=1)
+    """How many stories are played at once; the others follow in packs of this size, in the order written."""
     budget: WallDuration | None = None
     waivers: list[Waiver] = []
 

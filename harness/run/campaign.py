@@ -32,7 +32,7 @@ from harness.request import CampaignRequest
 from harness.run.context import Context
 from harness.run.inputs import copy_inputs
 from harness.run.recorder import Recorder
-from harness.run.selection import Selection, select
+from harness.run.selection import CellPlan, Selection, select
 from harness.run.sinks.loop import SinkLoop
 from harness.run.space import disk_full
 from harness.run.stack.ports import PortLease
@@ -123,7 +123,7 @@ class _Campaign:
             raise HarnessError("no clause is selected", remedy="give the scenarios something to expect")
         tools = self._provision()
         if not self.cancel.is_set():
-            self._play(tools, self.campaign, self.selection)
+            self._play_packs(tools, self.campaign, self.selection.cells, self.campaign.spec.side_by_side)
             self._play_again(tools)
         return self._judge(paths)
 
@@ -150,9 +150,13 @@ class _Campaign:
         self.played_again = tuple(cell.name for cell in cells)
         self.recorder.begin_again(self.played_again)
         slower = replace(self.campaign, speed_factor=0.5)
-        size = max(1, len(planned) // 2)
+        size = max(1, min(len(planned), self.campaign.spec.side_by_side) // 2)
+        self._play_packs(tools, slower, tuple(cells), size)
+
+    def _play_packs(self, tools: dict[str, Tool], campaign: Campaign, cells: tuple[CellPlan, ...], size: int) -> None:
         for start in range(0, len(cells), size):
-            self._play(tools, slower, replace(self.selection, cells=tuple(cells[start : start + size])))
+            if not self.cancel.is_set():
+                self._play(tools, campaign, replace(self.selection, cells=cells[start : start + size]))
 
     def _play(self, tools: dict[str, Tool], campaign: Campaign, selection: Selection) -> None:
         folder, relay = _run_folder(), _Relay()

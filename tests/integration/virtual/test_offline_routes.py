@@ -86,6 +86,6 @@ def test_the_command_tells_a_receiver_that_the_contract_does_not_mean(
 ) -> None:
     edited("receiver: pager}", "receiver: web}")
     contract = tmp_path / "shop" / "contract.yaml"
-    contract.write_text(contract.read_text() + "alerts: {BurnFast: {means: Fast., reaches: pager}}\n")
+    contract.write_text(contract.read_text() + "  BurnFast: {means: Fast., reaches: pager}\n")
     assert command.test_command(["--routes", "--alert", "BurnFast", str(tmp_path / "shop")]) == 1
     assert "the contract says pager" in capsys.readouterr().out

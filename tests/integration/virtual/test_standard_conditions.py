@@ -102,6 +102,31 @@ def test_an_input_that_missed_its_level_proves_nothing(report: Report) -> None:
     assert re.search(r"came out at .* instead of 10", cell.why)
 
 
+def test_an_alert_that_always_fires_is_judged_by_its_silence(shop: Campaign, promtool: Path) -> None:
+    found = examine(shop, promtool, alerts=["Watchdog", "Sleepy"])
+    watchdog, sleepy = (found.cell(name, "designed trigger") for name in ("Watchdog", "Sleepy"))
+    assert (watchdog.verdict, watchdog.does) == ("held", "fires throughout")
+    assert (sleepy.verdict, sleepy.does) == ("violated", "is silent at times")
+    assert found.cell("Watchdog", "idle").why == "it reads no series"
+
+
+def test_an_alert_on_alerts_is_not_generated(shop: Campaign, promtool: Path) -> None:
+    found = examine(shop, promtool, alerts=["Meta"], conditions=["designed trigger"])
+    assert found.cell("Meta", "designed trigger").why == "it reads ALERTS"
+
+
+def test_siblings_that_different_inputs_move_are_not_generated(report: Report) -> None:
+    cell = report.cell("ManyErrors", "sibling")
+    assert (cell.verdict, cell.why) == ("inconclusive", "it and LatencyP99 are moved by different inputs")
+
+
+def test_quiet_proves_nothing_of_an_alert_that_cannot_fire(edited: Edited, promtool: Path) -> None:
+    campaign = edited("> 1\n        for: 1m", "> 1e9\n        for: 1m")
+    found = examine(campaign, promtool, alerts=["LatencyMean"], thresholds={"LatencyMean": 1.0},
+                    conditions=["designed trigger", "idle"])  # fmt: skip
+    assert found.cell("LatencyMean", "idle").why == "its designed trigger does not fire: quiet proves nothing"
+
+
 def test_burn_rates_over_recordings_of_hours(shop: Campaign, promtool: Path) -> None:
     found = examine(
         shop, promtool, alerts=["BurnFast", "BurnSlow", "BurnDirect"], conditions=["designed trigger", "just below"]

@@ -116,5 +116,5 @@ def test_alerts_of_one_name_are_told_apart(catalogue: Catalogue) -> None:
     assert known["BurnSlow"].solving_step_s == 15.0 * 25
     assert known["NoTraffic"].solving_step_s == 15.0
     assert rule_set(production, known["Hot[page]"].files).groups == ("shop",)
-    assert rule_set(production).groups == ("records", "slo", "shop")
+    assert rule_set(production).groups == ("records", "slo", "shop", "meta")
     assert rule_set(production).external_labels == {"region": "eu"}

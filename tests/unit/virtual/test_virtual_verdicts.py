@@ -181,7 +181,8 @@ def test_inhibition_must_spare_the_critical_one(designed: Designed, receivers: A
     unlike = Behaviour(firing=((120.0, 285.0),), labels=({"severity": "info"},))
     assert "no inhibition rule" in pair(designed(), receivers, "inhibited", unlike).why
     back = '{source_matchers: [severity="warning"], target_matchers: [severity="critical"]}'
-    mutual = read_alertmanager(parse_yaml(ALERTMANAGER.replace("inhibit_rules: [", f"inhibit_rules: [{back}, "), "a.yml"))
+    text = ALERTMANAGER.replace("inhibit_rules: [", f"inhibit_rules: [{back}, ")
+    mutual = read_alertmanager(parse_yaml(text, "alertmanager.yml"))
     warning = Behaviour(firing=((120.0, 285.0),), labels=({"severity": "warning"},))
     assert "critical sibling is silenced as well" in pair(designed(), mutual, "inhibited", warning).why
 
