@@ -24,7 +24,7 @@ _MOST: Final = 3
 def inputs_of(rule: Rule, recordings: Mapping[str, Rule], catalogue: Catalogue) -> tuple[Input, ...]:
     """Inputs for every class of series that ``rule`` reads, directly or through recordings.
 
-    Raises ``NotGeneratedError`` for a selector that names no metric, or reads other alerts.
+    Raises ``NotGeneratedError`` for a selector that names no metric, reads other alerts or can match nothing.
     """
     selectors = leaves(rule, recordings)
     for selector in selectors:
@@ -47,8 +47,11 @@ def _classes(family: Family, selectors: Sequence[Selector], catalogue: Catalogue
     wanted = [selector.matchers for selector in selectors]
     job = catalogue.job(family, [matcher for matchers in wanted for matcher in matchers])
     seen: set[Labels] = set()
-    for matchers in _ways(wanted):
+    for index, matchers in enumerate(_ways(wanted)):
         labels = _labels(family, job, matchers)
+        if labels is None and index < len(wanted):
+            shown = ", ".join(f'{each.name}{each.operator}"{each.value}"' for each in matchers)
+            raise NotGeneratedError(f"no series that is declared passes {family.name}{{{shown}}}")
         if labels is not None and labels not in seen:
             seen.add(labels)
             yield Input(family, job, labels, _variants(family, wanted, labels), quantile)
@@ -92,6 +95,7 @@ def _passing(family: Family, job: Job, name: str, matchers: Sequence[Matcher]) -
     else:
         written = [value for each in matchers for value in _literals(each)]
         candidates = [*family.labels.get(name, ()), *written, *(() if name in family.labels else ("a", ""))]
+        candidates = [value for value in candidates if family.may_take(name, value)]
     return [value for value in dict.fromkeys(candidates) if all(each.accepts(value) for each in matchers)]
 
 

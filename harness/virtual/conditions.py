@@ -211,14 +211,19 @@ def _sibling(design: Design) -> Script:
 
 
 def _decay(design: Design) -> Script:
-    """Up to the trigger at once, then down: at once for what is counted, in a straight line for a gauge."""
+    """Far beyond the trigger, so that the alert with the shorter ``for`` fires first; back to the trigger; healed.
+
+    Healing is at once for what is counted, which then leaves the window, and a straight line for a gauge.
+    """
     told = _pulse(design, "trigger", heals=True)
-    if design.drive is None or design.drive.input.is_counting:
-        return told
-    down_s = whole(max(design.examined.timing.for_s, 4 * design.evaluation_s) * 2, design.evaluation_s)
     lead, hold, rest = told.segments
-    fall = Segment(down_s, hold.levels, towards=rest.levels)
-    return replace(told, segments=(lead, hold, fall, rest))
+    storm = Segment(hold.length_s, design.storm())
+    down: tuple[Segment, ...] = ()
+    if design.drive is not None and not design.drive.input.is_counting:
+        down_s = whole(max(design.timing.for_s, 4 * design.evaluation_s) * 2, design.evaluation_s)
+        down = (Segment(down_s, hold.levels, towards=rest.levels),)
+    segments = (lead, storm, hold, *down, rest)
+    return replace(told, segments=segments, healed_s=told.healed_s + storm.length_s)
 
 
 _BUILDERS: Final[dict[str, Callable[[Design], Script]]] = {

@@ -114,6 +114,14 @@ class Design:
         """Levels of all inputs with the drive in the setting ``name``."""
         return self.drive.turned(self.baseline, self.inputs_at[name]) if self.drive else self.baseline
 
+    def storm(self) -> Mapping[Input, Level]:
+        """Levels ten times beyond the trigger, which cross every threshold at once; the trigger's if impossible."""
+        if self.drive is None:
+            return self.baseline
+        trigger, healthy = self.inputs_at["trigger"], self.inputs_at["healthy"]
+        x = trigger * 10 if trigger > healthy else trigger / 10
+        return self.drive.turned(self.baseline, x if self.drive.allows(x) else trigger)
+
     @property
     def fires_upwards(self) -> bool:
         """Whether larger values are the worse ones."""

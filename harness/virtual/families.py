@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 from harness.artefacts.promql import Matcher, Selector
@@ -38,6 +38,14 @@ class Family:
     labels: Mapping[str, tuple[str, ...]]
     buckets: tuple[float, ...] = ()
     is_declared: bool = True
+    patterns: Mapping[str, str] = field(default_factory=dict)
+    """What values of a declared label look like; a declared label without one takes no others."""
+
+    def may_take(self, label: str, value: str) -> bool:
+        """Whether a series may carry this label value, as far as it is declared."""
+        if label not in self.labels or value in self.labels[label]:
+            return True
+        return label in self.patterns and re.fullmatch(self.patterns[label], value) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +129,11 @@ def _contract_families(campaign: Campaign) -> Iterable[tuple[str, Family]]:
         name = plane.prefix + short if plane else short
         kinds: dict[str, Kind] = {"counter": "counter", "histogram": "histogram"}
         labels = {label: _values(rule) for label, rule in family.labels.items()}
-        yield name, Family(name, kinds.get(family.type, "gauge"), labels, tuple(family.buckets or ()))
+        patterns = {label: rule.pattern or ".+" for label, rule in family.labels.items() if not rule.one_of}
+        yield (
+            name,
+            Family(name, kinds.get(family.type, "gauge"), labels, tuple(family.buckets or ()), patterns=patterns),
+        )
 
 
 def _values(rule: LabelRule) -> tuple[str, ...]:

@@ -53,9 +53,15 @@ def test_a_broad_selector_alone_spreads_over_the_first_label(inputs) -> None:
     assert [dict(each)["code"] for each in found.variants] == ["500", "404"]
 
 
-def test_matchers_that_nothing_can_pass_leave_no_input(inputs) -> None:
-    assert inputs('rate(shop_requests_total{team="db"}[5m]) > 1') == ()
-    assert inputs('rate(shop_requests_total{route="/z", route!="/z"}[5m]) > 1') == ()
+@pytest.mark.parametrize("matchers", ['team="db"', 'route="/z"', 'code="6xx"', 'code="500", code!="500"'])
+def test_matchers_that_nothing_declared_can_pass_are_named(inputs, matchers: str) -> None:
+    with pytest.raises(NotGeneratedError, match="no series that is declared passes shop_requests_total"):
+        inputs(f"rate(shop_requests_total{{{matchers}}}[5m]) > 1")
+
+
+def test_a_value_of_the_declared_pattern_passes(inputs) -> None:
+    (found,) = inputs('rate(shop_requests_total{code="503"}[5m]) > 1')
+    assert dict(found.labels)["code"] == "503"
 
 
 def test_values_come_from_the_matchers_where_nothing_is_declared(inputs) -> None:
