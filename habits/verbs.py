@@ -35,7 +35,7 @@ def test() -> int:
         [
             *linters,
             pytest_stage("unit", "tests/unit", "tests/plugin", "-n", "2"),
-            pytest_stage("integration", "tests/integration"),
+            pytest_stage("integration", "tests/integration", "tests/sabotage"),
             command_stage("combine", tool("coverage"), "combine", "--quiet"),
             command_stage("coverage", tool("coverage"), "report"),
             command_stage("gate", tool("harness"), "gate", CAMPAIGN),

@@ -1,11 +1,13 @@
-"""Which hop of the chain is the first that is missing: expression, rule state, Alertmanager, route, receiver."""
+"""Which hop of the chain is the first that is missing: scrape, expression, rule state, transport, route, receiver."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from harness.clauses.production import AlertFacts
 from harness.clauses.readings import values_of
 from harness.clauses.timeline import alert_instants
-from harness.evidence.records import AlertSnapshot, RuleState
+from harness.evidence.records import AlertSnapshot, RuleState, Series
 from harness.evidence.store import Evidence
 
 __all__ = ["expression_hop", "notification_hop"]
@@ -25,14 +27,32 @@ def expression_hop(facts: AlertFacts, evidence: Evidence, cell: str) -> Finding:
     pending = alert_instants(evidence, cell, name, "pending")
     if pending:
         return "rule state", (f"it was pending at {len(pending)} evaluations, but not for as long as `for` demands",)
+    never = _never_scraped(evidence, cell)
+    if never and not _points(facts, evidence, cell):
+        return "scrape", (f"every scrape of {', '.join(never)} failed",)
     return "expression", _values(facts, evidence, cell)
+
+
+def _points(facts: AlertFacts, evidence: Evidence, cell: str) -> Sequence[tuple[float, float]]:
+    comparison = facts.rule.query.comparison
+    return values_of(evidence, cell, comparison.left) if comparison else ()
+
+
+def _never_scraped(evidence: Evidence, cell: str) -> tuple[str, ...]:
+    """Targets whose scrapes were all recorded as failed."""
+    ups: dict[str, float] = {}
+    for series in evidence.of(Series, cell):
+        if series.query == "up":
+            name = f"{series.labels.get('job', '')} {series.labels.get('instance', '')}"
+            ups[name] = max([ups.get(name, 0.0), *(value for _, value in series.points)])
+    return tuple(name for name, up in ups.items() if not up)
 
 
 def _values(facts: AlertFacts, evidence: Evidence, cell: str) -> tuple[str, ...]:
     comparison = facts.rule.query.comparison
     if comparison is None:
         return ("the expression returned nothing at any evaluation",)
-    points = values_of(evidence, cell, comparison.left)
+    points = _points(facts, evidence, cell)
     if not points:
         return (f"{comparison.left} returned no series at any evaluation",)
     low, high = min(v for _, v in points), max(v for _, v in points)

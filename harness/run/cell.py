@@ -42,7 +42,7 @@ __all__ = ["Cell"]
 
 _STACK_READY_S = 30.0
 _WRONG_S = 2.0
-"""Wall seconds of Prometheus' life in which an instance that says that it is ready may answer scrapes wrongly."""
+"""Wall seconds of Prometheus' life in which instances that say that they are ready may answer scrapes wrongly."""
 
 
 class Cell:
@@ -249,14 +249,14 @@ class Cell:
         return True
 
     def _own_fault(self, down: Sequence[Mapping[str, Any]]) -> bool:
-        """Whether all targets that are down are instances that do answer scrapes, and go on answering wrongly.
+        """Whether all targets that are down are instances that go on answering scrapes wrongly, or refuse them.
 
         What the subject does wrong is for clauses to tell; only what the stack does wrong keeps it from being ready.
         """
         if time.monotonic() - self._began["prometheus"] < _WRONG_S:
             return False
         own = {instance.address(port) for instance in self.place.instances for port in instance.ports}
-        return all(urlsplit(target["scrapeUrl"]).netloc in own and _was_answered(target) for target in down)
+        return all(urlsplit(target["scrapeUrl"]).netloc in own and _is_wrong(target) for target in down)
 
     def urls(self) -> dict[str, str]:
         """Addresses to look at while the cell lives."""
@@ -276,7 +276,7 @@ class Cell:
         return [process for process in self.processes.values() if not process.alive]
 
 
-def _was_answered(target: Mapping[str, Any]) -> bool:
-    """Errors of transport quote the request; every other one is about the answer."""
+def _is_wrong(target: Mapping[str, Any]) -> bool:
+    """Errors of transport quote the request, and may pass, unless nobody listens; others are about the answer."""
     error = str(target.get("lastError", ""))
-    return bool(error) and not error.startswith("Get ")
+    return bool(error) and (not error.startswith("Get ") or "connection refused" in error)

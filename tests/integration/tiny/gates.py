@@ -52,6 +52,11 @@ class Ended:
     def of(self, verdict: str) -> set[str]:
         return {clause for clause, found in self.verdicts.items() if found == verdict}
 
+    def lines(self, name: str) -> list[bytes]:
+        """Lines of one file of its bundle."""
+        assert self.bundle is not None
+        return (self.bundle / name).read_bytes().splitlines()
+
     @property
     def ports(self) -> set[int]:
         urls = [event["url"] for event in self.events if event["event"] == "component_ready" and event["url"]]
@@ -102,9 +107,10 @@ class Home:
         with Gate(self, ("harness.cli", *map(str, arguments)), self.bundles) as gate:
             return gate.end()
 
-    def gate(self, *arguments: object, bundles: Path | None = None) -> Ended:
+    def gate(self, *arguments: object, bundles: Path | None = None, within_s: float = _STORY_S) -> Ended:
+        """Run ``harness gate`` to its end."""
         with self.start(*arguments, bundles=bundles) as gate:
-            return gate.end(_STORY_S)
+            return gate.end(within_s)
 
     def processes(self) -> dict[int, str]:
         """Living processes that know of this home, by their environment or their command line."""

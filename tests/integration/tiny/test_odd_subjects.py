@@ -35,7 +35,7 @@ def test_a_subject_whose_metrics_fail_violates_the_metrics_plane(home: Home, tin
         "failing::metrics::sum(tiny_requests_total)::one_per_work",
         "failing::metrics::sum(tiny_request_seconds_count)::one_per_request",
     }
-    assert "first missing hop: expression" in ended.words("failing::alerts::TinyFailing::pends")
+    assert "first missing hop: scrape" in ended.words("failing::alerts::TinyFailing::pends")
     for clause in ended.verdicts:
         if clause.startswith("campaign::metrics::"):
             assert ended.verdicts[clause] == "inconclusive"

@@ -1,0 +1,136 @@
+"""The reference router, its rules, routes and logs, each with one defect: exactly the right verdicts change."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from tests.integration.tiny.gates import ROOT, Home
+
+STORY = "scenarios/inference_errors.yaml"
+PRODUCTION = "fixtures/llm_router/production"
+
+
+class Router:
+    """A copy of the story of rising errors and of everything that it stands on, the router included."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        shutil.copytree(ROOT / "fixtures" / "llm_router", folder / "fixtures" / "llm_router")
+        shutil.copytree(ROOT / "reference_router", folder / "reference_router")
+        (folder / "scenarios").mkdir()
+        for name in ("campaign.yaml", "inference_errors.yaml"):
+            shutil.copy(ROOT / "scenarios" / name, folder / "scenarios")
+
+    def replace(self, name: str, before: str, after: str) -> None:
+        path = self.folder / name
+        text = path.read_text(encoding="utf-8")
+        assert text.count(before) == 1, f"{before!r} stands {text.count(before)} times in {name}"
+        path.write_text(text.replace(before, after), encoding="utf-8")
+
+
+def unreachable(router: Router) -> None:
+    """The warning's threshold is one that no load reaches."""
+    router.replace(f"{PRODUCTION}/rules/llm_router_alerts.yml", "[5m])) > 0.1", "[5m])) > 1000")
+
+
+def renamed(router: Router) -> None:
+    """A refactoring of the router renames the metric that two alerts stand on."""
+    router.replace("reference_router/metrics.py", '"errors", "Failures, each', '"failures", "Failures, each')
+
+
+def muted(router: Router) -> None:
+    """Whoever reads error.log reads nothing."""
+    write = "        target = self.streams[stream]\n"
+    router.replace("reference_router/logs.py", write, f'        if stream == "error":\n            return\n{write}')
+
+
+def rerouted(router: Router) -> None:
+    """Critical alerts go where warnings go."""
+    critical = 'severity = "critical"]\n      receiver: '
+    path = f"{PRODUCTION}/alertmanager.yml"
+    router.replace(path, f"{critical}critical-alerts", f"{critical}warning-alerts")
+
+
+def stray(router: Router) -> None:
+    """One request in a hundred fails for so long that it is one."""
+    load = "load: {rate: 0.5/s, mix: {generate: 8, stream: 2}}"
+    phase = f"  - {{name: stray, lasts: 100s, fault: {{inference_errors: 1%}}, {load}}}\n"
+    router.replace(STORY, "  - {name: some fail", f"{phase}  - {{name: some fail")
+
+
+@dataclass(frozen=True)
+class Sabotage:
+    """A defect, what it violates with words that must be told, and what it leaves undecided."""
+
+    defect: Callable[[Router], None]
+    violated: dict[str, str] = field(default_factory=dict)
+    inconclusive: frozenset[str] = field(default_factory=frozenset)
+
+
+WARNING, CRITICAL = (f"inference_errors::alerts::{name}::" for name in ("HighErrorRate", "CriticalErrorRate"))
+ERRORS, LOG = "campaign::metrics::llm_router_errors_total::", "inference_errors::logs::error::"
+RATE = 'sum by (service) (rate(llm_router_errors_total{job="llm-router"}[5m]))'
+
+
+def of(alert: str, *promises: str) -> frozenset[str]:
+    return frozenset(f"{alert}{promise}" for promise in promises)
+
+
+UNFIRED = ("fires", "pages", "pages_once", "renders", "resolves")
+SABOTAGES = {
+    "a threshold that is never reached": Sabotage(
+        unreachable,
+        {f"{WARNING}pends": f"first missing hop: expression\n{RATE} ranged from 0 to 0."},
+        of(WARNING, *UNFIRED, "before_CriticalErrorRate") | of(CRITICAL, "inhibits_HighErrorRate"),
+    ),
+    "a metric under another name": Sabotage(
+        renamed,
+        {
+            f"{WARNING}pends": f"first missing hop: expression\n{RATE} returned no series at any evaluation",
+            f"{CRITICAL}pends": f"first missing hop: expression\n{RATE} returned no series at any evaluation",
+            'inference_errors::metrics::sum(llm_router_errors_total{component="engine"})::one_per_failed_request': (
+                "first missing hop: metric"
+            ),
+            f"{ERRORS}exists": "first missing hop: exposition",
+            "campaign::metrics::llm_router::declared": "llm_router_failures_total is exposed but not declared",
+        },
+        of(WARNING, *UNFIRED, "before_CriticalErrorRate")
+        | of(CRITICAL, *UNFIRED, "inhibits_HighErrorRate")
+        | of(ERRORS, "type", "labels", "label_values"),
+    ),
+    "a log that stays empty": Sabotage(
+        muted,
+        {f"{LOG}one_per_failed_request": "but 0 documents of error\nfirst missing hop: log"},
+        of(LOG, "arrives", "carries_request_id_error_name_error_message_error_name_event_type")
+        | {"campaign::logs::error::envelope"},
+    ),
+    "critical alerts to the wrong receiver": Sabotage(
+        rerouted,
+        {f"{CRITICAL}pages": "not critical-alerts\nfirst missing hop: route"},
+        of(CRITICAL, "pages_once", "renders", "resolves", "inhibits_HighErrorRate"),
+    ),
+    "one stray error": Sabotage(stray),
+}
+
+
+@pytest.mark.parametrize("sabotage", SABOTAGES.values(), ids=SABOTAGES)
+def test_exactly_these_verdicts_change(tmp_path: Path, sabotage: Sabotage) -> None:
+    home, router = Home(tmp_path / "home"), Router(tmp_path / "router")
+    sabotage.defect(router)
+    ended = home.gate(router.folder / "scenarios", within_s=120)
+    changed = {clause: verdict for clause, verdict in ended.verdicts.items() if verdict != "held"}
+    expected = dict.fromkeys(sabotage.violated, "violated") | dict.fromkeys(sabotage.inconclusive, "inconclusive")
+    assert changed == expected
+    assert ended.code == (1 if sabotage.violated else 0), ended.out + ended.err
+    for clause, words in sabotage.violated.items():
+        assert words in ended.words(clause)
+    if sabotage.defect is stray:
+        rows = [row for row in map(json.loads, ended.lines("records/request.ndjson")) if row["phase"] == "stray"]
+        assert [row["expected"] for row in rows].count(False) == 1
+    home.assert_clean(sorted(ended.ports))

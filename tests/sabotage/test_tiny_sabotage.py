@@ -1,0 +1,133 @@
+"""Each defect on purpose changes exactly the verdicts that it should: a clause that nothing can violate proves nothing.
+
+Every defect is a small change of the tiny subject or of its production files. Clauses that are not named hold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from tests.integration.tiny.gates import Home, Story
+
+FAILING = "failing::alerts::TinyFailing::"
+HOPS = ("pends", "fires", "pages", "pages_once", "renders", "resolves")
+
+
+def after(promise: str) -> frozenset[str]:
+    """Promises whose premise is ``promise``: what never fired cannot page."""
+    return frozenset(f"{FAILING}{each}" for each in HOPS[HOPS.index(promise) + 1 :])
+
+
+def counted(*names: str) -> dict[str, str]:
+    """Conservation of counters that Prometheus never saw."""
+    of = {"failures_total": "failed_work", "requests_total": "work", "request_seconds_count": "request"}
+    return {f"failing::metrics::sum(tiny_{name})::one_per_{of[name]}": "first missing hop: metric" for name in names}
+
+
+@dataclass(frozen=True)
+class Sabotage:
+    """A defect, the clauses that it violates with words that must be told, and those that it leaves undecided."""
+
+    defect: Callable[[Story], object]
+    violated: dict[str, str]
+    inconclusive: frozenset[str] = field(default_factory=frozenset)
+
+
+def change(file: str, *changes: tuple[str, str]) -> Callable[[Story], object]:
+    return lambda story: story.replace(file, *changes)
+
+
+RULES, SERVICE = "production/rules.yml", "service/main.go"
+ARCHIVE = "receivers:\n  - {name: archive, webhook_configs: [{url: 'http://archive.example.test/'}]}\n"
+SABOTAGES = {
+    "a threshold that is never reached": Sabotage(
+        change(RULES, ("> 0.1", "> 1000")),
+        {f"{FAILING}pends": "first missing hop: expression\nsum(rate(tiny_failures_total[40s])) ranged from 0 to 0."},
+        after("pends"),
+    ),
+    "a scrape of a port where nobody listens": Sabotage(
+        change(
+            "profile.yaml",
+            ("ports: [app]", "ports: [app, other]"),
+            ("{job: tiny, port: app}", "{job: tiny, port: other}"),
+        ),
+        {
+            f"{FAILING}pends": "first missing hop: scrape\nevery scrape of tiny tiny:8080 failed",
+            **counted("failures_total", "requests_total", "request_seconds_count"),
+        },
+        after("pends"),
+    ),
+    "a waiting time beyond the phase": Sabotage(
+        lambda story: (
+            story.replace(RULES, ("for: 20s", "for: 5m")),
+            story.replace("failing.yaml", ("until: TinyFailing paged,", "until: TinyFailing paged, at_most: 2m,")),
+        ),
+        {f"{FAILING}fires": "first missing hop: rule state\nit was pending at"},
+        after("fires"),
+    ),
+    "a route to somebody else": Sabotage(
+        change(
+            "production/alertmanager.yml", ("  receiver: on-call\n", "  receiver: archive\n"), ("receivers:\n", ARCHIVE)
+        ),
+        {f"{FAILING}pages": "archive was told by webhook, not on-call\nfirst missing hop: route"},
+        after("pages"),
+    ),
+    "a template that is not rendered": Sabotage(
+        change(RULES, ("{{ $value | humanize }}", '{{ "{{ $value }}" }}')),
+        {f"{FAILING}renders": "it holds '{{'\nfirst missing hop: template"},
+    ),
+    "recovery that is not told": Sabotage(
+        change("production/alertmanager.yml", ("send_resolved: true", "send_resolved: false")),
+        {f"{FAILING}resolves": "no integration of on-call sends resolved notices\nfirst missing hop: receiver"},
+    ),
+    "a label value that is not declared": Sabotage(
+        change(SERVICE, ("[]int{200, 500}", "[]int{200, 418, 500}")),
+        {"campaign::metrics::tiny_requests_total::label_values": "code='418' is not one of 200, 500"},
+    ),
+    "a counter that forgets some requests": Sabotage(
+        change(SERVICE, ("\ts.answered[code]++\n", "\tif s.seq%10 != 4 {\n\t\ts.answered[code]++\n\t}\n")),
+        counted("requests_total"),
+    ),
+    "a field that is missing in a log line": Sabotage(
+        change(SERVICE, ('"request_id": request, "code": code, ', '"request_id": request, ')),
+        {
+            "failing::logs::requests[error]::carries_request_id_code": "lacks code",
+            "campaign::logs::requests::envelope": "requests.log:1: code is absent",
+        },
+    ),
+    "a pipeline that drops what matters": Sabotage(
+        change(
+            "production/filebeat.yml",
+            ("      - timestamp:\n", "      - drop_event: {when: {equals: {code: 500}}}\n      - timestamp:\n"),
+        ),
+        {
+            "failing::logs::requests[error]::one_per_failed_work": "first missing hop: Filebeat",
+            "failing::logs::requests::arrives": "first missing hop: Filebeat",
+        },
+        frozenset({"failing::logs::requests[error]::carries_request_id_code"}),
+    ),
+    "a health endpoint that stays green": Sabotage(
+        change(SERVICE, ('state = "failing"', 'state = "healthy"')),
+        {"failing::health::service::becomes_failing_in_failing": "seen: healthy\nfirst missing hop: health"},
+    ),
+}
+
+
+@pytest.mark.parametrize("sabotage", SABOTAGES.values(), ids=SABOTAGES)
+def test_exactly_these_verdicts_change(tmp_path: Path, sabotage: Sabotage) -> None:
+    story, home = Story(tmp_path / "tiny"), Home(tmp_path / "home")
+    sabotage.defect(story)
+    ended = home.gate(story.folder)
+    assert ended.code == 1, ended.out + ended.err
+    changed = {clause: verdict for clause, verdict in ended.verdicts.items() if verdict != "held"}
+    expected = dict.fromkeys(sabotage.violated, "violated") | dict.fromkeys(sabotage.inconclusive, "inconclusive")
+    assert changed == expected
+    for clause, words in sabotage.violated.items():
+        assert words in ended.words(clause)
+    for clause in sabotage.inconclusive - {"failing::logs::requests[error]::carries_request_id_code"}:
+        assert "because of " in ended.words(clause)
+    home.assert_clean(sorted(ended.ports))
