@@ -11,7 +11,7 @@ import pytest
 from harness.contract import Campaign, load_campaign
 from harness.provision import ensure
 
-SHOP = Path(__file__).parent / "shop"
+SHOP = Path(__file__).parent / "data" / "shop"
 Edited = Callable[[str, str], Campaign]
 
 

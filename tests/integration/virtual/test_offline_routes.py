@@ -16,7 +16,7 @@ from harness.core.source import load_yaml
 from harness.virtual import command
 from harness.virtual.routes import amtool_receivers, routed
 
-SHOP = Path(__file__).parent / "shop"
+SHOP = Path(__file__).parent / "data" / "shop"
 EVERYTHING = Path(__file__).parents[3] / "fixtures" / "artefacts" / "alertmanager" / "everything.yml"
 AWKWARD = {"alertname": 'say "no"', "text": "a,b=c\\d\nnext", "severity": "page"}
 

@@ -9,7 +9,7 @@ import pytest
 
 from harness.virtual import command
 
-SHOP = Path(__file__).parent / "shop"
+SHOP = Path(__file__).parent / "data" / "shop"
 TINY = Path(__file__).parents[3] / "fixtures" / "tiny"
 
 

@@ -17,7 +17,7 @@ from harness.virtual.inputs import Input
 from harness.virtual.reasons import NotGeneratedError
 from harness.virtual.subjects import examined_alerts, rule_set
 
-SHOP = Path(__file__).parents[2] / "integration" / "virtual" / "shop"
+SHOP = Path(__file__).parents[2] / "integration" / "virtual" / "data" / "shop"
 Rules = Callable[[str], RuleFile]
 
 
