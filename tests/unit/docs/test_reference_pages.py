@@ -70,7 +70,7 @@ def test_every_verb_has_a_section() -> None:
 
 
 def test_every_page_is_in_the_index() -> None:
-    linked = set(re.findall(r"\]\((\w+\.md)\)", read("README.md")))
+    linked = set(re.findall(r"\]\(([\w-]+\.md)\)", read("README.md")))
     assert linked == {path.name for path in REFERENCE.glob("*.md")} - {"README.md"}
 
 

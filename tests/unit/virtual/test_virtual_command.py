@@ -8,7 +8,7 @@ import pytest
 
 from harness.virtual import command
 
-SHOP = Path(__file__).parents[2] / "integration" / "virtual" / "shop"
+SHOP = Path(__file__).parents[2] / "integration" / "virtual" / "data" / "shop"
 
 
 def told(argv: list[str], capsys: pytest.CaptureFixture[str]) -> str:
