@@ -34,7 +34,7 @@ def script(folder: Path, body: str) -> Promtool:
 
 def test_answers_carry_labels_values_and_annotations(promtool: Path, rules: RuleSet) -> None:
     asked = (Question("foo", 60.0), Question("foo", 9000.0))
-    experiment = Experiment("it's \"odd\" <&>", 10.0, SERIES, 150.0, "ALERTS", asked, ("High",), 150.0)
+    experiment = Experiment('it\'s "odd" <&>', 10.0, SERIES, 150.0, "ALERTS", asked, ("High",), 150.0)
     found = Promtool(promtool).run(rules, 10.0, [experiment])[experiment.name]
     assert [sample.value for sample in found.at("foo", 60.0)] == [2.0]
     assert found.at("ALERTS", 40.0) == ()
