@@ -28,7 +28,7 @@ from typing import IO, Any, Final, Self
 import orjson
 
 from harness.core.errors import HarnessError, Location, MachineError
-from harness.evidence.records import RECORD_TYPES, Reading, Record, RuleState, Series
+from harness.evidence.records import RECORD_TYPES, Gaps, Reading, Record, Request, RuleState, Series
 from harness.evidence.store import Evidence
 
 __all__ = ["BUNDLE_SCHEMA", "BundleWriter", "open_bundle", "read_evidence", "read_manifest"]
@@ -205,6 +205,8 @@ def _from_dict(kind: type[Any], fields: dict[str, Any]) -> Any:
         )
     elif kind is Reading:
         fields["value"] = float(fields["value"])
+    elif kind is Request and fields.get("gaps") is not None:
+        fields["gaps"] = Gaps(**fields["gaps"])
     return kind(**fields)
 
 

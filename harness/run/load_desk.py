@@ -111,4 +111,8 @@ def _record(row: Row) -> Request:
         error=row.error_kind or "",
         aborted=row.aborted,
         dropped=row.dropped,
+        gaps=row.gaps,
+        loop=row.loop,
+        worker=row.worker,
+        warm_up=row.warm_up,
     )

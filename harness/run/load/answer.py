@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Callable, Iterable
 from itertools import pairwise
@@ -89,8 +90,9 @@ class TokenStream:
         times = self.token_times
         if len(times) < 2:
             return None
-        between = [later - earlier for earlier, later in pairwise(times)]
-        return Gaps(len(between), max(between), statistics.median(between))
+        between = sorted(later - earlier for earlier, later in pairwise(times))
+        p50, p99 = (between[math.ceil(share * len(between)) - 1] for share in (0.5, 0.99))
+        return Gaps(len(between), statistics.fmean(between), p50, p99, between[-1])
 
 
 class Reading:

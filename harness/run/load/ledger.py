@@ -17,19 +17,11 @@ from typing import Any, Literal
 import orjson
 
 from harness.core.errors import HarnessError, Location, MachineError
+from harness.evidence.records import Gaps
 
 __all__ = ["ErrorKind", "Gaps", "LedgerTail", "LedgerWriter", "Request", "read_ledger"]
 
 ErrorKind = Literal["connect", "timeout", "reset", "status", "protocol", "dropped", "aborted"]
-
-
-@dataclass(frozen=True, slots=True)
-class Gaps:
-    """Seconds between the tokens of one stream: how many gaps, the widest, the median."""
-
-    count: int
-    max_s: float
-    p50_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +32,9 @@ class Request:
     is the generator's own lateness and nothing of the target's. ``expected`` says that the request
     ended as its kind declares; ``aborted`` that the client went away, as declared (``error_kind``
     None) or because the driver was stopped (``error_kind`` ``aborted``). Bytes are whole messages.
+    In a closed loop nothing is intended before a user's turn comes: ``intended_t`` is ``sent_t`` there.
+    ``worker`` is the process whose stripe of the schedule it belongs to, empty where there is only one.
+    What is intended in the ``warm_up`` of a phase is sent and counted, but no figure is taken of it.
     """
 
     cell: str
@@ -63,6 +58,9 @@ class Request:
     error_kind: ErrorKind | None = None
     aborted: bool = False
     dropped: bool = False
+    loop: Literal["open", "closed"] = "open"
+    worker: str = ""
+    warm_up: bool = False
 
     @property
     def response_s(self) -> float | None:

@@ -118,7 +118,7 @@ def test_100_000_rows_are_judged_in_under_a_second(tmp_path: Path) -> None:
             t = 1.7e9 + seq * 0.0005
             row = Request(
                 "c", "p", "generate", seq, f"id-{seq}", "i", t, t + 1e-4, t + 0.01,
-                t + 0.02 if seq % 10 == 0 else None, Gaps(9, 0.1, 0.1) if seq % 10 == 0 else None,
+                t + 0.02 if seq % 10 == 0 else None, Gaps(9, 0.1, 0.1, 0.1, 0.1) if seq % 10 == 0 else None,
                 t + 0.03, 200, True, 300, 400, 17.0, {"model": "m"},
             )  # fmt: skip
             file.write(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE))

@@ -21,6 +21,7 @@ from harness.evidence.records import (
     Document,
     Exposition,
     FaultAction,
+    Gaps,
     HttpAnswer,
     LogLine,
     Notification,
@@ -52,6 +53,9 @@ SAMPLES: list[Any] = [
     HttpAnswer("c", T, "tiny-0", "health", 200, 0.01, "application/json", [1, [2]]),
     Exposition("c", T, "tiny-0", "# TYPE a counter\na 1\n", "text/plain"),
     Request("c", "p", "k", 1, "r1", "tiny-0", T, None, None, None, None, 0, False, labels={"a": "b"}, dropped=True),
+    Request(
+        "c", "p", "k", 2, "r2", "tiny-0", T, T, T, T, T, 200, True, gaps=Gaps(9, 0.1, 0.1, 1 / 3, 0.5), worker="w1"
+    ),
     Reading("c", T, "prometheus", "x_total", math.inf),
     ComponentState(CAMPAIGN, T, "filebeat", "stack", "exited", False, None, ("a", "b")),
     Barrier("c", T, "logs", passed=False, detail="3 of 4"),

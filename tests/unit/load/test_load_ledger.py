@@ -35,7 +35,15 @@ def write(path: Path, *rows: Request) -> None:
 
 def test_rows_come_back_exactly_as_they_were_measured(path: Path) -> None:
     rows = [
-        row(0, intended_t=1795575184.2259874, gaps=Gaps(3, 0.1, 1 / 3), labels={"m": "x"}, work_units=0.1),
+        row(
+            0,
+            intended_t=1795575184.2259874,
+            gaps=Gaps(3, 0.1, 0.1, 1 / 3, 1 / 3),
+            worker="w1",
+            loop="closed",
+            labels={"m": "x"},
+            work_units=0.1,
+        ),
         row(1, **DROPPED),
     ]
     write(path, *rows)

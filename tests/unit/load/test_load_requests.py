@@ -229,7 +229,7 @@ def test_events_are_tokens_whatever_the_pieces_they_come_in() -> None:
     assert whole.documents == single.documents == [b'{"t": 1}', b'{"t":\n2}']
     assert whole.token_times == [1.0, 1.0]
     assert single.token_times[0] == text.index(b"\n\n") + 1
-    assert whole.gaps() == Gaps(1, 0.0, 0.0)
+    assert whole.gaps() == Gaps(1, 0.0, 0.0, 0.0, 0.0)
 
 
 def test_tokens_are_chosen_by_event_name_or_by_what_they_hold() -> None:
@@ -247,4 +247,4 @@ def test_lines_are_tokens() -> None:
         lines.feed(piece, float(at))
     assert lines.token_times == [0.0, 3.0, 3.0]
     assert lines.documents == [b"a", b"d"]
-    assert lines.gaps() == Gaps(2, 3.0, 1.5)
+    assert lines.gaps() == Gaps(2, 1.5, 0.0, 3.0, 3.0)
