@@ -19,11 +19,12 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from harness.clauses.bounds import story_bound_s
 from harness.clauses.compiled import compile_campaign
 from harness.clauses.conclusion import conclude, planned
 from harness.clauses.fitness import unfit
 from harness.clauses.model import Clause
-from harness.clauses.production import read_production
+from harness.clauses.production import Production, read_production
 from harness.contract import Campaign, load_campaign
 from harness.core.errors import HarnessError
 from harness.core.events import CampaignEnded, CampaignFailed, CampaignStarted
@@ -31,6 +32,7 @@ from harness.provision import Tool, ensure
 from harness.request import CampaignRequest
 from harness.run.context import Context
 from harness.run.inputs import copy_inputs
+from harness.run.packing import Room, Weighed
 from harness.run.recorder import Recorder
 from harness.run.selection import CellPlan, Selection, select
 from harness.run.sinks.loop import SinkLoop
@@ -123,7 +125,7 @@ class _Campaign:
             raise HarnessError("no clause is selected", remedy="give the scenarios something to expect")
         tools = self._provision()
         if not self.cancel.is_set():
-            self._play_packs(tools, self.campaign, self.selection.cells, self.campaign.spec.side_by_side)
+            self._play(tools, self.campaign, self.selection, self.campaign.spec.side_by_side)
             self._play_again(tools)
         return self._judge(paths)
 
@@ -151,14 +153,9 @@ class _Campaign:
         self.recorder.begin_again(self.played_again)
         slower = replace(self.campaign, speed_factor=0.5)
         size = max(1, min(len(planned), self.campaign.spec.side_by_side) // 2)
-        self._play_packs(tools, slower, tuple(cells), size)
+        self._play(tools, slower, replace(self.selection, cells=tuple(cells)), size)
 
-    def _play_packs(self, tools: dict[str, Tool], campaign: Campaign, cells: tuple[CellPlan, ...], size: int) -> None:
-        for start in range(0, len(cells), size):
-            if not self.cancel.is_set():
-                self._play(tools, campaign, replace(self.selection, cells=cells[start : start + size]))
-
-    def _play(self, tools: dict[str, Tool], campaign: Campaign, selection: Selection) -> None:
+    def _play(self, tools: dict[str, Tool], campaign: Campaign, selection: Selection, side_by_side: int) -> None:
         folder, relay = _run_folder(), _Relay()
         with (
             PortLease() as ports,
@@ -179,7 +176,8 @@ class _Campaign:
                 folder=folder,
                 cancel=self.cancel,
             )
-            play(context, relay.listen)
+            weighed = [_weighed(campaign, context.production, cell) for cell in selection.cells]
+            play(context, relay.listen, weighed, Room(side_by_side))
 
     def _judge(self, paths: Sequence[str]) -> int:
         recorder, ended = self.recorder, time.time()
@@ -207,6 +205,11 @@ class _Campaign:
             played_again=list(self.played_again),
             seed=self.request.seed,
         )
+
+
+def _weighed(campaign: Campaign, production: Production, cell: CellPlan) -> Weighed:
+    scenario = cell.scenario
+    return Weighed(cell.name, story_bound_s(campaign, production, scenario) / campaign.speed_of(scenario))
 
 
 def _run_folder() -> Path:

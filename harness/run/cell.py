@@ -220,7 +220,7 @@ class Cell:
             what=what,
             within_s=within_s,
             every_s=0.02,
-            alive=self.context.watched,
+            alive=self.context.processes_of(self.name),
             cancel=self.context.cancel,
             retry_on=(OSError, HttpFault),
         )
@@ -271,9 +271,11 @@ class Cell:
             found["elasticsearch"] = f"http://{self.place.elasticsearch}"
         return found
 
-    def lost(self) -> list[Process]:
-        """Processes of the cell that ended."""
-        return [process for process in self.processes.values() if not process.alive]
+    def end(self) -> None:
+        """End every process of the cell: its story is over, and others need the room."""
+        for process in self.processes.values():
+            if process.alive:
+                process.stop()
 
 
 def _is_wrong(target: Mapping[str, Any]) -> bool:

@@ -49,10 +49,9 @@ class Context:
         """Where the profile's build command leaves what it makes."""
         return self.folder / "build"
 
-    @property
-    def watched(self) -> list[ManagedProcess]:
-        """Processes whose death ends any waiting: everything that is to outlive the start."""
-        return [process for process in self.supervisor.processes if process.id != BUILD_ID]
+    def processes_of(self, cell: str) -> list[ManagedProcess]:
+        """Processes of ``cell``: the death of one ends whatever is waited for in it."""
+        return [process for process in self.supervisor.processes if process.id.startswith(f"{cell}/")]
 
     def ready(self, cell: str, component: str, role: str, began: float, url: str = "", version: str = "") -> None:
         """A part is ready: ``began`` is when its start was ordered (monotonic seconds)."""

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Final
 
 from harness.artefacts.filebeat_config import read_filebeat
 from harness.artefacts.topology import FilebeatPlace, Link
 from harness.contract.files import RequestKind as DeclaredKind
+from harness.core.errors import HarnessError
 from harness.core.source import load_yaml
 from harness.evidence.records import CAMPAIGN
 from harness.run.bound import bind_pipeline, bound_template, write_edits
@@ -23,16 +25,17 @@ from harness.run.load.plan import CellPlan, DriverPlan, Instance
 from harness.run.load.requests import Corpus, ReadFrom, RequestKind
 from harness.run.stack.native import elasticsearch_spec, filebeat_spec
 from harness.run.stack.surface import Process, ProcessSpec
-from harness.run.stack.wait import NotYet, eventually
+from harness.run.stack.wait import ComponentDiedError, NotYet, WaitTimeoutError, eventually
 
 __all__ = ["SharedParts"]
 
 _READY_S = 60.0
 _PROBE = "harness-readiness"
+_ROLES: Final = {"elasticsearch": "stack", "filebeat": "stack", "generator": "generator"}
 
 
 class SharedParts:
-    """Starts what the selected cells share, and waits until it is ready."""
+    """Starts what the selected cells share beside them, and lets each wait for what it needs of it."""
 
     def __init__(self, context: Context) -> None:
         self.context = context
@@ -41,6 +44,8 @@ class SharedParts:
         self.filebeat = ""
         self.index = ""
         self._began: dict[str, float] = {}
+        self._ready: frozenset[str] = frozenset()
+        self._failure: HarnessError | None = None
         parts = context.selection.parts
         self.elasticsearch = f"127.0.0.1:{context.ports.claim()}" if "elasticsearch" in parts else ""
 
@@ -48,6 +53,42 @@ class SharedParts:
     def elasticsearch_http(self) -> Http:
         """Elasticsearch as the harness dials it."""
         return Http(f"http://{self.elasticsearch}")
+
+    # --- what the stage asks
+
+    def serves(self, name: str, cell: Cell) -> bool:
+        """Whether ``cell`` needs the shared part ``name``."""
+        return name in _needed_by(cell) or name not in _ROLES
+
+    def role(self, name: str) -> str:
+        """What the part ``name`` is in the evidence."""
+        return _ROLES.get(name, "stack")
+
+    def come_up(self, cells: Sequence[Cell]) -> None:
+        """Wait for what was started and start what comes after it; ``wait_for`` tells how that went."""
+        try:
+            self._wait_generator()
+            self._wait_elasticsearch()
+            self._start_filebeat(cells)
+            self._wait_filebeat()
+        except (ComponentDiedError, WaitTimeoutError) as failure:
+            self._failure = failure
+
+    def wait_for(self, cell: Cell) -> None:
+        """Wait until all that ``cell`` needs is ready; raises what kept a part from it, or ``CancelledError``."""
+        needed = _needed_by(cell)
+
+        def there() -> bool:
+            lacking = needed - self._ready
+            if lacking and self._failure:
+                raise self._failure
+            if lacking:
+                raise NotYet(f"{', '.join(sorted(lacking))} not ready")
+            return True
+
+        eventually(there, what=f"what {cell.name} shares", within_s=3 * _READY_S, cancel=self.context.cancel)
+
+    # --- Elasticsearch and Filebeat
 
     def start_elasticsearch(self) -> None:
         """Start the node; it takes longest and needs nothing of the cells."""
@@ -58,7 +99,7 @@ class SharedParts:
             tool = self.context.tools["elasticsearch"]
             self._start(elasticsearch_spec(tool, "campaign/elasticsearch", folder, port, self.context.ports.claim()))
 
-    def start_filebeat(self, cells: Sequence[Cell]) -> None:
+    def _start_filebeat(self, cells: Sequence[Cell]) -> None:
         """Start one Filebeat that reads the logs of all cells that ship them."""
         shipping = [cell for cell in cells if "filebeat" in cell.plan.parts]
         if not shipping:
@@ -88,6 +129,8 @@ class SharedParts:
         index = read_filebeat(load_yaml(path, shown_as=self.context.campaign.shown(path))).index
         return f"{index.partition('%')[0].rstrip('-')}*" if index else "filebeat-*"
 
+    # --- the generator
+
     def start_generator(self, cells: Sequence[Cell]) -> None:
         """Start the load generator with the plan of every cell that has load."""
         loaded = [cell for cell in cells if any(phase.load for phase in cell.plan.scenario.phases)]
@@ -114,7 +157,7 @@ class SharedParts:
         self._began[name] = time.monotonic()
         self.processes[name] = self.context.supervisor.start(spec)
 
-    def wait_elasticsearch(self) -> None:
+    def _wait_elasticsearch(self) -> None:
         """Wait until an index can be written, and install the index template."""
         if not self.elasticsearch:
             return
@@ -125,18 +168,20 @@ class SharedParts:
                 raise NotYet("not yet yellow")
             return client.bulk(_PROBE, [("1", {"ready": True})]) == 0
 
-        self._await("elasticsearch", writable, f"http://{self.elasticsearch}")
+        self._until("elasticsearch", writable)
         client.delete_index(_PROBE)
         template = bound_template(self.context.campaign)
         if template:
             client.put_index_template("harness-under-test", template.data)
             write_edits(self.context.recorder.bundle, "elasticsearch", (template,))
+        self._is_ready("elasticsearch", f"http://{self.elasticsearch}")
 
-    def wait_ready(self) -> None:
-        """Wait for Filebeat and the generator."""
+    def _wait_filebeat(self) -> None:
         if self.filebeat:
             client = FilebeatClient(Http(f"http://{self.filebeat}"))
             self._await("filebeat", lambda: bool(client.stats()), f"http://{self.filebeat}")
+
+    def _wait_generator(self) -> None:
         if self.generator:
             generator = self.generator
 
@@ -146,24 +191,34 @@ class SharedParts:
 
             self._await("generator", taking_orders, "")
 
-    def _await(self, name: str, works: object, url: str) -> None:
-        assert callable(works)
+    def _await(self, name: str, works: Callable[[], bool], url: str) -> None:
+        self._until(name, works)
+        self._is_ready(name, url)
+
+    def _until(self, name: str, works: Callable[[], bool]) -> None:
         eventually(
             works,
             what=f"{name} to be ready",
             within_s=_READY_S,
             every_s=0.02,
-            alive=self.context.watched,
+            alive=[self.processes[name]],
             cancel=self.context.cancel,
             retry_on=(OSError, HttpFault),
         )
-        role = "generator" if name == "generator" else "stack"
-        self.context.ready(CAMPAIGN, name, role, self._began[name], url, self.context.version(name))
+
+    def _is_ready(self, name: str, url: str) -> None:
+        self.context.ready(CAMPAIGN, name, self.role(name), self._began[name], url, self.context.version(name))
+        self._ready |= {name}
 
     def close(self) -> None:
         """Let go of the generator's standard input: it stops by itself."""
         if self.generator:
             self.generator.close()
+
+
+def _needed_by(cell: Cell) -> frozenset[str]:
+    loaded = any(phase.load for phase in cell.plan.scenario.phases)
+    return cell.plan.parts & {"elasticsearch", "filebeat"} | ({"generator"} if loaded else set())
 
 
 def _cell_plan(context: Context, cell: Cell, folder: Path) -> CellPlan:

@@ -1,137 +1,125 @@
-"""Start the stack of all cells, play their stories side by side, and end everything in good order."""
+"""Play all stories on one stack: shared parts beside the first cells, each cell when there is room, each for itself."""
 
 from __future__ import annotations
 
-import os
-import threading
 import time
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 
-from harness.core.errors import HarnessError, Location
 from harness.core.events import ComponentEnded
 from harness.evidence.records import CAMPAIGN, CellFinished, ComponentState
-from harness.provision import Settings
+from harness.run.building import build_subject
 from harness.run.cell import Cell
 from harness.run.conductor import Conductor
 from harness.run.context import BUILD_ID, Context
+from harness.run.packing import Room, Weighed, longest_first, next_to_start
 from harness.run.shared import SharedParts
-from harness.run.space import scarcity
-from harness.run.stack.surface import Exited, ProcessSpec, WardenLost
-from harness.run.stack.wait import CancelledError, ComponentDiedError, WaitTimeoutError, eventually
+from harness.run.stack.surface import Exited, WardenLost
+from harness.run.stack.wait import CancelledError, ComponentDiedError, WaitTimeoutError
 
 __all__ = ["play"]
 
-_BUILD_S = 300.0
 _TAIL = 12
 _KEPT_LINES = 400
+_LOOK_S = 0.05
 Listen = Callable[[Callable[[object], None]], None]
 
 
-def play(context: Context, listen: Listen) -> None:
-    """Run every selected story; what could not start is recorded, and its cells are cut short."""
-    stage = _Stage(context)
+def play(context: Context, listen: Listen, weighed: Sequence[Weighed], room: Room) -> None:
+    """Run every selected story, at most ``room`` of them at once.
+
+    A cell that could not start, or lost a part, is cut short and recorded as such; the others go on.
+    """
+    stage = _Stage(context, weighed)
     listen(stage.on_event)
     try:
-        stage.start()
-        stage.perform()
+        stage.prepare()
+        stage.perform(room)
     except CancelledError:
         stage.cut_all("cancelled")
-    except ComponentDiedError as error:
-        stage.cut_all(error.problem)
-    except WaitTimeoutError as error:
-        if not stage.subject_is_late():
-            raise
-        stage.cut_all(error.problem)
     finally:
         stage.close()
 
 
 class _Stage:
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, weighed: Sequence[Weighed]) -> None:
         self.context = context
         self.shared = SharedParts(context)
-        self.cells: list[Cell] = []
+        self.weighed = weighed
+        self.cells: dict[str, Cell] = {}
         self.conductors: dict[str, Conductor] = {}
-        self._ending = threading.Event()
+        self._starting: set[str] = set()
+        self._ending = False
 
     # --- start
 
-    def start(self) -> None:
+    def prepare(self) -> None:
+        """Claim and bind everything: the shared parts are told of all cells before the first of them starts."""
         self.shared.start_elasticsearch()
-        self._build()
-        elasticsearch = self.shared.elasticsearch
-        self.cells = [
-            Cell(self.context, plan, elasticsearch if "elasticsearch" in plan.parts else "")
-            for plan in self.context.selection.cells
-        ]
-        clauses = self.context.selection.compiled
-        self.conductors = {cell.name: Conductor(cell, self.shared, clauses) for cell in self.cells}
-        self.shared.start_generator(self.cells)
-        for cell in self.cells:
-            cell.start_helpers()
-            cell.start()
-        self.shared.wait_elasticsearch()
-        self.shared.start_filebeat(self.cells)
-        for cell in self.cells:
-            cell.wait_ready()
-        self.shared.wait_ready()
-
-    def _build(self) -> None:
-        start = self.context.campaign.profile.start
-        if not start.build:
-            return
-        source = self.context.campaign.profile_source
-        self.context.build.mkdir(parents=True)
-        argv = tuple(part.replace("{build}", str(self.context.build)) for part in start.build)
-        folder = (source.folder / start.folder).resolve()
-        spec = ProcessSpec(BUILD_ID, argv, folder, self.context.folder / "build.log", env=_with_go(argv))
-        process = self.context.supervisor.start(spec)
-        eventually(
-            lambda: process.wait(0.2),
-            what="the build to end",
-            within_s=_BUILD_S,
-            every_s=0.01,
-            cancel=self.context.cancel,
-        )
-        if process.exit_code:
-            scarce = scarcity(self.context.folder)
-            raise HarnessError(
-                "\n  ".join(filter(None, (f"the subject's build failed: {process.describe_death()}", scarce))),
-                location=Location(source.shown),
-                remedy="free space, or set TMPDIR" if scarce else f"run {' '.join(start.build)} in {start.folder}",
-            )
+        build_subject(self.context)
+        elasticsearch, clauses = self.shared.elasticsearch, self.context.selection.compiled
+        for plan in self.context.selection.cells:
+            cell = Cell(self.context, plan, elasticsearch if "elasticsearch" in plan.parts else "")
+            self.cells[cell.name] = cell
+            self.conductors[cell.name] = Conductor(cell, self.shared, clauses)
+        self.shared.start_generator(list(self.cells.values()))
 
     # --- perform
 
-    def perform(self) -> None:
-        self.context.recorder.note(f"stack ready; playing {', '.join(self.conductors)}")
-        with ThreadPoolExecutor(max_workers=max(1, len(self.conductors)), thread_name_prefix="conductor") as pool:
-            futures = [pool.submit(conductor.run) for conductor in self.conductors.values()]
-            for future in futures:
-                future.result()
+    def perform(self, room: Room) -> None:
+        """Play each story once there is room for it; what one of them raises ends all."""
+        waiting = longest_first(self.weighed)
+        playing: dict[Weighed, Future[None]] = {}
+        with ThreadPoolExecutor(max_workers=len(waiting) + 1, thread_name_prefix="cell") as pool:
+            shared = pool.submit(self.shared.come_up, list(self.cells.values()))
+            try:
+                while waiting or playing:
+                    self._raise_what_failed(shared, playing)
+                    playing = {story: task for story, task in playing.items() if not task.done()}
+                    while story := next_to_start(waiting, playing, len(self._starting), room):
+                        waiting = tuple(other for other in waiting if other is not story)
+                        self._starting.add(story.name)
+                        playing[story] = pool.submit(self._play, self.cells[story.name])
+                    wait(playing.values(), timeout=_LOOK_S, return_when=FIRST_COMPLETED)
+            except BaseException:
+                self.context.cancel.set()  # the threads of the pool are waited for, and must not go on
+                raise
+
+    def _raise_what_failed(self, shared: Future[None], playing: dict[Weighed, Future[None]]) -> None:
+        if self.context.cancel.is_set():
+            raise CancelledError("cancelled")
+        for task in (shared, *playing.values()):
+            if task.done():
+                task.result()
+
+    def _play(self, cell: Cell) -> None:
+        try:
+            cell.start_helpers()
+            cell.start()
+            cell.wait_ready()
+            self.shared.wait_for(cell)
+            self._starting.discard(cell.name)
+            self.conductors[cell.name].run()
+        except (CancelledError, ComponentDiedError, WaitTimeoutError) as error:
+            self._cut(cell.name, "cancelled" if isinstance(error, CancelledError) else error.problem)
+        finally:
+            self._starting.discard(cell.name)
+            cell.end()
 
     def cut_all(self, reason: str) -> None:
         """Close the evidence of cells whose story never began."""
-        recorder = self.context.recorder
         for plan in self.context.selection.cells:
-            if recorder.evidence.finished(plan.name) is None:
-                recorder.add(CellFinished(plan.name, time.time(), False, reason))
+            self._cut(plan.name, reason)
 
-    def subject_is_late(self) -> bool:
-        """Whether what was waited for in vain is an instance's readiness, which it promises."""
-        states = (
-            state for cell in self.cells for state in self.context.recorder.evidence.of(ComponentState, cell.name)
-        )
-        return any(state.action == "late" and state.role == "subject" for state in states)
+    def _cut(self, cell: str, reason: str) -> None:
+        recorder = self.context.recorder
+        if recorder.evidence.finished(cell) is None:
+            recorder.add(CellFinished(cell, time.time(), False, reason))
 
     def close(self) -> None:
-        self._ending.set()
+        """Let go of what is left and keep the last lines of every component: the run folder is removed."""
+        self._ending = True
         self.shared.close()
-        self._keep_logs()
-
-    def _keep_logs(self) -> None:
-        """The last lines of every component go into the bundle: the run folder is removed."""
         folder = self.context.recorder.bundle / "logs"
         for process in self.context.supervisor.processes:
             target = folder / f"{process.id}.log"
@@ -141,27 +129,33 @@ class _Stage:
     # --- deaths
 
     def on_event(self, event: object) -> None:
+        """A process started or ended, or the warden did."""
         if isinstance(event, WardenLost):
             self._on_loss(event)
-        elif isinstance(event, Exited) and not self._ending.is_set() and event.id != BUILD_ID:
-            self._on_exit(event)
+        elif isinstance(event, Exited) and not self._ending and event.id != BUILD_ID:
+            where, _, name = event.id.partition("/")
+            if where in self.cells:
+                self._on_exit(event, name, [self.cells[where]])
+            else:
+                self._on_exit(event, name, [cell for cell in self.cells.values() if self.shared.serves(name, cell)])
 
-    def _on_exit(self, event: Exited) -> None:
-        cell, _, name = event.id.partition("/")
-        owner = next((item for item in self.cells if item.name == cell), None)
-        processes = owner.processes if owner else self.shared.processes
-        process = processes.get(name)
-        tail = tuple(process.tail(_TAIL).splitlines()) if process else ()
-        code = event.code if event.code is not None and event.code >= 0 else None
-        where = cell if owner else CAMPAIGN
-        role = self._role(owner, name)
+    def _on_exit(self, event: Exited, name: str, cells: Sequence[Cell]) -> None:
         recorder = self.context.recorder
-        recorder.add(ComponentState(where, event.t, name, role, "exited", event.expected, code, tail))
+        affected = [cell for cell in cells if recorder.evidence.finished(cell.name) is None]
+        if not affected:
+            return  # their stories are over, and what ends now was asked to or does not matter any more
+        process = next(found for found in self.context.supervisor.processes if found.id == event.id)
+        tail = tuple(process.tail(_TAIL).splitlines())
+        code = event.code if event.code is not None and event.code >= 0 else None
+        shared = event.id.startswith(f"{CAMPAIGN}/")
+        for cell in affected:
+            role = self.shared.role(name) if shared else self._role(cell, name)
+            recorder.add(ComponentState(cell.name, event.t, name, role, "exited", event.expected, code, tail))
+        where = CAMPAIGN if shared else affected[0].name
         recorder.say(ComponentEnded(event.t, where, name, event.expected, event.code, tail))
         if not event.expected:
-            affected = [self.conductors[cell]] if owner and cell in self.conductors else self.conductors.values()
-            for conductor in affected:
-                conductor.cut_short(str(event))
+            for cell in affected:
+                self.conductors[cell.name].cut_short(str(event))
 
     def _on_loss(self, event: WardenLost) -> None:
         """With the warden every component is gone: it alone is to be named."""
@@ -171,21 +165,7 @@ class _Stage:
         for conductor in self.conductors.values():
             conductor.cut_short("the warden ended, and every component with it")
 
-    def _role(self, owner: Cell | None, name: str) -> str:
-        if owner is None:
-            return "generator" if name == "generator" else "stack"
-        if any(place.name == name for place in owner.place.instances):
+    def _role(self, cell: Cell, name: str) -> str:
+        if any(place.name == name for place in cell.place.instances):
             return "subject"
         return "helper" if name in self.context.campaign.profile.helpers else "stack"
-
-
-def _with_go(argv: tuple[str, ...]) -> dict[str, str]:
-    """The caller's environment; where the build is Go's and none is on the path, the provisioned one is added."""
-    environment = dict(os.environ)
-    if argv[0] == "go":
-        from harness.provision.golang import find_go
-
-        found = find_go(Settings.from_environment())
-        if found:
-            environment["PATH"] = f"{found.parent}{os.pathsep}{environment.get('PATH', '')}"
-    return environment
