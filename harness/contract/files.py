@@ -445,7 +445,7 @@ class CampaignFile(Strict):
     scenarios: list[str] = []
     speed: float = Field(default=60.0, gt=0, allow_inf_nan=False)
     side_by_side: int = Field(default=8, ge=1)
-    """How many stories are played at once; the others follow in packs of this size, in the order written."""
+    """How many stories are played at once, the longest first; each of the others starts when one of them ends."""
     budget: WallDuration | None = None
     waivers: list[Waiver] = []
 
