@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from harness.contract.alert import Alert
 from harness.contract.fields import FieldRule, LabelRule
 from harness.contract.quantities import Duration, PerSecond, Ratio, WallDuration
 from harness.contract.strict import Strict
@@ -136,17 +137,6 @@ class HealthStates(Strict):
     codes: dict[str, int]
     checks_at: str | None = None
     checks: list[str] = []
-
-
-class Alert(Strict):
-    """Intent of an alert; its numbers live in the rule file."""
-
-    means: str
-    reaches: str | None = None
-    yields_to: str | None = None
-    fires_in: str | list[str] = []
-    runbook: str | None = None
-    always: bool = False
 
 
 class Budgets(Strict):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,7 +18,7 @@ from harness.core.source import nearest
 from harness.provision import ensure
 from harness.virtual.routes import Routed, routed
 from harness.virtual.subjects import examined_alerts, rule_set
-from harness.virtual.suite import Expected, Report, examine
+from harness.virtual.suite import Report, examine
 from harness.virtual.verdicts import Cell
 
 __all__ = ["exit_code", "test_command"]
@@ -31,20 +31,14 @@ exit codes, the first that applies:
   4  a condition could not be tested, or proves nothing
   0  every alert does what it should"""
 
-Promises = Callable[[Campaign], Expected]
 
-
-def test_command(argv: Sequence[str], promises: Promises | None = None) -> int:  # noqa: PT028 - no test itself
-    """Run ``harness test`` with ``argv``; answers the exit code.
-
-    ``promises`` reads from a campaign what its alerts should do where that is not the default. Errors are
-    told on standard error.
-    """
+def test_command(argv: Sequence[str]) -> int:
+    """Run ``harness test`` with ``argv``; answers the exit code. Errors are told on standard error."""
     options = _parser().parse_args(list(argv))
     try:
         campaign = load_campaign(options.paths or [_default()])
         _check_alerts(campaign, options.alert)
-        return _routes(campaign, options) if options.routes else _conditions(campaign, options, promises)
+        return _routes(campaign, options) if options.routes else _conditions(campaign, options)
     except HarnessError as error:
         sys.stderr.write(f"harness: {error}\n")
         return 2
@@ -90,10 +84,9 @@ def _check_alerts(campaign: Campaign, wanted: Sequence[str]) -> None:
             )
 
 
-def _conditions(campaign: Campaign, options: argparse.Namespace, promises: Promises | None) -> int:
+def _conditions(campaign: Campaign, options: argparse.Namespace) -> int:
     promtool = ensure(["prometheus"])["prometheus"].extra["promtool"]
-    expected = promises(campaign) if promises else {}
-    report = examine(campaign, promtool, expected=expected, alerts=options.alert)
+    report = examine(campaign, promtool, alerts=options.alert)
     _print(_as_json(report) if options.json else "\n".join(_table(report)))
     return exit_code(report.cells)
 
@@ -104,7 +97,11 @@ def _routes(campaign: Campaign, options: argparse.Namespace) -> int:
         raise ConfigError("the contract names no alertmanager.yml", remedy="name one under artefacts")
     tools = ensure(["prometheus", "alertmanager"])
     report = examine(
-        campaign, tools["prometheus"].extra["promtool"], alerts=options.alert, conditions=("designed trigger",)
+        campaign,
+        tools["prometheus"].extra["promtool"],
+        alerts=options.alert,
+        conditions=("designed trigger",),
+        examples=False,
     )
     labels = {
         each.name: report.fired.get(each.name) or (each.static_labels,)
@@ -135,9 +132,19 @@ def _table(report: Report) -> Iterator[str]:
 
 
 def _line(cell: Cell) -> str:
-    should = f"; should: {cell.should}" if cell.verdict in {"violated", "inconclusive"} and cell.should else ""
+    is_open = cell.verdict in {"violated", "inconclusive"}
+    should = f"; should: {cell.should}" if cell.should and (is_open or cell.promise) else ""
     why = f" ({cell.why})" if cell.why else ""
-    return f"  {cell.verdict:15}{cell.condition:26}{cell.does}{should}{why}"
+    line = f"  {cell.verdict:15}{cell.condition:25} {cell.does}{should}{why}"
+    return "\n".join([line, *_places(cell)]) if is_open else line
+
+
+def _places(cell: Cell) -> Iterator[str]:
+    """Where rule and contract disagree, for an editor to open."""
+    if cell.rule:
+        yield f"      {cell.rule}: the rule"
+    if cell.promise:
+        yield f"      {cell.promise}: what the contract says"
 
 
 def _as_json(report: Report) -> str:
@@ -149,6 +156,8 @@ def _as_json(report: Report) -> str:
             "does": cell.does,
             "should": cell.should,
             "why": cell.why,
+            "rule": str(cell.rule) if cell.rule else None,
+            "promise": str(cell.promise) if cell.promise else None,
         }
         for cell in report.cells
     ]

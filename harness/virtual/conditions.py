@@ -12,9 +12,6 @@ from harness.virtual.reasons import NotApplicableError, NotGeneratedError
 
 __all__ = ["CONDITIONS", "Script", "script"]
 
-_SLACK: Final = 6
-"""Evaluations that an experiment goes on beyond the last instant at which anything is due."""
-
 
 @dataclass(frozen=True, slots=True)
 class Script:
@@ -46,23 +43,6 @@ def script(condition: str, design: Design) -> Script:
     return _BUILDERS[condition](design)
 
 
-def _lead_s(design: Design) -> float:
-    timing = design.timing
-    return whole(timing.range_s + 2 * (design.scrape_s + design.evaluation_s), design.evaluation_s)
-
-
-def _hold_s(design: Design) -> float:
-    timing, step_s = design.examined.timing, design.evaluation_s
-    due_s = design.scrape_s + timing.range_s + step_s + whole(timing.for_s, step_s)
-    return whole(due_s, step_s) + _SLACK * step_s
-
-
-def _recovery_s(design: Design) -> float:
-    timing, step_s = design.examined.timing, design.evaluation_s
-    due_s = design.scrape_s + timing.range_s + step_s + timing.keep_firing_for_s
-    return whole(due_s, step_s) + _SLACK * step_s
-
-
 def _need(design: Design, setting: str) -> None:
     if design.drive is None:
         raise NotApplicableError("no value moves it, only presence and absence")
@@ -73,17 +53,17 @@ def _need(design: Design, setting: str) -> None:
 def _pulse(design: Design, setting: str, *, heals: bool) -> Script:
     _need(design, setting)
     calm, moved = design.levels("healthy"), design.levels(setting)
-    lead_s, hold_s = _lead_s(design), _hold_s(design)
+    lead_s, hold_s = design.lead_s, design.hold_s
     segments = [Segment(lead_s, calm), Segment(hold_s, moved)]
     if heals:
-        segments.append(Segment(_recovery_s(design), calm))
+        segments.append(Segment(design.recovery_s, calm))
     return Script(tuple(segments), lead_s, lead_s + hold_s, setting)
 
 
 def _designed_trigger(design: Design) -> Script:
     if design.drive is None:
-        calm, lead_s, hold_s = design.baseline, _lead_s(design), _hold_s(design)
-        segments = (Segment(lead_s, calm), Segment(hold_s, calm, seen="gone"), Segment(_recovery_s(design), calm))
+        calm, lead_s, hold_s = design.baseline, design.lead_s, design.hold_s
+        segments = (Segment(lead_s, calm), Segment(hold_s, calm, seen="gone"), Segment(design.recovery_s, calm))
         return Script(segments, lead_s, lead_s + hold_s)
     return _pulse(design, "trigger", heals=True)
 
@@ -105,27 +85,27 @@ def _just_below(design: Design) -> Script:
 
 
 def _series_absent(design: Design) -> Script:
-    hold_s = _hold_s(design)
+    hold_s = design.hold_s
     return Script((Segment(hold_s, design.baseline, seen="absent"),), 0.0, hold_s)
 
 
 def _fresh_start(design: Design) -> Script:
     """Healthy traffic from the first scrape on: windows that are not full yet must not deceive."""
-    lead_s, hold_s = 4 * design.scrape_s, _hold_s(design)
+    lead_s, hold_s = 4 * design.scrape_s, design.hold_s
     calm = design.levels("healthy") if design.drive else design.baseline
     return Script((Segment(lead_s, calm, seen="absent"), Segment(hold_s, calm)), lead_s, lead_s + hold_s)
 
 
 def _series_at_zero(design: Design) -> Script:
     still = {each: Level(at=1.0) if each.family.kind == "up" else Level() for each in design.inputs}
-    hold_s = _hold_s(design)
+    hold_s = design.hold_s
     return Script((Segment(hold_s, still),), 0.0, hold_s)
 
 
 def _idle(design: Design) -> Script:
     busy = design.levels("healthy")
     still = {each: replace(level, rate=0.0) if each.is_counting else level for each, level in busy.items()}
-    lead_s, hold_s = _lead_s(design), _hold_s(design)
+    lead_s, hold_s = design.lead_s, design.hold_s
     return Script((Segment(lead_s, busy), Segment(hold_s, still)), lead_s, lead_s + hold_s)
 
 
@@ -142,7 +122,7 @@ def _spread(design: Design) -> Script:
 
 def _single_sample(design: Design) -> Script:
     _need(design, "trigger")
-    lead_s, hold_s = 4 * design.scrape_s, _hold_s(design)
+    lead_s, hold_s = 4 * design.scrape_s, design.hold_s
     moved = design.levels("trigger")
     segments = (
         Segment(lead_s, moved, seen="absent"),
@@ -156,7 +136,7 @@ def _burst(design: Design) -> Script:
     _need(design, "trigger")
     if not any(each.is_counting for each in design.inputs):
         raise NotApplicableError("it reads nothing that counts")
-    moved, lead_s, hold_s = design.levels("trigger"), 4 * design.scrape_s, _hold_s(design)
+    moved, lead_s, hold_s = design.levels("trigger"), 4 * design.scrape_s, design.hold_s
     still = {each: replace(level, rate=0.0) if each.is_counting else level for each, level in moved.items()}
     segments = (
         Segment(lead_s, moved, seen="absent"),
@@ -172,7 +152,7 @@ def _hang(design: Design) -> Script:
     busy = design.levels("healthy")
     stuck = {each: replace(level, rate=0.0) if each.is_counting else level for each, level in busy.items()}
     risen = {each: _risen(design, each, level) for each, level in stuck.items()}
-    lead_s, hold_s = _lead_s(design), _hold_s(design)
+    lead_s, hold_s = design.lead_s, design.hold_s
     segments = (
         Segment(lead_s, busy),
         Segment(4 * design.evaluation_s, stuck, towards=risen),
@@ -190,12 +170,12 @@ def _risen(design: Design, each: Input, level: Level) -> Level:
 
 
 def _target_gone(design: Design) -> Script:
-    calm, lead_s, hold_s = design.levels("healthy"), _lead_s(design), _hold_s(design)
+    calm, lead_s, hold_s = design.levels("healthy"), design.lead_s, design.hold_s
     return Script((Segment(lead_s, calm), Segment(hold_s, calm, seen="gone")), lead_s, lead_s + hold_s)
 
 
 def _restart(design: Design) -> Script:
-    calm, lead_s, hold_s = design.levels("healthy"), _lead_s(design), _hold_s(design)
+    calm, lead_s, hold_s = design.levels("healthy"), design.lead_s, design.hold_s
     fresh = {each: Level() if each.family.kind == "gauge" else level for each, level in calm.items()}
     segments = (
         Segment(lead_s, calm),

@@ -17,6 +17,8 @@ __all__ = ["Design", "Drive", "Examined", "whole"]
 
 _MOST_STEPS = 600
 """Evaluations in one experiment, roughly; windows of hours are sampled more coarsely."""
+_SLACK = 6
+"""Evaluations that an experiment goes on beyond the last instant at which anything is due."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -150,6 +152,26 @@ class Design:
         """The alert's timing with these intervals."""
         timing, factor = self.examined.timing, self.coarseness
         return replace(timing, scrape_s=timing.scrape_s * factor, evaluation_s=timing.evaluation_s * factor)
+
+    @property
+    def lead_s(self) -> float:
+        """How long something must have been so before it fills every window."""
+        return whole(self.timing.range_s + 2 * (self.scrape_s + self.evaluation_s), self.evaluation_s)
+
+    @property
+    def hold_s(self) -> float:
+        """How long something must go on until the alert must have fired."""
+        return self._due_s(whole(self.examined.timing.for_s, self.evaluation_s))
+
+    @property
+    def recovery_s(self) -> float:
+        """How long something must be over until the alert must have resolved."""
+        return self._due_s(self.examined.timing.keep_firing_for_s)
+
+    def _due_s(self, extra_s: float) -> float:
+        step_s = self.evaluation_s
+        due_s = self.scrape_s + self.examined.timing.range_s + step_s + extra_s
+        return whole(due_s, step_s) + _SLACK * step_s
 
 
 def whole(seconds: float, step_s: float) -> float:

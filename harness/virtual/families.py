@@ -15,9 +15,10 @@ from harness.contract.fields import LabelRule
 from harness.core.errors import ConfigError
 from harness.core.source import read_text
 
-__all__ = ["Catalogue", "Family", "Job", "leaves", "reach_s"]
+__all__ = ["Catalogue", "Family", "Job", "leaves", "reach_s", "sample_labels"]
 
 Kind = Literal["counter", "gauge", "histogram", "up"]
+_KINDS: Final[Mapping[str, Kind]] = {"counter": "counter", "histogram": "histogram"}
 _SUFFIXES: Final = ("_bucket", "_sum", "_count")
 _COUNTING: Final = frozenset({"rate", "irate", "increase", "resets"})
 _DEFAULT_BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -86,6 +87,13 @@ class Catalogue:
                 return family, suffix
         return self._families.get(name) or _guessed(selector), _part(name) if name not in self._families else ""
 
+    def written_family(self, selector: Selector, kind: str) -> Family:
+        """The family that an example names; one that nothing declares is of the kind that the example writes."""
+        if selector.metric == "up" or selector.metric in self._families:
+            return self.family(selector)[0]
+        buckets = _DEFAULT_BUCKETS if kind == "histogram" else ()
+        return Family(selector.metric, _KINDS.get(kind, "gauge"), {}, buckets, is_declared=False)
+
     def job(self, family: Family, matchers: Iterable[Matcher]) -> Job:
         """The job that scrapes ``family`` and passes ``matchers``: its own, else the subject's, else the first."""
         wanted = [each for each in matchers if each.name == "job"]
@@ -95,6 +103,13 @@ class Catalogue:
                 return self._jobs[name]
         literal = next((each.value for each in wanted if each.operator == "="), "job")
         return Job(literal, min((job.interval_s for job in self._jobs.values()), default=60.0), (), {})
+
+
+def sample_labels(family: Family, job: Job, matchers: Iterable[Matcher]) -> tuple[tuple[str, str], ...]:
+    """The labels that ``matchers`` fix, and a declared value for every other label of the family."""
+    fixed = {each.name: each.value for each in matchers}
+    usual = {name: values[0] for name, values in family.labels.items() if name not in job.labels and values}
+    return tuple(sorted((usual | fixed).items()))
 
 
 def leaves(rule: Rule, recordings: Mapping[str, Rule]) -> tuple[Selector, ...]:
@@ -127,12 +142,11 @@ def _contract_families(campaign: Campaign) -> Iterable[tuple[str, Family]]:
     plane = campaign.contract.metrics
     for short, family in plane.families.items() if plane else ():
         name = plane.prefix + short if plane else short
-        kinds: dict[str, Kind] = {"counter": "counter", "histogram": "histogram"}
         labels = {label: _values(rule) for label, rule in family.labels.items()}
         patterns = {label: rule.pattern or ".+" for label, rule in family.labels.items() if not rule.one_of}
         yield (
             name,
-            Family(name, kinds.get(family.type, "gauge"), labels, tuple(family.buckets or ()), patterns=patterns),
+            Family(name, _KINDS.get(family.type, "gauge"), labels, tuple(family.buckets or ()), patterns=patterns),
         )
 
 
@@ -144,11 +158,10 @@ def _values(rule: LabelRule) -> tuple[str, ...]:
 
 
 def _exposed(campaign: Campaign) -> Iterable[tuple[str, str, Kind]]:
-    kinds: dict[str, Kind] = {"counter": "counter", "histogram": "histogram"}
     for each in campaign.profile.stands_for:
         if each.job and each.exposition:
             text = read_text(campaign.profile_source.folder / each.exposition)
-            yield from ((each.job, name, kinds.get(kind, "gauge")) for name, kind in _TYPE.findall(text))
+            yield from ((each.job, name, _KINDS.get(kind, "gauge")) for name, kind in _TYPE.findall(text))
 
 
 def _guessed(selector: Selector) -> Family:

@@ -22,12 +22,16 @@ class Level:
     """What one input does: events per second, and where they or the value itself lie.
 
     ``at`` is the value of a gauge, or the quantile of a histogram; ``slow`` is the share of a histogram's
-    events above all its buckets.
+    events above all its buckets. ``mixture`` says instead how many events a second lie at which value. ``slope``
+    is by how much a value moves in a second. A series that is not ``there`` has no samples.
     """
 
     rate: float = 0.0
     at: float = 0.0
     slow: float = 0.0
+    slope: float = 0.0
+    mixture: tuple[tuple[float, float], ...] = ()
+    there: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +169,7 @@ def _tokens(
             total = 0.0 if segment.reset and is_first else total
             grown_s = (segment.burst_s if is_first else 0.0) + (interval_s if seen or not is_first else 0.0)
             total += _speed(each, part, level) * share * grown_s if segment.seen != "absent" else 0.0
-        shown = segment.seen == "scraped" or (segment.seen == "failed" and each.family.kind == "up")
+        shown = level.there and (segment.seen == "scraped" or (segment.seen == "failed" and each.family.kind == "up"))
         if shown:
             yield _number(total if each.is_counting else _value(each, level, segment.seen))
         else:
@@ -200,10 +204,19 @@ def _value(each: Input, level: Level, seen: Seen) -> float:
 def _speed(each: Input, part: int | None, level: Level) -> float:
     if part is None:
         return level.rate
+    if level.mixture:
+        return _mixed(each, part, level)
     weights = _weights(each, level)
     if part < len(weights):
         return level.rate * math.fsum(weights[: part + 1])
     return level.rate * level.at if part == len(weights) else level.rate
+
+
+def _mixed(each: Input, part: int, level: Level) -> float:
+    bounds = [*each.family.buckets, math.inf]
+    if part < len(bounds):
+        return math.fsum(rate for rate, value in level.mixture if value <= bounds[part])
+    return math.fsum(rate * value for rate, value in level.mixture) if part == len(bounds) else level.rate
 
 
 def _weights(each: Input, level: Level) -> list[float]:

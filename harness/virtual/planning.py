@@ -23,12 +23,17 @@ _ALONE: Final = "designed trigger"
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """One alert under one condition; ``critical`` drives the experiments about a pair of alerts."""
+    """One alert under one condition; ``critical`` drives the experiments about a pair of alerts.
+
+    An example says itself what is expected: ``word``, and when it ``resolves``.
+    """
 
     design: Design
     condition: str
     script: Script
     critical: Design | None = None
+    word: str = ""
+    resolves: str | None = None
 
     @property
     def name(self) -> str:

@@ -8,26 +8,23 @@ from pathlib import Path
 
 from harness.clauses.production import Production, read_production
 from harness.contract import Campaign
-from harness.core.errors import ConfigError
-from harness.core.source import nearest
 from harness.virtual.answers import Findings
 from harness.virtual.behaviour import Behaviour, behaviour
 from harness.virtual.classes import inputs_of
 from harness.virtual.conditions import CONDITIONS
 from harness.virtual.design import Design, Examined
+from harness.virtual.examples import PREFIX, example_plans
 from harness.virtual.families import Catalogue
 from harness.virtual.inputs import Input
 from harness.virtual.planning import Planned, experiment, missed, planned
+from harness.virtual.promises import Expected, check_declared, check_words, placed, promised
 from harness.virtual.promtool import Promtool
 from harness.virtual.reasons import NotApplicableError, NotGeneratedError
 from harness.virtual.solving import Solver, at_rest
 from harness.virtual.subjects import examined_alerts, recordings_of, rule_set
-from harness.virtual.verdicts import WORDS, Cell, Pair, default_word, judged, known_word, paired
+from harness.virtual.verdicts import Cell, Pair, Verdict, default_word, judged, paired, resolved_problem
 
 __all__ = ["Expected", "Report", "examine"]
-
-Expected = Mapping[tuple[str, str], str]
-"""(alert, condition) → one of ``verdicts.WORDS``; what is not there has the built-in default."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,30 +53,27 @@ def examine(
     thresholds: Mapping[str, float] | None = None,
     alerts: Sequence[str] = (),
     conditions: Sequence[str] = CONDITIONS,
+    examples: bool = True,
 ) -> Report:
-    """Run every alert of ``campaign`` (or those named) under the standard conditions.
+    """Run every alert of ``campaign`` (or those named) under the standard conditions and the contract's examples.
 
+    What the contract says an alert should do holds, except where ``expected`` says otherwise.
     ``thresholds`` are those that are meant, by alert: with them a threshold that was changed in the rule
     file shows as a violation. Raises ``ConfigError`` for artefacts that cannot be read, ``MachineError`` when
     promtool cannot be run.
     """
-    _check(expected or {})
+    check_words(expected or {})
     production = read_production(campaign)
     known = examined_alerts(campaign, production)
+    check_declared(campaign, production)
     names = _with_siblings(campaign, known, alerts)
-    examination = _Examination(campaign, production, Promtool(promtool), expected or {}, thresholds or {})
-    report = examination.report([each for each in known if not alerts or each.rule.name in names], conditions)
-    shown = {each.name for each in known if not alerts or each.rule.name in alerts}
-    return replace(report, cells=tuple(cell for cell in report.cells if cell.alert in shown))
-
-
-def _check(expected: Expected) -> None:
-    for (alert, condition), word in expected.items():
-        if condition not in CONDITIONS:
-            raise ConfigError(f"{alert}: there is no condition {condition!r}", remedy=nearest(condition, CONDITIONS))
-        if not known_word(word):
-            problem = f"{alert}, {condition}: nothing is known as {word!r}"
-            raise ConfigError(problem, remedy=f"known: {', '.join(WORDS)}, fires between 3m and 4m")
+    words = promised(campaign, known) | dict(expected or {})
+    examination = _Examination(campaign, production, Promtool(promtool), words, thresholds or {})
+    chosen = [each for each in known if not alerts or each.rule.name in names]
+    report = examination.report(chosen, conditions, examples=examples)
+    shown = {each.name: each for each in known if not alerts or each.rule.name in alerts}
+    cells = (placed(campaign, shown[cell.alert], cell) for cell in report.cells if cell.alert in shown)
+    return replace(report, cells=tuple(cells))
 
 
 def _with_siblings(campaign: Campaign, known: Sequence[Examined], wanted: Sequence[str]) -> set[str]:
@@ -111,26 +105,36 @@ class _Examination:
         self._thresholds = thresholds
         self._external = rule_set(production).external_labels
         self._recordings = recordings_of(production)
+        self._catalogue = Catalogue(campaign, production)
         self._cells: dict[tuple[str, str], Cell] = {}
+        self._seen: set[str] = set()
+        """Alerts that were seen firing when they should."""
         self._fired: dict[str, tuple[Mapping[str, str], ...]] = {}
 
-    def report(self, chosen: Sequence[Examined], conditions: Sequence[str]) -> Report:
+    def report(self, chosen: Sequence[Examined], conditions: Sequence[str], *, examples: bool) -> Report:
         inputs = {each: found for each in chosen if (found := self._inputs(each, conditions)) is not None}
         designs = self._designs(inputs, conditions)
         plan = [item for design in designs.values() for item in self._plan(design, designs, conditions)]
-        findings = self._run(plan)
-        for item in plan:
+        told = [item for each in chosen if examples for item in example_plans(self._campaign, each, self._catalogue)]
+        findings = self._run([*plan, *told])
+        for item in [*plan, *told]:
             self._judge(item, findings[item.name])
         for examined in chosen:
             self._doubt(examined)
-        cells = [self._cells[each.name, condition] for each in chosen for condition in conditions]
+        cells = [cell for each in chosen for cell in self._row(each, conditions)]
         moved = {each.name: str(design.drive or "presence of its series") for each, design in designs.items()}
         guessed = {each.name: names for each, found in inputs.items() if (names := _guessed(found))}
         return Report(tuple(cells), moved, self._fired, guessed)
 
+    def _row(self, examined: Examined, conditions: Sequence[str]) -> list[Cell]:
+        """Cells of one alert: conditions in their order, then examples in the contract's."""
+        order = {condition: index for index, condition in enumerate(conditions)}
+        mine = [cell for cell in self._cells.values() if cell.alert == examined.name]
+        return sorted(mine, key=lambda cell: order.get(cell.condition, len(order)))
+
     def _inputs(self, examined: Examined, conditions: Sequence[str]) -> tuple[Input, ...] | None:
         try:
-            return inputs_of(examined.rule, self._recordings, Catalogue(self._campaign, self._production))
+            return inputs_of(examined.rule, self._recordings, self._catalogue)
         except NotGeneratedError as reason:
             self._give_up(examined, conditions, str(reason))
             return None
@@ -155,7 +159,19 @@ class _Examination:
 
     def _give_up(self, examined: Examined, conditions: Sequence[str], reason: str) -> None:
         for condition in conditions:
-            self._put(Cell(examined.name, condition, "inconclusive", "not generated", why=reason))
+            self._not_generated(examined.name, condition, reason)
+
+    def _not_generated(self, name: str, condition: str, reason: str) -> None:
+        """Nothing is known of the alert here; the contract may say that nothing need be."""
+        word = self._expected.get((name, condition), "")
+        verdict: Verdict = "reported" if word == "any" else "inconclusive"
+        self._put(Cell(name, condition, verdict, "not generated", word, reason))
+
+    def _means_nothing(self, name: str, condition: str, reason: str) -> None:
+        """A condition that cannot be; a promise about it is a mistake of the contract's."""
+        word = self._expected.get((name, condition), "")
+        verdict: Verdict = "inconclusive" if word not in {"", "any"} else "not applicable"
+        self._put(Cell(name, condition, verdict, "–", word, reason))
 
     def _put(self, cell: Cell) -> None:
         self._cells[cell.alert, cell.condition] = cell
@@ -166,9 +182,9 @@ class _Examination:
             try:
                 found.append(planned(self._campaign, design, designs, condition))
             except NotApplicableError as reason:
-                self._put(Cell(name, condition, "not applicable", "–", why=str(reason)))
+                self._means_nothing(name, condition, str(reason))
             except NotGeneratedError as reason:
-                self._put(Cell(name, condition, "inconclusive", "not generated", why=str(reason)))
+                self._not_generated(name, condition, str(reason))
         return found
 
     def _run(self, plan: Sequence[Planned]) -> dict[str, Findings]:
@@ -183,27 +199,37 @@ class _Examination:
         did = _did(item, item.design, findings)
         if item.condition == "designed trigger":
             self._fired[name] = did.labels
-        word = self._expected.get((name, item.condition)) or default_word(item.condition, item.design)
+        word = item.word or self._expected.get((name, item.condition)) or default_word(item.condition, item.design)
+        if did.labels and (item.condition == "designed trigger" or word.startswith("fires")):
+            self._seen.add(name)
         reason = missed(item, findings)
         if reason:
-            self._put(Cell(name, item.condition, "inconclusive", "not generated", word, reason))
+            self._not_generated(name, item.condition, reason)
         elif item.design.examined.always:
             self._put(_always(item, did))
         elif item.critical is None:
-            self._put(judged(item.design, item.condition, item.script, word, did))
+            self._put(_resolved(item, did, judged(item.design, item.condition, item.script, word, did)))
         else:
             pair = Pair(did, _did(item, item.critical, findings))
             receivers, external = self._production.alertmanager, self._external
             self._put(paired(item.design, item.condition, item.script, word, pair, receivers, external))
 
     def _doubt(self, examined: Examined) -> None:
-        """Quiet proves something only of an alert that fires elsewhere: its designed trigger is the control."""
-        if self._fired.get(examined.name):
-            return
-        for key, cell in self._cells.items():
-            if cell.alert == examined.name and cell.verdict == "held" and cell.should == "quiet":
-                why = "its designed trigger does not fire: quiet proves nothing"
+        """Quiet proves something only of an alert that fires elsewhere; examples stand for what was not generated."""
+        mine = {key: cell for key, cell in self._cells.items() if cell.alert == examined.name}
+        shown = {cell.should for cell in mine.values() if cell.condition.startswith(PREFIX) and cell.verdict == "held"}
+        for key, cell in mine.items():
+            if cell.verdict == "held" and cell.should == "quiet" and examined.name not in self._seen:
+                why = "it fires neither on its designed trigger nor in an example: quiet proves nothing"
                 self._cells[key] = replace(cell, verdict="inconclusive", why=why)
+            if cell.does == "not generated" and not cell.should and "quiet" in shown and shown != {"quiet"}:
+                why = f"{cell.why}; the contract's examples show it firing and quiet"
+                self._cells[key] = replace(cell, verdict="not applicable", why=why)
+
+
+def _resolved(item: Planned, did: Behaviour, cell: Cell) -> Cell:
+    problem = resolved_problem(item.script, item.resolves or "", item.step_s, did)
+    return replace(cell, verdict="violated", why=problem) if problem and cell.verdict == "held" else cell
 
 
 def _did(item: Planned, design: Design, findings: Findings) -> Behaviour:

@@ -2,30 +2,31 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
 from harness.artefacts.alertmanager_config import AlertmanagerConfig
 from harness.artefacts.bounds import FaultTiming, fire_bounds, resolve_bounds
-from harness.core.units import format_duration, parse_duration
+from harness.contract.alert import between
+from harness.core.errors import Location
+from harness.core.units import format_duration
 from harness.virtual.behaviour import Behaviour
 from harness.virtual.conditions import Script
 from harness.virtual.design import Design
 
-__all__ = ["WORDS", "Cell", "Pair", "Verdict", "default_word", "judged", "known_word", "paired"]
+__all__ = ["Cell", "Pair", "Verdict", "default_word", "judged", "paired", "resolved_problem"]
 
 Verdict = Literal["held", "violated", "reported", "inconclusive", "not applicable"]
-WORDS: Final = ("fires in time", "fires", "quiet", "inhibited", "no new page", "any")
-"""What may be expected; also ``fires between 3m and 4m``: after the condition began, the instants included."""
-_BETWEEN: Final = re.compile(r"fires between (\S+) and (\S+)")
 _UNRENDERED: Final = ("<no value>", "<error", "{{")
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One alert under one condition: what it did, what it should do, the verdict and why."""
+    """One alert under one condition: what it did, what it should do, the verdict and why.
+
+    ``rule`` is where the rule is written, ``promise`` where the contract says what it should do (nowhere: the default).
+    """
 
     alert: str
     condition: str
@@ -33,6 +34,8 @@ class Cell:
     does: str
     should: str = ""
     why: str = ""
+    rule: Location | None = None
+    promise: Location | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,17 +46,8 @@ class Pair:
     critical: Behaviour
 
 
-def known_word(word: str) -> bool:
-    """Whether ``word`` is one that may be expected."""
-    between = _BETWEEN.fullmatch(word)
-    try:
-        return word in WORDS or bool(between and parse_duration(between[1]) <= parse_duration(between[2]))
-    except ValueError:
-        return False
-
-
 def default_word(condition: str, design: Design) -> str:
-    """What good behaviour is, where the contract says nothing else: one of ``WORDS``."""
+    """What good behaviour is, where the contract says nothing else: one of its words."""
     if condition == "designed trigger":
         return "fires in time"
     if condition == "at threshold":
@@ -143,15 +137,29 @@ def _problem(design: Design, script: Script, word: str, did: Behaviour) -> str:
         return "it already fires when the condition begins"
     if word == "fires":
         return ""
-    if between := _BETWEEN.fullmatch(word):
-        return _outside(did.fired_s - script.onset_s, between[1], between[2])
+    if window := between(word):
+        return _outside(did.fired_s - script.onset_s, window)
     return _timing_problem(design, script, did) or _text_problem(did)
 
 
-def _outside(after_s: float, earliest: str, latest: str) -> str:
-    if parse_duration(earliest) <= after_s <= parse_duration(latest):
+def _outside(after_s: float, window: tuple[float, float]) -> str:
+    if window[0] - 1e-6 <= after_s <= window[1] + 1e-6:
         return ""
     return f"it fires {format_duration(after_s)} after the condition began"
+
+
+def resolved_problem(script: Script, word: str, step_s: float, did: Behaviour) -> str:
+    """Why an alert did not end as ``word`` says (``between A and B`` after the condition began), or nothing."""
+    window = between(word)
+    if window is None or not did.firing:
+        return ""
+    over_s = did.firing[-1][1] + step_s
+    if over_s >= script.length_s - 1e-6:
+        return "it does not resolve"
+    after_s = over_s - script.onset_s
+    if window[0] - 1e-6 <= after_s <= window[1] + 1e-6:
+        return ""
+    return f"it resolves {format_duration(after_s)} after the condition began; should: {word}"
 
 
 def _timing_problem(design: Design, script: Script, did: Behaviour) -> str:

@@ -12,6 +12,7 @@ from harness.contract import Campaign, load_campaign
 from harness.provision import ensure
 
 SHOP = Path(__file__).parent / "data" / "shop"
+TINY = Path(__file__).parents[3] / "fixtures" / "tiny"
 Edited = Callable[[str, str], Campaign]
 
 
@@ -46,3 +47,17 @@ def edited(tmp_path: Path) -> Edited:
         raise AssertionError(f"{before!r} stands in no production file")
 
     return edit
+
+
+@pytest.fixture
+def promising(tmp_path: Path) -> Callable[[str], Path]:
+    """The folder of the tiny subject with more promised of its alert."""
+
+    def promise(more: str) -> Path:
+        folder = tmp_path / "tiny"
+        shutil.copytree(TINY, folder)
+        contract = folder / "contract.yaml"
+        contract.write_text(contract.read_text().rstrip("\n") + "\n" + more)
+        return folder
+
+    return promise

@@ -124,7 +124,10 @@ def test_quiet_proves_nothing_of_an_alert_that_cannot_fire(edited: Edited, promt
     campaign = edited("> 1\n        for: 1m", "> 1e9\n        for: 1m")
     found = examine(campaign, promtool, alerts=["LatencyMean"], thresholds={"LatencyMean": 1.0},
                     conditions=["designed trigger", "idle"])  # fmt: skip
-    assert found.cell("LatencyMean", "idle").why == "its designed trigger does not fire: quiet proves nothing"
+    assert (
+        found.cell("LatencyMean", "idle").why
+        == "it fires neither on its designed trigger nor in an example: quiet proves nothing"
+    )
 
 
 def test_burn_rates_over_recordings_of_hours(shop: Campaign, promtool: Path) -> None:
@@ -196,9 +199,9 @@ def test_expectations_override_the_defaults(promtool: Path) -> None:
     ("expected", "words"),
     [
         ({("A", "idel"): "quiet"}, "did you mean 'idle'"),
-        ({("A", "idle"): "silent"}, "nothing is known as 'silent'"),
-        ({("A", "idle"): "fires between 4m and 3m"}, "nothing is known"),
-        ({("A", "idle"): "fires between soon and later"}, "nothing is known"),
+        ({("A", "idle"): "silent"}, "'silent' is nothing that an alert does here"),
+        ({("A", "idle"): "fires between 4m and 3m"}, "is nothing that an alert does here"),
+        ({("A", "idle"): "fires between soon and later"}, "is nothing that an alert does here"),
     ],
 )
 def test_a_misspelt_expectation_is_refused(shop: Campaign, expected, words: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from harness.virtual import command
 
 SHOP = Path(__file__).parent / "data" / "shop"
+Promising = Callable[[str], Path]
 TINY = Path(__file__).parents[3] / "fixtures" / "tiny"
 
 
@@ -37,10 +39,15 @@ def test_json_holds_every_cell(capsys: pytest.CaptureFixture[str]) -> None:
     told = json.loads(capsys.readouterr().out)
     assert told["exit_code"] == 0
     assert told["cells"][0] == {"alert": "TinyFailing", "condition": "designed trigger", "verdict": "held",
-                                "does": "fires 30s to 2m20s", "should": "fires in time", "why": ""}  # fmt: skip
+                                "does": "fires 30s to 2m20s", "should": "fires in time", "why": "",
+                                "rule": "production/rules.yml:4:9", "promise": None}  # fmt: skip
 
 
-def test_promises_of_the_campaign_are_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
-    wanted = {("TinyFailing", "hang"): "fires"}
-    assert command.test_command([str(TINY)], lambda _campaign: wanted) == 1
-    assert "violated       hang" in capsys.readouterr().out
+def test_a_disagreement_names_rule_and_contract(promising: Promising, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = promising("    under: {hang: fires, idle: quiet}\n")
+    assert command.test_command([str(folder)]) == 1
+    told = capsys.readouterr().out
+    assert "violated       hang                      quiet; should: fires (it should fire)" in told
+    assert "production/rules.yml:4:9: the rule\n" in told
+    assert "contract.yaml:48:13: what the contract says\n" in told
+    assert "held           idle                      quiet; should: quiet\n" in told

@@ -15,7 +15,7 @@ from harness.virtual.command import exit_code
 from harness.virtual.conditions import CONDITIONS, script
 from harness.virtual.design import Design
 from harness.virtual.reasons import NotApplicableError, NotGeneratedError
-from harness.virtual.verdicts import Cell, Pair, default_word, judged, known_word, paired
+from harness.virtual.verdicts import Cell, Pair, default_word, judged, paired, resolved_problem
 
 Designed = Callable[..., Design]
 ALERTMANAGER = """
@@ -136,7 +136,18 @@ def test_words_decide(designed: Designed) -> None:
     assert verdict(designed(), FIRES, "fires").verdict == "held"
     assert verdict(designed(), FIRES, "fires between 50s and 1m").verdict == "held"
     assert verdict(designed(), FIRES, "fires between 2m and 3m").why == "it fires 1m after the condition began"
-    assert [known_word(word) for word in ("any", "fires between 1m and 1m", "fires soon")] == [True, True, False]
+
+
+def test_the_end_is_counted_from_the_beginning(designed: Designed) -> None:
+    told = script("designed trigger", designed())
+    end_s = told.length_s
+    ended = Behaviour(firing=((told.onset_s + 60, told.onset_s + 225),))
+    assert resolved_problem(told, "", 15, ended) == ""
+    assert resolved_problem(told, "between 4m and 5m", 15, ended) == ""
+    assert "resolves 4m after" in resolved_problem(told, "between 5m and 6m", 15, ended)
+    assert resolved_problem(told, "between 5m and 6m", 15, Behaviour()) == ""
+    endless = Behaviour(firing=((told.onset_s + 60, end_s - 15),))
+    assert resolved_problem(told, "between 5m and 6m", 15, endless) == "it does not resolve"
 
 
 def test_only_the_failing_rule_is_to_blame(designed: Designed) -> None:
