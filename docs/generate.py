@@ -24,7 +24,7 @@ from typing import Any, Final
 import yaml
 
 from harness import cli, pytest_plugin
-from harness.contract import alert, expectations, fields, files
+from harness.contract import alert, expectations, fields, files, load
 from harness.contract.expectations import SUBJECTS
 from harness.contract.schema import schema
 from harness.core import events
@@ -37,7 +37,7 @@ __all__ = ["documents", "key_names", "main", "meanings", "verbs", "words_by_hand
 
 REFERENCE: Final = Path(__file__).resolve().parent / "reference"
 KINDS: Final = ("campaign", "profile", "contract", "scenario")
-MODELS: Final = (files, alert, fields, expectations)
+MODELS: Final = (files, alert, fields, load, expectations)
 GENERATED: Final = re.compile(r"(?ms)^<!-- generated: ([^\n]+?) -->\n.*?^<!-- end -->$")
 UNSAID: Final = {"format": "how it is told", "clause": "id of the clause"}
 """Words for arguments that the command line explains by their name alone."""

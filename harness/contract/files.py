@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
 from harness.contract.alert import Alert
 from harness.contract.fields import FieldRule, LabelRule
-from harness.contract.quantities import Duration, PerSecond, Ratio, WallDuration
+from harness.contract.load import LoadSpec
+from harness.contract.quantities import Duration, Ratio, WallDuration
 from harness.contract.strict import Strict
 from harness.core.units import WallSeconds
 
@@ -26,7 +27,6 @@ __all__ = [
     "HealthStates",
     "Helper",
     "HookCall",
-    "LoadSpec",
     "LogEvent",
     "LogSource",
     "LogStream",
@@ -370,14 +370,6 @@ class ProfileFile(Strict):
 # --- scenario -------------------------------------------------------------------------------------
 
 
-class LoadSpec(Strict):
-    """Offered load of a phase, per production second; the mix is in proportion to its weights."""
-
-    rate: PerSecond
-    mix: dict[str, Annotated[int | float, Field(gt=0, allow_inf_nan=False)]] = Field(min_length=1)
-    arrivals: Literal["constant", "poisson"] = "constant"
-
-
 class Phase(Strict):
     """A phase ends after ``lasts``, or when ``until`` has come true (or its derived bound has passed)."""
 
@@ -392,6 +384,8 @@ class Phase(Strict):
     def _one_end(self) -> Phase:
         if (self.lasts is None) == (self.until is None):
             raise ValueError("a phase needs either lasts or until")
+        if self.load and self.lasts is None and self.load.lengthless():
+            raise ValueError("its length is not known before: say over how long the load changes, as in over: 5m")
         return self
 
 

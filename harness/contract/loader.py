@@ -11,7 +11,8 @@ from typing import Any, Final
 from harness.contract.campaign import Campaign, Expected, Loaded, Scenario
 from harness.contract.expectations import SUBJECTS
 from harness.contract.files import CampaignFile, ContractFile, ProfileFile, ScenarioFile
-from harness.contract.strict import Strict, relative_file, validate
+from harness.contract.load_check import check_load
+from harness.contract.strict import Strict, known, relative_file, validate
 from harness.core.errors import ConfigError, Location
 from harness.core.kinds import file_kind
 from harness.core.source import Document, load_yaml, nearest
@@ -188,12 +189,10 @@ def _check_scenario(campaign: Campaign, scenario: Scenario) -> None:
             where = scenario.place("phases", index, "name")
             raise ConfigError(f"two phases are named {phase.name!r}", location=where, remedy="rename one")
         for fault in phase.fault:
-            _known(fault, profile.faults, "fault", scenario.place("phases", index, "fault", fault, key=True))
-        for kind in phase.load.mix if phase.load else ():
-            place = scenario.place("phases", index, "load", "mix", kind, key=True)
-            _known(kind, profile.requests, "request kind", place)
+            known(fault, profile.faults, "fault", scenario.place("phases", index, "fault", fault, key=True))
+        check_load(campaign, scenario, index)
     for index, name in enumerate(scenario.spec.may_fire):
-        _known(name, contract.alerts, "alert", scenario.place("may_fire", index))
+        known(name, contract.alerts, "alert", scenario.place("may_fire", index))
     for item in scenario.expectations:
         _check_expectation(campaign, item, names)
 
@@ -206,19 +205,12 @@ def _check_expectation(campaign: Campaign, item: Expected, phases: Sequence[str]
         "health": contract.health,
     }
     if item.subject in tables:
-        _known(item.about, tables[item.subject], item.subject, item.source)
+        known(item.about, tables[item.subject], item.subject, item.source)
     for name in ("before", "inhibits"):
         other = getattr(item.rule, name, None)
         if other is not None:
-            _known(other, contract.alerts, "alert", item.source)
+            known(other, contract.alerts, "alert", item.source)
     for name in ("during", "rises_in"):
         phase = getattr(item.rule, name, None)
         if phase is not None:
-            _known(phase, phases, "phase", item.source)
-
-
-def _known(name: str, table: Any, what: str, where: Location) -> None:
-    if name not in table:
-        known = ", ".join(table) or "none is declared"
-        remedy = nearest(name, table) or f"known: {known}"
-        raise ConfigError(f"there is no {what} {name!r}", location=where, remedy=remedy)
+            known(phase, phases, "phase", item.source)

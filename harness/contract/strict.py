@@ -13,13 +13,13 @@ from pydantic_core import CoreSchema
 from harness.core.errors import ConfigError, Location
 from harness.core.source import Document, nearest
 
-__all__ = ["Strict", "relative_file", "validate"]
+__all__ = ["Strict", "known", "relative_file", "validate"]
 
 
 class Strict(BaseModel):
     """A model in which an unknown key, a wrong type or a second spelling is an error."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, populate_by_name=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     short_forms: ClassVar[list[dict[str, Any]]] = []
     """JSON Schemas of the shorter ways to write the same, which a validator expands."""
@@ -38,7 +38,9 @@ def validate(model: type[_M], document: Document) -> _M:
     try:
         return model.model_validate(document.data)
     except ValidationError as error:
-        problems = [_explain(model, document, item) for item in error.errors()]
+        # an unknown key first: the one that is missing beside it is often the same, misspelt
+        errors = sorted(error.errors(), key=lambda item: item["type"] != "extra_forbidden")
+        problems = [_explain(model, document, item) for item in errors]
     unique = list(dict.fromkeys(problems))
     location, problem, remedy = unique[0]
     others = "".join(f"\n{place}: {text}{f' ({hint})' if hint else ''}" for place, text, hint in unique[1:8])
@@ -150,3 +152,11 @@ def relative_file(folder: Path, name: str, document: Document, path: Sequence[st
         location=where,
         remedy=nearest(file.name, siblings) or "paths are relative to the file that names them",
     )
+
+
+def known(name: str, table: Any, what: str, where: Location) -> None:
+    """Raise ``ConfigError`` at ``where`` unless ``table`` holds ``name``, with the nearest that it does hold."""
+    if name not in table:
+        known = ", ".join(table) or "none is declared"
+        remedy = nearest(name, table) or f"known: {known}"
+        raise ConfigError(f"there is no {what} {name!r}", location=where, remedy=remedy)

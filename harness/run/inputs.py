@@ -7,6 +7,7 @@ from pathlib import Path
 
 from harness.clauses.production import read_production
 from harness.contract import Campaign
+from harness.contract.load_check import trace_files
 
 __all__ = ["copy_inputs"]
 
@@ -20,12 +21,16 @@ def copy_inputs(campaign: Campaign, bundle: Path) -> tuple[str, ...]:
     files |= {(campaign.folder / name).resolve() for name in campaign.spec.scenarios}
     files |= {path for kind in type(campaign.contract.artefacts).model_fields if (path := campaign.artefact(kind))}
     files |= {path for paths in production.files.values() for path in paths}
-    files |= _stand_ins(campaign)
+    files |= _stand_ins(campaign) | _traces(campaign)
     for path in files:
         copy = bundle / "inputs" / campaign.shown(path).lstrip("/")
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, copy)
     return tuple(campaign.shown(scenario.file) for scenario in campaign.scenarios)
+
+
+def _traces(campaign: Campaign) -> set[Path]:
+    return {(each.source.folder / name).resolve() for each in campaign.scenarios for name in trace_files(each)}
 
 
 def _stand_ins(campaign: Campaign) -> set[Path]:

@@ -11,7 +11,7 @@ from harness.evidence.records import Request
 from harness.run.cell import Cell
 from harness.run.load.ledger import LedgerTail
 from harness.run.load.ledger import Request as Row
-from harness.run.load.schedule import LoadPhase
+from harness.run.load.written import load_phase
 from harness.run.shared import SharedParts
 from harness.run.stack.wait import WaitTimeoutError, eventually
 
@@ -37,14 +37,7 @@ class LoadDesk:
         if phase.load is None or self._generator is None:
             self.stop()
             return
-        load = LoadPhase(
-            name=phase.name,
-            rate_per_s=phase.load.rate,
-            # the phase is cut when its condition is decided: the schedule only has to be long enough
-            duration_s=bound_s + 60.0,
-            mix={kind: float(weight) for kind, weight in phase.load.mix.items()},
-            arrivals="poisson" if phase.load.arrivals == "poisson" else "even",
-        )
+        load = load_phase(phase, bound_s, self.cell.plan.scenario.source.folder)
         with _generator_lock:
             self._generator.start_phase(self.cell.name, load)
         self._phases.append(phase.name)

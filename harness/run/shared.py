@@ -23,6 +23,7 @@ from harness.run.context import Context
 from harness.run.load.generator import Generator
 from harness.run.load.plan import CellPlan, DriverPlan, Instance
 from harness.run.load.requests import Corpus, ReadFrom, RequestKind
+from harness.run.load.written import kinds_of
 from harness.run.stack.native import elasticsearch_spec, filebeat_spec
 from harness.run.stack.surface import Process, ProcessSpec
 from harness.run.stack.wait import ComponentDiedError, NotYet, WaitTimeoutError, eventually
@@ -223,15 +224,14 @@ def _needed_by(cell: Cell) -> frozenset[str]:
 
 def _cell_plan(context: Context, cell: Cell, folder: Path) -> CellPlan:
     scenario, profile = cell.plan.scenario, context.campaign.profile
-    names = dict.fromkeys(kind for phase in scenario.phases if phase.load for kind in phase.load.mix)
-    port = {profile.requests[name].port for name in names}
-    # one cell of the generator speaks to one port of each instance; kinds on other ports carry it in their URL
-    main = next(iter(sorted(port)))
+    names = dict.fromkeys(kind for phase in scenario.phases for kind in sorted(kinds_of(phase, scenario.source.folder)))
     kinds = tuple(_kind(name, profile.requests[name], tuple(profile.corpus)) for name in names)
     return CellPlan(
         name=cell.name,
         ledger=str(folder / f"{cell.name}.ndjson"),
-        instances=tuple(Instance(place.name, place.url(main)) for place in cell.place.instances),
+        instances=tuple(
+            Instance(place.name, place.url(profile.ports[0]), ports=dict(place.ports)) for place in cell.place.instances
+        ),
         kinds=kinds,
         speed=cell.speed,
         seed=context.request.seed,
@@ -244,6 +244,7 @@ def _kind(name: str, declared: DeclaredKind, corpus: tuple[str, ...]) -> Request
         headers[declared.request_id_header] = "{{request_id}}"
     return RequestKind(
         name=name,
+        port=declared.port,
         path=declared.path,
         method=declared.method,
         headers=headers,

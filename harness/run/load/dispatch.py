@@ -1,27 +1,28 @@
-"""Open-loop dispatch of one cell: every request goes out at its own time, whatever became of the ones before.
+"""Dispatch of one cell: what a schedule holds goes out at its own time, whatever became of what went before.
 
-Only the driver process uses this module.
+Users, where a phase has them, go by their answers instead. Only the driver process uses this module.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import gevent
 from gevent.event import Event
 
 from harness.core.errors import ConfigError
-from harness.run.load.answer import read_answer
 from harness.run.load.ledger import LedgerWriter, Request
+from harness.run.load.mix import proportional
 from harness.run.load.plan import CellPlan, Instance
 from harness.run.load.requests import RequestKind
-from harness.run.load.schedule import Arrival, LoadPhase, proportional
-from harness.run.load.tally import Allowance, PhaseRun
+from harness.run.load.rows import Due, dropped_row, sent_row
+from harness.run.load.schedule import LoadPhase, Users
+from harness.run.load.tally import Allowance, PhaseRun, Stripe
 from harness.run.load.template import Template, request_id
-from harness.run.load.wire import Exchange, Target
+from harness.run.load.wire import Target
 
 __all__ = ["CellDrive", "Surroundings"]
 
@@ -40,6 +41,8 @@ class Surroundings:
     emit: Callable[[dict[str, Any]], None]
     report: Callable[[Request, str], None]
     fail: Callable[[BaseException], None]
+    stripe: Stripe = field(default_factory=Stripe)
+    worker: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,24 +54,17 @@ class _Ready:
 
     kind: RequestKind
     template: Template
-    turn: Iterator[tuple[str, int]]
-
-
-@dataclass(frozen=True, slots=True)
-class _Due:
-    phase: PhaseRun
-    ready: _Ready
-    instance: Instance
-    seq: int
-    body: int
-    intended_t: float
+    turn: Iterator[str]
 
 
 class CellDrive:
-    """One cell: takes phases, sends what they intend, writes a row for each request."""
+    """One cell: takes phases, sends what they intend, writes a row for each request.
+
+    ``targets`` are keyed by the instance's name and the name of the port.
+    """
 
     def __init__(
-        self, plan: CellPlan, targets: Mapping[str, Target], ledger: LedgerWriter, around: Surroundings
+        self, plan: CellPlan, targets: Mapping[tuple[str, str], Target], ledger: LedgerWriter, around: Surroundings
     ) -> None:
         self.plan = plan
         self.ledger = ledger
@@ -78,13 +74,12 @@ class CellDrive:
         self._instances = {instance.name: instance for instance in plan.instances}
         weights = {instance.name: instance.weight for instance in plan.instances}
         self._ready = {kind.name: _Ready(kind, Template(kind, plan.seed), proportional(weights)) for kind in plan.kinds}
-        self._bodies = dict.fromkeys(self._ready, 0)
         self._queue: deque[PhaseRun] = deque()
         self._wake = Event()
         self._stopping = False
         self._running = False
-        self._seq = 0
         self._flying: set[gevent.Greenlet] = set()
+        self._users: list[gevent.Greenlet] = []
 
     @property
     def drained(self) -> bool:
@@ -95,24 +90,38 @@ class CellDrive:
         """Begin ``load`` at ``at`` (epoch seconds, None is now); whatever runs then ends there.
 
         Raises ``ConfigError`` for a kind that the cell does not have, a name used before, an instant
-        that is long past, or a ceiling.
+        that is long past, more users than may be in flight, or a ceiling.
         """
-        unknown = sorted(kind for kind, weight in load.mix.items() if weight and kind not in self._ready)
-        if unknown:
+        self._check(load)
+        phase = PhaseRun(
+            load,
+            self._instant(at),
+            len(self.phases),
+            speed=self.plan.speed,
+            seed=self.plan.seed,
+            stripe=self._around.stripe,
+        )
+        self._cut_all(phase.start_t)
+        self.phases[load.name] = phase
+        self._queue.append(phase)
+        self._wake.set()
+
+    def _check(self, load: LoadPhase) -> None:
+        if unknown := sorted(load.kinds - set(self._ready)):
             raise ConfigError(
                 f"phase {load.name!r}: no request kind {', '.join(unknown)}",
                 remedy=f"the cell has {', '.join(sorted(self._ready)) or 'none'}",
             )
         if load.name in self.phases:
             raise ConfigError(f"phase {load.name!r} was already begun in this cell")
+        users = sum(item.users for item in load.traffic if isinstance(item, Users))
+        if users > self.plan.max_in_flight:
+            raise ConfigError(
+                f"phase {load.name!r}: {users} users, but {self.plan.max_in_flight} requests may be in flight"
+            )
         refusal = self._around.allowance.refusal(load, (item.host for item in self.plan.instances))
         if refusal:
             raise ConfigError(refusal)
-        phase = PhaseRun(load, self._instant(at), speed=self.plan.speed, seed=self.plan.seed)
-        self._cut_all(phase.start_t)
-        self.phases[load.name] = phase
-        self._queue.append(phase)
-        self._wake.set()
 
     def stop_phase(self, name: str, at: float | None) -> None:
         """End a phase at ``at`` (epoch seconds, None is now). Raises ``ConfigError`` if there is none."""
@@ -133,7 +142,7 @@ class CellDrive:
         while self._running:
             gevent.sleep(0)
         gevent.sleep(0)  # a greenlet that is killed before its first step would leave no row
-        gevent.killall(list(self._flying))
+        gevent.killall([*self._flying, *self._users])
         for target in self._targets.values():
             target.close()
 
@@ -183,6 +192,7 @@ class CellDrive:
         phase.cpu_start_s = self._around.cpu_s()
         if begins:
             self._tell("phase_started", phase, at=phase.start_t)
+            self._start_users(phase)
             self._send_all(phase)
         while (left := phase.end_t - self._around.clock()) > 0:
             self._wait(left)
@@ -190,56 +200,81 @@ class CellDrive:
         self._tell("phase_ended", phase, at=phase.end_t, intended=phase.intended)
         self._settle(phase)
 
+    # --- open loop
+
     def _send_all(self, phase: PhaseRun) -> None:
-        phase.first_body = dict(self._bodies)
-        for number, arrival in enumerate(phase.arrivals, 1):
+        for turn, (number, arrival) in enumerate(phase.arrivals(), 1):
             intended_t = phase.start_t + arrival.offset_s
             if not self._reached(phase, intended_t):
                 break
-            self._dispatch(phase, arrival, intended_t)
-            if number % _BURST == 0:
+            due = self._due(phase, arrival.kind, number, phase.first + arrival.body, intended_t)
+            if self._has_room(due.instance):
+                self._spawn(self._send, due)
+            else:
+                self._record(due, dropped_row(due))
+            if turn % _BURST == 0:
                 gevent.sleep(0)  # behind its schedule the loop never waits, and what it spawned must start
 
-    def _dispatch(self, phase: PhaseRun, arrival: Arrival, intended_t: float) -> None:
-        ready = self._ready[arrival.kind]
-        instance = self._instances[next(ready.turn)[0]]
-        body = phase.first_body[arrival.kind] + arrival.body
-        due = _Due(phase, ready, instance, self._seq, body, intended_t)
-        self._seq += 1
-        self._bodies[arrival.kind] = body + 1
+    def _due(self, phase: PhaseRun, kind: str, number: int, body: int, intended_t: float) -> Due:
+        ready = self._ready[kind]
+        instance = self._instances[next(ready.turn)]
         phase.intended += 1
         phase.in_flight += 1
-        if self._has_room(instance):
-            greenlet = gevent.spawn(self._send, due)
-            greenlet.link_exception(lambda dead: self._around.fail(dead.exception))
-            self._flying.add(greenlet)
-        else:
-            self._record(due, _dropped_row(self.plan.name, due))
+        return Due(self.plan.name, self._around.worker, phase, ready.kind, instance, number, body, intended_t)
 
     def _has_room(self, instance: Instance) -> bool:
         if self._stopping or len(self._flying) >= self.plan.max_in_flight:
             return False
         return self._around.allowance.admit(instance.host, self._around.clock())
 
-    def _send(self, due: _Due) -> None:
-        target = self._targets[due.instance.name]
-        template = due.ready.template
+    def _spawn(self, work: Callable[..., None], *arguments: object) -> gevent.Greenlet:
+        greenlet = gevent.spawn(work, *arguments)
+        greenlet.link_exception(lambda dead: self._around.fail(dead.exception))
+        if work == self._send:
+            self._flying.add(greenlet)
+        return greenlet
+
+    # --- closed loop
+
+    def _start_users(self, phase: PhaseRun) -> None:
+        stripe = self._around.stripe
+        self._users = [user for user in self._users if not user.dead]
+        for users in phase.load.traffic:
+            if isinstance(users, Users):
+                kinds = proportional(users.mix)
+                own = sum(1 for number in range(users.users) if number % stripe.workers == stripe.index)
+                self._users += [self._spawn(self._use, phase, users, kinds) for _ in range(own)]
+
+    def _use(self, phase: PhaseRun, users: Users, kinds: Iterator[str]) -> None:
+        while not self._stopping and (now := self._around.clock()) < phase.end_t:
+            number = next(phase.closed_numbers)
+            due = replace(self._due(phase, next(kinds), number, number, now), loop="closed")
+            if not self._has_room(due.instance):
+                self._record(due, dropped_row(due))
+                return
+            self._flying.add(gevent.getcurrent())
+            self._send(due)
+            gevent.sleep(users.think_s / self.plan.speed)
+
+    # --- either
+
+    def _send(self, due: Due) -> None:
+        target = self._targets[due.instance.name, due.kind.port]
+        template = self._ready[due.kind.name].template
         name = request_id(self._around.run_id, self.plan.name, due.seq)
         try:
-            exchange = target.exchange(template.fill(target.authority, due.seq, name, due.body), due.ready.kind)
-            if exchange.error_kind == "dropped":
-                row = _dropped_row(self.plan.name, due)
-            else:
-                row = _sent_row(self.plan.name, due, exchange, name if template.names_request else None)
+            exchange = target.exchange(template.fill(target.authority, due.seq, name, due.body), due.kind)
+            dropped = exchange.error_kind == "dropped"
+            row = dropped_row(due) if dropped else sent_row(due, exchange, name if template.names_request else None)
         finally:
             self._flying.discard(gevent.getcurrent())
         self._record(due, row)
 
-    def _record(self, due: _Due, row: Request) -> None:
+    def _record(self, due: Due, row: Request) -> None:
         self.ledger.append(row)
         due.phase.count(row)
         due.phase.in_flight -= 1
-        self._around.report(row, due.ready.kind.method)
+        self._around.report(row, due.kind.method)
         self._settle(due.phase)
 
     def _settle(self, phase: PhaseRun) -> None:
@@ -250,48 +285,3 @@ class CellDrive:
 
     def _tell(self, event: str, phase: PhaseRun, **more: Any) -> None:
         self._around.emit({"event": event, "cell": self.plan.name, "phase": phase.load.name, **more})
-
-
-def _dropped_row(cell: str, due: _Due) -> Request:
-    return Request(
-        cell=cell,
-        phase=due.phase.load.name,
-        kind=due.ready.kind.name,
-        seq=due.seq,
-        request_id=None,
-        instance=due.instance.name,
-        intended_t=due.intended_t,
-        labels=due.ready.kind.labels,
-        error_kind="dropped",
-        dropped=True,
-    )
-
-
-def _sent_row(cell: str, due: _Due, exchange: Exchange, name: str | None) -> Request:
-    kind = due.ready.kind
-    reading = read_answer(kind.read, exchange.header, exchange.documents())
-    tokens = exchange.tokens
-    if exchange.error_kind is None and not exchange.aborted and exchange.status not in kind.expect_status:
-        exchange.error_kind = "status"
-    return Request(
-        cell=cell,
-        phase=due.phase.load.name,
-        kind=kind.name,
-        seq=due.seq,
-        request_id=reading.request_id or name,
-        instance=due.instance.name,
-        intended_t=due.intended_t,
-        sent_t=exchange.sent_t,
-        first_byte_t=exchange.first_byte_t,
-        first_token_t=tokens.token_times[0] if tokens and tokens.token_times else None,
-        gaps=tokens.gaps() if tokens else None,
-        end_t=exchange.end_t,
-        status=exchange.status,
-        expected=exchange.error_kind is None,
-        bytes_in=exchange.bytes_in,
-        bytes_out=exchange.bytes_out,
-        work_units=reading.work_units,
-        labels={**kind.labels, **reading.labels},
-        error_kind=exchange.error_kind,
-        aborted=exchange.aborted,
-    )

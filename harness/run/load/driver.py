@@ -83,8 +83,11 @@ class _Driver:
 
     def _drive(self, cell: CellPlan, addresses: dict[str, str]) -> CellDrive:
         targets = {
-            item.name: Target((addresses[item.host], item.port), item.authority, idle_s=cell.idle_s, clock=self._now)
+            (item.name, port): Target(
+                (addresses[item.host], item.port(port)), item.authority(port), idle_s=cell.idle_s, clock=self._now
+            )
             for item in cell.instances
+            for port in {kind.port for kind in cell.kinds}
         }
         return CellDrive(cell, targets, LedgerWriter(Path(cell.ledger)), self._around)
 

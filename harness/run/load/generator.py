@@ -30,7 +30,8 @@ class GeneratorGoneError(HarnessError):
 class PhaseReport:
     """What the driver said of a phase that has drained: every row of it is in the ledger.
 
-    Times are epoch seconds; ``intended = sent + dropped``; ``aborted`` and ``unexpected`` are among the
+    Times are epoch seconds: between ``ended_t`` and ``drained_t`` what was in flight came to its end.
+    ``intended = sent + dropped``; ``aborted`` and ``unexpected`` are among the
     sent. Lateness is how much later than intended requests were sent, None where none was. ``cpu_s`` is
     what the whole process used from the phase's start to its last row, all its cells together.
     """
@@ -39,6 +40,7 @@ class PhaseReport:
     phase: str
     started_t: float
     ended_t: float
+    drained_t: float
     intended: int
     sent: int
     dropped: int

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ipaddress
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -24,11 +24,15 @@ __all__ = ["Ceiling", "CellPlan", "DriverPlan", "Instance", "read_plan", "resolv
 
 @dataclass(frozen=True, slots=True)
 class Instance:
-    """One address of the subject, ``http://127.0.0.1:8000``; load is shared in proportion to ``weight``."""
+    """One address of the subject, ``http://127.0.0.1:8000``; load is shared in proportion to ``weight``.
+
+    ``ports`` are further ports of the same host, by the name under which a request kind asks for one.
+    """
 
     name: str
     url: str
     weight: float = 1.0
+    ports: Mapping[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         try:
@@ -49,15 +53,17 @@ class Instance:
         """The host as written, without brackets."""
         return urlsplit(self.url).hostname or ""
 
-    @property
-    def port(self) -> int:
-        """The port, 80 where none is written."""
-        return urlsplit(self.url).port or 80
+    def port(self, name: str = "") -> int:
+        """The port called ``name``; else that of the address, 80 where none is written."""
+        return self.ports.get(name) or urlsplit(self.url).port or 80
 
-    @property
-    def authority(self) -> str:
-        """The value of the Host header."""
-        return urlsplit(self.url).netloc
+    def authority(self, name: str = "") -> str:
+        """The value of the Host header for the port called ``name``."""
+        written = urlsplit(self.url)
+        if name not in self.ports:
+            return written.netloc
+        host = f"[{written.hostname}]" if ":" in self.host else self.host
+        return f"{host}:{self.ports[name]}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +88,10 @@ class CellPlan:
             raise ConfigError(f"cell {self.name!r}: speed and max_in_flight must be above 0")
         if not any(instance.weight for instance in self.instances):
             raise ConfigError(f"cell {self.name!r} has no instance to send to")
+        ports = {kind.port for kind in self.kinds if kind.port}
+        for instance in self.instances:
+            if unknown := sorted(ports - set(instance.ports)):
+                raise ConfigError(f"cell {self.name!r}: instance {instance.name!r} has no port {', '.join(unknown)}")
         for what, names in (("instance", self.instances), ("kind", self.kinds)):
             _require_unique(f"cell {self.name!r}: {what}", [item.name for item in names])
 

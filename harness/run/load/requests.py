@@ -69,7 +69,7 @@ class ReadFrom:
 
 @dataclass(frozen=True, slots=True)
 class RequestKind:
-    """One kind of request.
+    """One kind of request, sent to the ``port`` of that name, else to the one in the instance's address.
 
     ``path``, header values and every string in ``json`` (or ``text``, sent as it stands) may hold
     ``{{seq}}``, ``{{request_id}}`` and, but for headers, ``{{prompt}}``. ``abort_after_s`` makes the
@@ -82,6 +82,7 @@ class RequestKind:
     name: str
     path: str
     method: str = "POST"
+    port: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
     json: Any = None
     text: str | None = None

@@ -1,29 +1,52 @@
-"""Open-loop schedules: the intended send times of a phase, as a pure function of what was written and a seed.
+"""Schedules: the intended send times of a phase, as a pure function of what was written and a seed.
 
-A phase is a rate over production time. Its arrivals are the instants at which the integral of that
-rate passes 0.5, 1.5, 2.5 … (``even``), or passes the sums of seeded exponential steps (``poisson``);
-one mechanism for every shape. Nothing here looks at a clock: a slow target cannot move a send time.
+A phase carries traffic of three sorts, alone or one on top of the other: a ``Flow`` follows a rate, a ``Replay``
+follows the times of a trace file, ``Users`` send again when they were answered. The arrivals of a flow are
+the instants at which the integral of its rate passes 0.5, 1.5, 2.5 … (``even``), or passes the sums of seeded
+exponential steps (``poisson``): one mechanism for every shape. Nothing here looks at a clock: a slow target
+cannot move a send time. Users have none, which is why their loop is called closed.
 """
 
 from __future__ import annotations
 
+import heapq
+import itertools
 import math
 import random
-from bisect import bisect_right
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field
-from itertools import count, pairwise
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from operator import itemgetter
+from pathlib import Path
 from typing import Any, Literal, get_args
 
 from harness.core.errors import ConfigError
+from harness.core.trace import read_trace
+from harness.run.load.curve import Piece, RateCurve
+from harness.run.load.mix import proportional
 
-__all__ = ["Arrival", "Arrivals", "LoadPhase", "Shape", "expected_count", "lay_out", "proportional"]
+__all__ = [
+    "MAX_ARRIVALS",
+    "Arrival",
+    "Arrivals",
+    "Flow",
+    "LoadPhase",
+    "Replay",
+    "Traffic",
+    "Users",
+    "expected_count",
+    "lay_out",
+    "steady",
+    "traced",
+]
 
-Shape = Literal["constant", "ramp", "step", "sine", "spike"]
 Arrivals = Literal["even", "poisson"]
+Timed = tuple[float, str]
 
-_SINE_KNOTS_PER_PERIOD = 32
-_MAX_ARRIVALS = 20_000_000
+MAX_ARRIVALS = 20_000_000
+_SPREAD = 0x9E3779B97F4A7C15
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,53 +59,103 @@ class Arrival:
 
 
 @dataclass(frozen=True, slots=True)
-class LoadPhase:
-    """Load as a person writes it: rates per production second, durations in production seconds.
+class Flow:
+    """Open loop at a rate: ``pieces`` one after the other, then nothing; ``mix`` gives the kinds their weights.
 
-    ``to_rate_per_s`` is the other rate of a shape that has two: the end of a ramp, the last of the
-    steps, the crest of a sine, the top of a spike. ``duration_s`` is a bound: a phase may be cut early.
-    A phase at rate 0 sends nothing and needs no mix. Raises ``ConfigError`` for what cannot be driven.
+    A flow at rate 0 needs no mix. Raises ``ConfigError`` for what cannot be driven.
+    """
+
+    pieces: tuple[Piece, ...]
+    mix: Mapping[str, float]
+    arrivals: Arrivals = "even"
+
+    def __post_init__(self) -> None:
+        if self.arrivals not in get_args(Arrivals):
+            raise ConfigError(
+                f"no such arrivals: {self.arrivals!r}", remedy=f"write one of: {', '.join(get_args(Arrivals))}"
+            )
+        if not self.pieces:
+            raise ConfigError("a flow needs a piece")
+        for piece in self.pieces:
+            _require("a duration", piece.lasts_s, above=0.0)
+            _require("a rate", piece.rate_per_s)
+            _require("a rate", piece.to_per_s)
+            if piece.period_s is not None:
+                _require("a period", piece.period_s, above=0.0)
+        _check_mix(self.mix, silent=not any(piece.rate_per_s or piece.to_per_s for piece in self.pieces))
+
+    def timed(self, until_s: float, seed: int) -> Iterator[Timed]:
+        """When each request is due, in production seconds up to ``until_s``, and its kind."""
+        curve = RateCurve(self.pieces)
+        kinds = proportional(self.mix)
+        for amount in _amounts(self.arrivals, curve.amount(until_s), seed):
+            yield curve.when(amount), next(kinds)
+
+    def expected(self, until_s: float) -> float:
+        """Requests up to ``until_s``: exact to rounding for ``even``, the mean for ``poisson``."""
+        return RateCurve(self.pieces).amount(until_s)
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """Open loop at the times of a trace file, which also names the kinds."""
+
+    trace: str
+
+    def timed(self, until_s: float, _: int) -> Iterator[Timed]:
+        """When each request is due, in production seconds up to ``until_s``, and its kind."""
+        return itertools.takewhile(lambda item: item[0] < until_s, traced(self.trace))
+
+    def expected(self, until_s: float) -> float:
+        """Requests up to ``until_s``."""
+        return bisect_left(traced(self.trace), (until_s, ""))
+
+
+@dataclass(frozen=True, slots=True)
+class Users:
+    """A closed loop: each of ``users`` sends, waits for the answer, thinks for ``think_s``, and sends again."""
+
+    users: int
+    mix: Mapping[str, float]
+    think_s: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.users, int) or self.users < 1:
+            raise ConfigError(f"users must be a whole number above 0, not {self.users!r}")
+        _require("the time to think", self.think_s)
+        _check_mix(self.mix)
+
+
+Traffic = Flow | Replay | Users
+
+
+@dataclass(frozen=True, slots=True)
+class LoadPhase:
+    """Load as the driver is told it: rates per production second, durations in production seconds.
+
+    ``duration_s`` is a bound: a phase may be cut early. What is intended in the first ``warm_up_s`` is
+    sent and counted like all else, and marked. Raises ``ConfigError`` for what cannot be driven.
     """
 
     name: str
-    rate_per_s: float
     duration_s: float
-    mix: Mapping[str, float] = field(default_factory=dict)
-    shape: Shape = "constant"
-    arrivals: Arrivals = "even"
-    to_rate_per_s: float | None = None
-    steps: int = 4
-    period_s: float | None = None
+    traffic: tuple[Traffic, ...] = ()
+    warm_up_s: float = 0.0
 
     def __post_init__(self) -> None:
-        _require_finite(self, "rate_per_s", minimum=0.0)
-        _require_finite(self, "duration_s", above=0.0)
-        if self.shape not in get_args(Shape) or self.arrivals not in get_args(Arrivals):
-            raise ConfigError(
-                f"phase {self.name!r}: no such shape or arrivals: {self.shape!r}, {self.arrivals!r}",
-                remedy=f"shapes: {', '.join(get_args(Shape))}; arrivals: {', '.join(get_args(Arrivals))}",
-            )
-        self._check_shape()
-        self._check_mix()
+        _require(f"phase {self.name!r}: duration_s", self.duration_s, above=0.0)
+        _require(f"phase {self.name!r}: warm_up_s", self.warm_up_s)
 
-    def _check_shape(self) -> None:
-        if self.shape == "constant":
-            return
-        if self.to_rate_per_s is None:
-            raise ConfigError(f"phase {self.name!r}: shape {self.shape!r} needs to_rate_per_s")
-        _require_finite(self, "to_rate_per_s", minimum=0.0)
-        if self.period_s is not None:
-            _require_finite(self, "period_s", above=0.0)
-        if self.shape == "step" and self.steps < 2:
-            raise ConfigError(f"phase {self.name!r}: steps must be 2 or more, not {self.steps}")
-
-    def _check_mix(self) -> None:
-        for kind, weight in self.mix.items():
-            if not (_is_number(weight) and math.isfinite(weight) and weight >= 0):
-                raise ConfigError(f"phase {self.name!r}: weight of {kind!r} must be 0 or more, not {weight!r}")
-        silent = not self.rate_per_s and not self.to_rate_per_s
-        if not silent and not any(self.mix.values()):
-            raise ConfigError(f"phase {self.name!r}: load without a mix", remedy="name a kind with a weight above 0")
+    @property
+    def kinds(self) -> set[str]:
+        """Every request kind that the phase may send; reads the trace files."""
+        found: set[str] = set()
+        for item in self.traffic:
+            if isinstance(item, Replay):
+                found.update(kind for _, kind in traced(item.trace))
+            else:
+                found.update(kind for kind, weight in item.mix.items() if weight)
+        return found
 
     def to_json(self) -> dict[str, Any]:
         """A plain mapping that ``from_json`` turns back into an equal phase."""
@@ -92,105 +165,80 @@ class LoadPhase:
     def from_json(cls, written: Mapping[str, Any]) -> LoadPhase:
         """The phase in a mapping. Raises ``ConfigError`` for missing, unknown or unusable fields."""
         try:
-            return cls(**written)
-        except TypeError as error:
+            traffic = tuple(_traffic(item) for item in written.get("traffic", ()))
+            return cls(**{**written, "traffic": traffic})
+        except ConfigError as error:
+            raise ConfigError(f"phase {written.get('name')!r}: {error.problem}", remedy=error.remedy) from error
+        except (TypeError, AttributeError) as error:
             raise ConfigError(f"not a load phase: {error}") from error
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
+def traced(path: str) -> tuple[Timed, ...]:
+    """The arrivals in a trace file, read once. Raises ``ConfigError`` as ``read_trace`` does."""
+    file = Path(path)
+    return _traced(file, file.stat().st_mtime_ns if file.is_file() else 0)
 
 
-def _require_finite(phase: LoadPhase, name: str, *, minimum: float = -math.inf, above: float = -math.inf) -> None:
-    value = getattr(phase, name)
-    if not _is_number(value):
-        raise ConfigError(f"phase {phase.name!r}: {name} must be a number, not {value!r}")
-    if not (math.isfinite(value) and value >= minimum and value > above):
-        bound = f"above {above:g}" if above > -math.inf else f"{minimum:g} or more"
-        raise ConfigError(f"phase {phase.name!r}: {name} must be finite and {bound}, not {value}")
+@lru_cache(maxsize=64)
+def _traced(file: Path, _: int) -> tuple[Timed, ...]:
+    return tuple((item.at_s, item.kind) for item in read_trace(file))
 
 
-@dataclass(frozen=True, slots=True)
-class RateCurve:
-    """A rate that is linear between knots ``(seconds, per second)``, with its exact integral and inverse."""
-
-    knots: tuple[tuple[float, float], ...]
-    sums: tuple[float, ...]
-
-    @classmethod
-    def through(cls, knots: list[tuple[float, float]]) -> RateCurve:
-        """The curve through ``knots``, in order of time; a vertical step is two knots at one time."""
-        sums = [0.0]
-        for (t0, r0), (t1, r1) in pairwise(knots):
-            sums.append(sums[-1] + (t1 - t0) * (r0 + r1) / 2)
-        return cls(tuple(knots), tuple(sums))
-
-    @property
-    def total(self) -> float:
-        """Requests expected over the whole curve."""
-        return self.sums[-1]
-
-    def when(self, amount: float) -> float:
-        """The first instant at which the integral reaches ``amount`` (0 < amount < total), in seconds."""
-        index = min(max(bisect_right(self.sums, amount) - 1, 0), len(self.knots) - 2)
-        (t0, r0), (t1, r1) = self.knots[index], self.knots[index + 1]
-        left = amount - self.sums[index]
-        if left <= 0:
-            return t0
-        slope = (r1 - r0) / (t1 - t0)
-        # The root of slope/2·x² + r0·x − left, in the form that does not cancel and allows slope 0.
-        return t0 + 2 * left / (r0 + math.sqrt(max(r0 * r0 + 2 * slope * left, 0.0)))
+def _traffic(written: Mapping[str, Any]) -> Traffic:
+    if "trace" in written:
+        return Replay(**written)
+    if "users" in written:
+        return Users(**written)
+    return Flow(**{**written, "pieces": tuple(Piece(**piece) for piece in written.get("pieces", ()))})
 
 
-def _curve(phase: LoadPhase, speed: float) -> RateCurve:
-    end, low = phase.duration_s, phase.rate_per_s
-    high = low if phase.to_rate_per_s is None else phase.to_rate_per_s
-    match phase.shape:
-        case "constant":
-            knots = [(0.0, low), (end, low)]
-        case "ramp":
-            knots = [(0.0, low), (end, high)]
-        case "spike":
-            knots = [(0.0, low), (end / 3, low), (end / 2, high), (end * 2 / 3, low), (end, low)]
-        case "step":
-            knots = list(_step_knots(end, low, high, phase.steps))
-        case "sine":
-            knots = list(_sine_knots(end, low, high, phase.period_s or end))
-    return RateCurve.through([(t / speed, rate * speed) for t, rate in knots])
+def steady(
+    name: str, rate_per_s: float, duration_s: float, mix: Mapping[str, float], arrivals: Arrivals = "even"
+) -> LoadPhase:
+    """The plainest phase: one rate from its beginning to its end."""
+    _require(f"phase {name!r}: duration_s", duration_s, above=0.0)
+    return LoadPhase(name, duration_s, (Flow((Piece(duration_s, rate_per_s, rate_per_s),), mix, arrivals),))
 
 
-def _step_knots(end: float, low: float, high: float, steps: int) -> Iterator[tuple[float, float]]:
-    for index in range(steps):
-        rate = low + (high - low) * index / (steps - 1)
-        yield end * index / steps, rate
-        yield end * (index + 1) / steps, rate
+def _check_mix(mix: Mapping[str, float], *, silent: bool = False) -> None:
+    for kind, weight in mix.items():
+        _require(f"the weight of {kind!r}", weight)
+    if not silent and not any(mix.values()):
+        raise ConfigError("load without a mix", remedy="name a kind with a weight above 0")
 
 
-def _sine_knots(end: float, low: float, high: float, period: float) -> Iterator[tuple[float, float]]:
-    amount = max(2, math.ceil(end / period * _SINE_KNOTS_PER_PERIOD))
-    for index in range(amount + 1):
-        at = end * index / amount
-        yield at, low + (high - low) * (1 - math.cos(2 * math.pi * at / period)) / 2
+def _require(what: str, value: object, *, above: float | None = None) -> None:
+    if not isinstance(value, (int, float)) or isinstance(value, bool):
+        raise ConfigError(f"{what} must be a number, not {value!r}")
+    fits = value >= 0 if above is None else value > above
+    if not (math.isfinite(value) and fits):
+        raise ConfigError(f"{what} must be finite and {'0 or more' if above is None else 'above 0'}, not {value}")
 
 
 def expected_count(phase: LoadPhase) -> float:
-    """Requests that the whole phase would send: exact to rounding for ``even``, the mean for ``poisson``."""
-    return _curve(phase, 1.0).total
+    """Requests that the open loops of the whole phase would send: the mean where arrivals are random."""
+    return sum(item.expected(phase.duration_s) for item in phase.traffic if not isinstance(item, Users))
 
 
 def lay_out(phase: LoadPhase, speed: float = 1.0, seed: int = 0) -> Iterator[Arrival]:
-    """The phase's arrivals in order of time, offsets in wall seconds at ``speed``.
+    """The arrivals of the phase's open loops in order of time, offsets in wall seconds at ``speed``.
 
     The same phase, speed and seed give the same arrivals, bit for bit. Raises ``ConfigError`` where
-    the phase is longer than any machine could keep.
+    the phase is longer than any machine could keep, or a trace cannot be read.
     """
-    curve = _curve(phase, speed)
-    if curve.total > _MAX_ARRIVALS:
-        raise ConfigError(f"phase {phase.name!r}: {curve.total:.0f} requests are more than {_MAX_ARRIVALS}")
-    kinds = proportional(phase.mix)
-    for amount in _amounts(phase.arrivals, curve.total, seed):
-        kind, body = next(kinds)
-        yield Arrival(curve.when(amount), kind, body)
+    if (expected := expected_count(phase)) > MAX_ARRIVALS:
+        raise ConfigError(f"phase {phase.name!r}: {expected:.0f} requests are more than {MAX_ARRIVALS}")
+    loops = [item for item in phase.traffic if not isinstance(item, Users)]
+    seeds = (seed ^ (index * _SPREAD) for index in range(len(loops)))
+    timed = [item.timed(phase.duration_s, own) for item, own in zip(loops, seeds, strict=False)]
+    return _numbered(timed[0] if len(timed) == 1 else heapq.merge(*timed, key=itemgetter(0)), speed)
+
+
+def _numbered(timed: Iterable[Timed], speed: float) -> Iterator[Arrival]:
+    drawn: Counter[str] = Counter()
+    for at_s, kind in timed:
+        yield Arrival(at_s / speed, kind, drawn[kind])
+        drawn[kind] += 1
 
 
 def _amounts(arrivals: Arrivals, total: float, seed: int) -> Iterator[float]:
@@ -203,29 +251,3 @@ def _amounts(arrivals: Arrivals, total: float, seed: int) -> Iterator[float]:
     while amount < total:
         yield amount
         amount += source.expovariate(1.0)
-
-
-def proportional(weights: Mapping[str, float]) -> Iterator[tuple[str, int]]:
-    """Names for ever, as ``(name, how many of it came before)``, each in its proportion at every point.
-
-    After any number *n* of draws each name was drawn its exact quota ``n·weight/sum`` times, to
-    within less than one (Tijdeman's chairman assignment), so short windows keep the mix too.
-    """
-    shares = [(name, weight / sum(weights.values())) for name, weight in weights.items() if weight > 0]
-    slack = 1 / (2 * len(shares) - 2) if len(shares) > 1 else 0.0
-    drawn = dict.fromkeys((name for name, _ in shares), 0)
-    for turn in count(1):
-        name = _most_urgent(shares, drawn, turn, slack)
-        yield name, drawn[name]
-        drawn[name] += 1
-
-
-def _most_urgent(shares: list[tuple[str, float]], drawn: dict[str, int], turn: int, slack: float) -> str:
-    best, soonest = "", math.inf
-    for name, share in shares:
-        done = drawn[name]
-        due = (done + 1 - slack) / share
-        # The tolerance keeps a name eligible whose quota misses the slack by rounding alone.
-        if turn * share - done >= slack - 1e-9 and due < soonest:
-            best, soonest = name, due
-    return best or min(shares, key=lambda pair: (drawn[pair[0]] + 1) / pair[1])[0]

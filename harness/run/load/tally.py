@@ -4,30 +4,54 @@ from __future__ import annotations
 
 import math
 from array import array
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import count
 from typing import Any
 from zlib import crc32
 
 from harness.run.load.figures import spread
 from harness.run.load.ledger import Request
 from harness.run.load.plan import Ceiling
-from harness.run.load.schedule import LoadPhase, expected_count, lay_out
+from harness.run.load.schedule import MAX_ARRIVALS, Arrival, LoadPhase, expected_count, lay_out
 
-__all__ = ["Allowance", "PhaseRun"]
+__all__ = ["Allowance", "PhaseRun", "Stripe"]
+
+_PHASE_NUMBERS = 1 << 25
+"""Room for the numbers of one phase: first those of its schedule, after ``MAX_ARRIVALS`` those of its users."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stripe:
+    """The part of every schedule that one of several workers sends: disjoint, and together the whole."""
+
+    index: int = 0
+    workers: int = 1
+
+    def holds(self, number: int) -> bool:
+        """Whether arrival ``number`` of a schedule is in this stripe."""
+        # Turned by one at every round, so that a mix whose turn is as long as the workers are many is split as well.
+        return (number + number // self.workers) % self.workers == self.index
 
 
 class PhaseRun:
     """A phase of one cell while it runs. Times are epoch seconds.
 
-    ``cpu_start_s`` is the process's CPU time when it began; ``first_body`` is the number of each
-    kind's first body, so that no phase repeats the prompts of an earlier one.
+    ``cpu_start_s`` is the process's CPU time when it began. ``first`` is the number of the phase's first request
+    and body: no phase repeats the numbers or prompts of an earlier one, whoever sends them.
     """
 
-    def __init__(self, load: LoadPhase, start_t: float, *, speed: float, seed: int) -> None:
+    def __init__(
+        self, load: LoadPhase, start_t: float, number: int, *, speed: float, seed: int, stripe: Stripe
+    ) -> None:
         self.load = load
         self.start_t = start_t
         self.end_t = start_t + load.duration_s / speed
-        self.arrivals = lay_out(load, speed, seed ^ crc32(load.name.encode()))
+        self.warm_until_t = start_t + load.warm_up_s / speed
+        self.first = number * _PHASE_NUMBERS
+        self.closed_numbers = count(self.first + MAX_ARRIVALS + stripe.index, stripe.workers)
+        self._laid_out = lay_out(load, speed, seed ^ crc32(load.name.encode()))
+        self._stripe = stripe
         self.over = False
         self.in_flight = 0
         self.intended = 0
@@ -36,8 +60,12 @@ class PhaseRun:
         self.aborted = 0
         self.unexpected = 0
         self.cpu_start_s = 0.0
-        self.first_body: dict[str, int] = {}
+        self._last_end_t = 0.0
         self._lateness_s = array("d")
+
+    def arrivals(self) -> Iterator[tuple[int, Arrival]]:
+        """The arrivals of the own stripe in order, each with its number."""
+        return ((self.first + n, arrival) for n, arrival in enumerate(self._laid_out) if self._stripe.holds(n))
 
     @property
     def drained(self) -> bool:
@@ -57,6 +85,7 @@ class PhaseRun:
         self.aborted += row.aborted
         self.unexpected += not row.expected
         self._lateness_s.append(row.sent_t - row.intended_t)
+        self._last_end_t = row.end_t or self._last_end_t
 
     def summary(self) -> dict[str, Any]:
         """Counts and lateness, as the driver reports them when the phase has drained."""
@@ -64,6 +93,7 @@ class PhaseRun:
         return {
             "started_t": self.start_t,
             "ended_t": self.end_t,
+            "drained_t": max(self._last_end_t, self.end_t),
             "intended": self.intended,
             "sent": self.sent,
             "dropped": self.dropped,

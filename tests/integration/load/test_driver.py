@@ -21,7 +21,7 @@ from harness.run.load.generator import Generator, GeneratorGoneError
 from harness.run.load.ledger import read_ledger
 from harness.run.load.plan import Ceiling, CellPlan, DriverPlan, Instance
 from harness.run.load.requests import ReadFrom, RequestKind
-from harness.run.load.schedule import LoadPhase
+from harness.run.load.schedule import LoadPhase, steady
 from harness.run.stack.wait import eventually
 
 MakeDriver = Callable[..., Any]
@@ -47,7 +47,7 @@ HANG = RequestKind("hang", "/hang", method="GET", abort_after_s=0.15)
 
 def test_500_requests_each_have_one_row_and_reach_the_server_once(server: Any, make_driver: MakeDriver) -> None:
     driver = make_driver([server.url, server.url], OK, BAD)
-    report = driver.run(LoadPhase("whole", 250, 2, {"ok": 4, "bad": 1}))
+    report = driver.run(steady("whole", 250, 2, {"ok": 4, "bad": 1}))
     rows = driver.rows()
     assert (report.intended, report.sent, report.dropped, report.unexpected) == (500, 500, 0, 0)
     assert sorted(row.seq for row in rows) == list(range(500))
@@ -69,7 +69,7 @@ def test_500_requests_each_have_one_row_and_reach_the_server_once(server: Any, m
 def test_a_stall_is_counted_from_the_intended_time(server: Any, make_driver: MakeDriver) -> None:
     driver = make_driver([server.url], OK)
     driver.wait_ready()
-    load = LoadPhase("stalled", 100, 4, {"ok": 1})
+    load = steady("stalled", 100, 4, {"ok": 1})
     driver.generator.start_phase("cell", load)
     driver.wait(lambda: server.requests["/ok"] >= 100, "a quarter is sent")
     server.stalled_until = time.monotonic() + 1.0
@@ -87,7 +87,7 @@ def test_a_stall_is_counted_from_the_intended_time(server: Any, make_driver: Mak
 def test_a_generator_that_was_held_up_says_so(server: Any, make_driver: MakeDriver) -> None:
     driver = make_driver([server.url], OK)
     driver.wait_ready()
-    driver.generator.start_phase("cell", LoadPhase("held", 100, 2, {"ok": 1}))
+    driver.generator.start_phase("cell", steady("held", 100, 2, {"ok": 1}))
     driver.wait(lambda: server.requests["/ok"] >= 50, "a quarter is sent")
     driver.process.send_signal(signal.SIGSTOP)
     time.sleep(0.6)  # how long it is held up is what the test is about
@@ -106,7 +106,7 @@ def test_concurrency_is_bounded_and_what_it_cost_is_recorded(server: Any, make_d
     driver = make_driver([server.url], OK, max_in_flight=10)
     driver.wait_ready()
     server.stalled_until = time.monotonic() + 0.6
-    report = driver.run(LoadPhase("narrow", 100, 1, {"ok": 1}))
+    report = driver.run(steady("narrow", 100, 1, {"ok": 1}))
     rows = driver.rows()
     assert report.dropped > 30
     assert report.sent + report.dropped == report.intended == len(rows) == 100
@@ -117,7 +117,7 @@ def test_concurrency_is_bounded_and_what_it_cost_is_recorded(server: Any, make_d
 
 def test_a_stream_has_a_first_token_and_gaps(server: Any, make_driver: MakeDriver) -> None:
     driver = make_driver([server.url], STREAM)
-    driver.run(LoadPhase("streams", 20, 0.5, {"stream": 1}))
+    driver.run(steady("streams", 20, 0.5, {"stream": 1}))
     rows = driver.rows()
     assert len(rows) == 10
     for row in rows:
@@ -130,7 +130,7 @@ def test_a_stream_has_a_first_token_and_gaps(server: Any, make_driver: MakeDrive
 
 def test_an_abort_is_the_expected_end_of_its_kind(server: Any, make_driver: MakeDriver) -> None:
     driver = make_driver([server.url], HANG)
-    report = driver.run(LoadPhase("leaving", 20, 0.5, {"hang": 1}))
+    report = driver.run(steady("leaving", 20, 0.5, {"hang": 1}))
     rows = driver.rows()
     assert (report.sent, report.aborted, report.unexpected) == (10, 10, 0)
     assert all(row.aborted and row.expected and row.error_kind is None and row.status is None for row in rows)
@@ -143,7 +143,7 @@ def test_failures_are_told_apart(server: Any, make_driver: MakeDriver) -> None:
     cut = RequestKind("cut", "/close")
     wrong = RequestKind("wrong", "/status/503")
     driver = make_driver([server.url], late, cut, wrong)
-    driver.run(LoadPhase("failing", 30, 0.5, {"late": 1, "cut": 1, "wrong": 1}))
+    driver.run(steady("failing", 30, 0.5, {"late": 1, "cut": 1, "wrong": 1}))
     rows = driver.rows()
     assert count_by(rows, "kind", "error_kind", "status") == {
         ("late", "timeout", None): 5, ("cut", "reset", None): 5, ("wrong", "status", 503): 5,
@@ -156,14 +156,14 @@ def test_a_dead_target_is_a_row_for_every_request(make_driver: MakeDriver) -> No
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         driver = make_driver([f"http://127.0.0.1:{taken.getsockname()[1]}"], OK)
-        report = driver.run(LoadPhase("dead", 100, 0.5, {"ok": 1}))
+        report = driver.run(steady("dead", 100, 0.5, {"ok": 1}))
     assert (report.intended, report.unexpected) == (50, 50)
     assert count_by(driver.rows(), "error_kind") == {("connect",): 50}
 
 
 def test_a_target_that_dies_half_way_changes_the_rows_from_there(server: Any, make_driver: MakeDriver) -> None:
     driver = make_driver([server.url], OK)
-    driver.generator.start_phase("cell", LoadPhase("half", 100, 1, {"ok": 1}))
+    driver.generator.start_phase("cell", steady("half", 100, 1, {"ok": 1}))
     driver.wait(lambda: server.requests["/ok"] >= 50, "half is sent")
     server.close()
     driver.wait(lambda: driver.generator.report("cell", "half"), "the phase has drained")
@@ -175,7 +175,7 @@ def test_a_target_that_dies_half_way_changes_the_rows_from_there(server: Any, ma
 
 def test_a_cut_phase_intends_nothing_after_the_cut(server: Any, make_driver: MakeDriver) -> None:
     driver = make_driver([server.url], OK)
-    report = driver.run(LoadPhase("long", 100, 600, {"ok": 1}), cut_after=lambda: server.requests["/ok"] >= 30)
+    report = driver.run(steady("long", 100, 600, {"ok": 1}), cut_after=lambda: server.requests["/ok"] >= 30)
     rows = driver.rows()
     assert report.intended == len(rows) == server.requests["/ok"]
     assert all(row.intended_t < report.ended_t for row in rows)
@@ -187,7 +187,7 @@ def test_a_slow_phase_is_cut_at_once_although_nothing_is_due(server: Any, make_d
     driver.wait_ready()
     began = time.monotonic()
     report = driver.run(
-        LoadPhase("rare", 0.001, 3600, {"ok": 1}),
+        steady("rare", 0.001, 3600, {"ok": 1}),
         cut_after=lambda: driver.generator.started_t("cell", "rare"),
     )
     assert report.intended == 0
@@ -198,8 +198,8 @@ def test_phases_follow_each_other_at_a_named_instant(server: Any, make_driver: M
     driver = make_driver([server.url], OK, speed=10.0)
     driver.wait_ready()
     at = time.time() + 0.2
-    driver.generator.start_phase("cell", LoadPhase("first", 10, 3600, {"ok": 1}), at)
-    driver.generator.start_phase("cell", LoadPhase("second", 20, 2.5, {"ok": 1}), at + 0.5)
+    driver.generator.start_phase("cell", steady("first", 10, 3600, {"ok": 1}), at)
+    driver.generator.start_phase("cell", steady("second", 20, 2.5, {"ok": 1}), at + 0.5)
     driver.wait(lambda: driver.generator.report("cell", "second"), "the second has drained")
     first, second = (driver.generator.report("cell", name) for name in ("first", "second"))
     assert (first.started_t, first.ended_t) == (at, at + 0.5)
@@ -213,7 +213,7 @@ def test_phases_follow_each_other_at_a_named_instant(server: Any, make_driver: M
 def test_end_of_input_stops_at_once_and_leaves_whole_rows(server: Any, make_driver: MakeDriver) -> None:
     hang = RequestKind("hang", "/hang")
     driver = make_driver([server.url], OK, hang)
-    driver.generator.start_phase("cell", LoadPhase("busy", 100, 60, {"ok": 1, "hang": 1}))
+    driver.generator.start_phase("cell", steady("busy", 100, 60, {"ok": 1, "hang": 1}))
     driver.wait(lambda: server.requests["/hang"] >= 50, "some hang")
     began = time.monotonic()
     driver.close()
@@ -229,7 +229,7 @@ def test_end_of_input_stops_at_once_and_leaves_whole_rows(server: Any, make_driv
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_stops_it_in_order(number: int, server: Any, make_driver: MakeDriver) -> None:
     driver = make_driver([server.url], OK)
-    driver.generator.start_phase("cell", LoadPhase("busy", 100, 60, {"ok": 1}))
+    driver.generator.start_phase("cell", steady("busy", 100, 60, {"ok": 1}))
     driver.wait(lambda: server.requests["/ok"] >= 10, "some are sent")
     driver.process.send_signal(number)
     assert driver.process.wait(2) == 0
@@ -241,7 +241,7 @@ def test_a_signal_stops_it_in_order(number: int, server: Any, make_driver: MakeD
 
 def test_quit_lets_what_is_in_flight_end(server: Any, make_driver: MakeDriver) -> None:
     driver = make_driver([server.url], STREAM)
-    driver.generator.start_phase("cell", LoadPhase("streams", 50, 60, {"stream": 1}))
+    driver.generator.start_phase("cell", steady("streams", 50, 60, {"stream": 1}))
     driver.wait(lambda: server.requests["/stream/4/30"] >= 10, "some stream")
     driver.generator.quit()
     assert driver.process.wait(5) == 0
@@ -252,25 +252,25 @@ def test_quit_lets_what_is_in_flight_end(server: Any, make_driver: MakeDriver) -
 
 def test_drain_ends_a_phase_and_the_next_can_begin(server: Any, make_driver: MakeDriver) -> None:
     driver = make_driver([server.url], OK)
-    driver.generator.start_phase("cell", LoadPhase("one", 100, 60, {"ok": 1}))
+    driver.generator.start_phase("cell", steady("one", 100, 60, {"ok": 1}))
     driver.wait(lambda: server.requests["/ok"] >= 10, "some are sent")
     driver.generator.drain("cell")
     driver.wait(lambda: driver.generator.report("cell", "one"), "the phase has drained")
-    assert driver.run(LoadPhase("two", 100, 0.1, {"ok": 1})).intended == 10
+    assert driver.run(steady("two", 100, 0.1, {"ok": 1})).intended == 10
 
 
 @pytest.mark.parametrize(
     ("load", "problem"),
     [
-        (LoadPhase("p", 1, 1, {"teapot": 1}), "no request kind teapot"),
-        (LoadPhase("used", 1, 1, {"ok": 1}), "already begun"),
+        (steady("p", 1, 1, {"teapot": 1}), "no request kind teapot"),
+        (steady("used", 1, 1, {"ok": 1}), "already begun"),
     ],
 )
 def test_a_refused_order_is_an_error_and_nothing_is_sent(
     load: LoadPhase, problem: str, server: Any, make_driver: MakeDriver
 ) -> None:
     driver = make_driver([server.url], OK)
-    driver.run(LoadPhase("used", 0, 0.01))
+    driver.run(steady("used", 0, 0.01, {}))
     driver.generator.start_phase("cell", load)
     with pytest.raises(ConfigError, match=problem):
         driver.wait(lambda: False, "the refusal")
@@ -285,7 +285,7 @@ def test_a_senseless_order_is_answered_and_survived(order: bytes, server: Any, m
         control.write(order + b"\n")
     with pytest.raises(ConfigError, match="load generator"):
         driver.wait(lambda: False, "the refusal")
-    assert driver.run(LoadPhase("after", 100, 0.1, {"ok": 1})).sent == 10
+    assert driver.run(steady("after", 100, 0.1, {"ok": 1})).sent == 10
 
 
 def test_a_host_that_is_not_loopback_is_refused_before_anything_is_dialled(make_driver: MakeDriver) -> None:
@@ -300,10 +300,10 @@ def test_a_ceiling_is_kept(server: Any, make_driver: MakeDriver) -> None:
     # A ceiling also holds for a host that would be allowed without one, which lets loopback stand in here.
     driver = make_driver([server.url], OK, ceilings=(Ceiling("127.0.0.1", 60, 0.3),))
     driver.wait_ready()
-    driver.generator.start_phase("cell", LoadPhase("much", 100, 1, {"ok": 1}))
+    driver.generator.start_phase("cell", steady("much", 100, 1, {"ok": 1}))
     with pytest.raises(ConfigError, match=r"may send 100 requests to 127\.0\.0\.1, whose ceiling leaves 60"):
         driver.wait(lambda: False, "the refusal")
-    report = driver.run(LoadPhase("long", 100, 0.6, {"ok": 1}))
+    report = driver.run(steady("long", 100, 0.6, {"ok": 1}))
     assert 29 <= report.sent <= 32
     assert report.sent == server.requests["/ok"]
     assert report.dropped == 60 - report.sent
@@ -329,7 +329,7 @@ def test_orders_to_a_dead_driver_are_an_error(server: Any, make_driver: MakeDriv
 
 def test_status_lines_are_json_with_an_event_each(server: Any, make_driver: MakeDriver) -> None:
     driver = make_driver([server.url], OK)
-    driver.run(LoadPhase("one", 100, 0.1, {"ok": 1}))
+    driver.run(steady("one", 100, 0.1, {"ok": 1}))
     driver.close()
     events = [json.loads(line)["event"] for line in driver.generator.stdout.read_text().splitlines()]
     assert events == ["ready", "phase_started", "phase_ended", "phase_drained", "stopped"]
@@ -337,7 +337,7 @@ def test_status_lines_are_json_with_an_event_each(server: Any, make_driver: Make
 
 def test_an_order_for_an_instant_long_past_is_refused(server: Any, make_driver: MakeDriver) -> None:
     driver = make_driver([server.url], OK)
-    driver.generator.start_phase("cell", LoadPhase("p", 100, 60, {"ok": 1}), at=time.monotonic())
+    driver.generator.start_phase("cell", steady("p", 100, 60, {"ok": 1}), at=time.monotonic())
     with pytest.raises(ConfigError, match="would be sent at once"):
         driver.wait(lambda: False, "the refusal")
     driver.generator.stop_phase("cell", "p")
@@ -350,8 +350,8 @@ def test_an_order_for_an_instant_long_past_is_refused(server: Any, make_driver: 
 def test_a_phase_that_has_not_begun_holds_nothing_up(end: str, server: Any, make_driver: MakeDriver) -> None:
     driver = make_driver([server.url], OK)
     driver.wait_ready()
-    driver.generator.start_phase("cell", LoadPhase("now", 100, 60, {"ok": 1}))
-    driver.generator.start_phase("cell", LoadPhase("later", 100, 60, {"ok": 1}), time.time() + 60)
+    driver.generator.start_phase("cell", steady("now", 100, 60, {"ok": 1}))
+    driver.generator.start_phase("cell", steady("later", 100, 60, {"ok": 1}), time.time() + 60)
     driver.wait(lambda: server.requests["/ok"] >= 10, "some are sent")
     getattr(driver.generator, end)()
     assert driver.process.wait(1) == 0
@@ -366,7 +366,7 @@ def test_a_ledger_that_cannot_grow_ends_the_driver_with_a_reason(server: Any, ma
     driver = make_driver([server.url], RequestKind("ok", "/ok", labels={"padding": "x" * 10_000}))
     driver.wait_ready()
     resource.prlimit(driver.process.pid, resource.RLIMIT_FSIZE, (2**20, 2**20))
-    driver.generator.start_phase("cell", LoadPhase("p", 500, 60, {"ok": 1}))
+    driver.generator.start_phase("cell", steady("p", 500, 60, {"ok": 1}))
     with pytest.raises(GeneratorGoneError, match=r"ledger\.ndjson: ledger cannot be written: .*File too large"):
         driver.wait(lambda: False, "the failure")
     assert driver.process.wait(2) == 3
@@ -381,7 +381,7 @@ def test_a_driver_that_nobody_listens_to_ends(server: Any, tmp_path: Path) -> No
     assert process.stdout is not None
     assert b"ready" in process.stdout.readline()
     process.stdout.close()
-    generator.start_phase("c", LoadPhase("p", 100, 60, {"ok": 1}))
+    generator.start_phase("c", steady("p", 100, 60, {"ok": 1}))
     assert process.wait(2) == 0
     generator.close()
 
@@ -391,7 +391,7 @@ def test_a_machine_out_of_sockets_drops_and_says_so(server: Any, make_driver: Ma
     driver.wait_ready()
     used = len(list(Path(f"/proc/{driver.process.pid}/fd").iterdir()))
     resource.prlimit(driver.process.pid, resource.RLIMIT_NOFILE, (used + 20, used + 20))
-    report = driver.run(LoadPhase("p", 100, 0.4, {"hang": 1}))
+    report = driver.run(steady("p", 100, 0.4, {"hang": 1}))
     assert (report.sent, report.dropped, report.unexpected) == (20, 20, 0)
     assert server.requests["/hang"] == 20
 
@@ -402,8 +402,8 @@ def test_two_cells_in_one_process_do_not_mix(server: Any, tmp_path: Path) -> Non
     generator = Generator(DriverPlan(cells), tmp_path)
     with generator.stdin.open("rb") as orders, generator.stdout.open("wb") as status:
         process = subprocess.Popen(generator.argv, stdin=orders, stdout=status)
-    generator.start_phase("one", LoadPhase("p", 100, 0.5, {"ok": 1}))
-    generator.start_phase("two", LoadPhase("p", 40, 0.5, {"ok": 1}))
+    generator.start_phase("one", steady("p", 100, 0.5, {"ok": 1}))
+    generator.start_phase("two", steady("p", 40, 0.5, {"ok": 1}))
 
     def both() -> bool:
         generator.poll()

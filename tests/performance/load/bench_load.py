@@ -23,7 +23,7 @@ from harness.run.load.generator import Generator, PhaseReport
 from harness.run.load.ledger import Gaps, Request, read_ledger
 from harness.run.load.plan import CellPlan, DriverPlan, Instance
 from harness.run.load.requests import ReadFrom, RequestKind
-from harness.run.load.schedule import LoadPhase, lay_out
+from harness.run.load.schedule import LoadPhase, lay_out, steady
 from harness.run.stack.wait import eventually
 
 KIND = RequestKind(
@@ -134,7 +134,7 @@ def test_100_000_rows_are_judged_in_under_a_second(tmp_path: Path) -> None:
 
 def test_a_schedule_is_laid_out_faster_than_it_is_sent() -> None:
     began = time.perf_counter()
-    laid_out = sum(1 for _ in lay_out(LoadPhase("p", 2000, 50, {"a": 8, "b": 2, "c": 1})))
+    laid_out = sum(1 for _ in lay_out(steady("p", 2000, 50, {"a": 8, "b": 2, "c": 1})))
     each_us = (time.perf_counter() - began) / laid_out * 1e6
     print(f"\nschedule: {each_us:.1f} us per arrival")
     assert each_us < 50
@@ -146,7 +146,7 @@ def test_the_rate_that_one_driver_keeps(tmp_path: Path, server: tuple[str, Conne
     lateness: dict[int, float] = {}
     try:
         for rate in (200, 1000, 2000, 3000, 4000, 5000):
-            report = bench.run(LoadPhase(f"at {rate}", rate, 4, {"generate": 1}))[0]
+            report = bench.run(steady(f"at {rate}", rate, 4, {"generate": 1}))[0]
             lateness[rate] = report.lateness_p99_s or 0.0
             print(
                 f"{rate}/s: sent {report.sent}, dropped {report.dropped}, lateness p99 {lateness[rate] * 1e3:.2f} ms, "
@@ -161,7 +161,7 @@ def test_the_rate_that_one_driver_keeps(tmp_path: Path, server: tuple[str, Conne
 def test_twelve_cells_in_one_driver(tmp_path: Path, server: tuple[str, Connection]) -> None:
     bench = Bench(tmp_path, server[0], cells=12)
     try:
-        reports = bench.run(LoadPhase("story", 30, 5, {"generate": 1}))
+        reports = bench.run(steady("story", 30, 5, {"generate": 1}))
     finally:
         bench.close()
     worst = max(report.lateness_p99_s or 0.0 for report in reports)
@@ -174,7 +174,7 @@ def test_twelve_cells_in_one_driver(tmp_path: Path, server: tuple[str, Connectio
 
 def test_a_stall_of_three_seconds_in_twelve(tmp_path: Path, server: tuple[str, Connection]) -> None:
     bench = Bench(tmp_path, server[0], cells=1)
-    bench.generator.start_phase("c0", LoadPhase("stalled", 200, 12, {"generate": 1}))
+    bench.generator.start_phase("c0", steady("stalled", 200, 12, {"generate": 1}))
     time.sleep(4)  # the moment of the stall within the phase changes nothing, only that it is wholly inside
     server[1].send(3.0)
     eventually(lambda: bench.generator.poll() or bench.generator.report("c0", "stalled"), what="drained", within_s=30)

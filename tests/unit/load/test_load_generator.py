@@ -11,11 +11,12 @@ from harness.core.errors import ConfigError, MachineError
 from harness.run.load.generator import Generator, GeneratorGoneError
 from harness.run.load.plan import CellPlan, DriverPlan, Instance, read_plan
 from harness.run.load.requests import RequestKind
-from harness.run.load.schedule import LoadPhase
+from harness.run.load.schedule import LoadPhase, steady
 
 PLAN = DriverPlan((CellPlan("c", "l", (Instance("i", "http://127.0.0.1"),), (RequestKind("k", "/"),)),))
 DRAINED = {
-    "event": "phase_drained", "cell": "c", "phase": "p", "started_t": 1.5, "ended_t": 2.5, "intended": 3, "sent": 2,
+    "event": "phase_drained", "cell": "c", "phase": "p", "started_t": 1.5, "ended_t": 2.5, "drained_t": 4.5,
+    "intended": 3, "sent": 2,
     "dropped": 1, "aborted": 0, "unexpected": 1, "lateness_p50_s": 0.1, "lateness_p99_s": 0.2, "lateness_max_s": 0.3,
     "cpu_s": 0.4,
 }  # fmt: skip
@@ -40,7 +41,7 @@ def test_it_says_how_its_driver_is_started(generator: Generator, tmp_path: Path)
 
 
 def test_orders_are_lines_of_json(generator: Generator) -> None:
-    load = LoadPhase("p", 1, 2, {"k": 1})
+    load = steady("p", 1, 2, {"k": 1})
     with generator.stdin.open("rb") as reader:
         generator.start_phase("c", load, at=3.25)
         generator.stop_phase("c", "p")
@@ -102,9 +103,9 @@ def test_a_driver_that_is_gone_takes_no_orders(generator: Generator) -> None:
 
 def test_a_driver_that_does_not_read_is_noticed(generator: Generator) -> None:
     with pytest.raises(GeneratorGoneError, match="reads no orders"):
-        generator.start_phase("c", LoadPhase("p", 1, 2, {"k" * 100_000: 1}))
+        generator.start_phase("c", steady("p", 1, 2, {"k" * 100_000: 1}))
     with pytest.raises(GeneratorGoneError, match="takes no orders"):
-        generator.start_phase("c", LoadPhase("p", 1, 2, {"k": 1}))
+        generator.start_phase("c", steady("p", 1, 2, {"k": 1}))
 
 
 def test_the_driver_s_input_ends_with_the_generator(generator: Generator) -> None:

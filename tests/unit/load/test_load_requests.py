@@ -11,7 +11,7 @@ from harness.run.load.answer import TokenStream, at_pointer, read_answer
 from harness.run.load.ledger import Gaps
 from harness.run.load.plan import Ceiling, CellPlan, DriverPlan, Instance, read_plan, resolved, write_plan
 from harness.run.load.requests import Corpus, ReadFrom, RequestKind
-from harness.run.load.schedule import LoadPhase
+from harness.run.load.schedule import steady
 from harness.run.load.tally import Allowance
 from harness.run.load.template import Template, prompt, request_id
 
@@ -139,9 +139,10 @@ def test_an_address_that_cannot_be_driven_is_refused(url: str) -> None:
 
 
 def test_an_address_is_taken_apart() -> None:
-    six, plain = Instance("i", "http://[::1]:8080/"), Instance("j", "http://localhost")
-    assert (six.host, six.port, six.authority) == ("::1", 8080, "[::1]:8080")
-    assert (plain.host, plain.port, plain.authority) == ("localhost", 80, "localhost")
+    six, plain = Instance("i", "http://[::1]:8080/", ports={"admin": 9}), Instance("j", "http://localhost")
+    assert (six.host, six.port(), six.authority()) == ("::1", 8080, "[::1]:8080")
+    assert (six.port("admin"), six.authority("admin")) == (9, "[::1]:9")
+    assert (plain.host, plain.port(), plain.authority()) == ("localhost", 80, "localhost")
 
 
 def test_impossible_cells_are_refused() -> None:
@@ -188,11 +189,11 @@ def test_an_allowance_bounds_requests_and_seconds() -> None:
     timed = Allowance([Ceiling("far", 9, 60)])
     assert [timed.admit("far", t) for t in (100.0, 160.0, 160.1)] == [True, True, False]
     assert all(counted.admit("127.0.0.1", 0.0) for _ in range(9))
-    load = LoadPhase("p", 1, 5, {"k": 1})
+    load = steady("p", 1, 5, {"k": 1})
     assert timed.refusal(load, ["far"]) is None
     assert timed.refusal(load, ["127.0.0.1"]) is None
     assert "may send 8 requests to far, whose ceiling leaves 7" in (
-        timed.refusal(LoadPhase("p", 1, 8, {"k": 1}), ["far"]) or ""
+        timed.refusal(steady("p", 1, 8, {"k": 1}), ["far"]) or ""
     )
 
 
