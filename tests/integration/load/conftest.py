@@ -168,7 +168,7 @@ def make_driver(tmp_path: Path) -> Iterator[Callable[..., Driver]]:
     started: list[Driver] = []
 
     def make(urls: list[str], *kinds: RequestKind, ceilings: tuple[Ceiling, ...] = (), **cell: object) -> Driver:
-        instances = tuple(Instance(f"i{number}", url) for number, url in enumerate(urls))
+        instances = cell.pop("instances", None) or tuple(Instance(f"i{n}", url) for n, url in enumerate(urls))
         plan = CellPlan("cell", str(tmp_path / "ledger.ndjson"), instances, kinds, **cell)  # type: ignore[arg-type]
         started.append(Driver(DriverPlan((plan,), ceilings=ceilings), tmp_path))
         return started[-1]
