@@ -1,4 +1,4 @@
-"""What became of one intended request, as its row of the ledger. Pure."""
+"""What became of one intended request, as its row of the ledger. Only the driver process uses this module."""
 
 from __future__ import annotations
 
