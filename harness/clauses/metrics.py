@@ -1,4 +1,4 @@
-"""Metrics plane: each family exists with its type, labels, label values and buckets, and no other does.
+"""Metrics plane: each family exists as declared and behaves, and no other does.
 
 Judged on the text that instances themselves expose, so a scrape problem never hides a naming problem.
 """
@@ -7,45 +7,29 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterable, Iterator
-from functools import lru_cache
+from collections.abc import Iterable, Iterator
 
 from prometheus_client.metrics_core import Metric
-from prometheus_client.parser import text_string_to_metric_families
 
+from harness.clauses.exposition import expositions, families_of
+from harness.clauses.metric_agreement import judge_also_at, judge_scraped
+from harness.clauses.metric_course import judge_from_start, judge_monotonic, judge_rests
+from harness.clauses.metric_form import Check, check_filled, check_help, check_histogram, check_name, check_size
+from harness.clauses.metric_text import judge_duration, judge_length
 from harness.clauses.model import Clause, Judge, Judgement, Need, held, still_open, violated
 from harness.contract import Campaign
 from harness.contract.fields import LabelRule
-from harness.contract.files import MetricFamily
+from harness.contract.files import MetricFamily, Metrics
 from harness.core.errors import Location
 from harness.evidence.records import CAMPAIGN, Exposition
 from harness.evidence.store import Evidence
 
-__all__ = ["compile_metrics", "parse_exposition"]
+__all__ = ["compile_metrics"]
 
 _NEED = (Need("expositions"),)
 _OWN_LABELS = {"histogram": frozenset({"le"}), "summary": frozenset({"quantile"})}
-Check = Callable[[Metric], Iterator[str]]
-
-
-@lru_cache(maxsize=128)
-def parse_exposition(text: str) -> dict[str, Metric]:
-    """Families by the name that operators query; raises ``ValueError`` on text that is not an exposition."""
-    families: dict[str, Metric] = {}
-    try:
-        for family in text_string_to_metric_families(text):
-            families[_queried(family, text)] = family
-    except (ValueError, LookupError, TypeError, AttributeError) as error:
-        # the parser stumbles in several ways over text that is none
-        raise ValueError(f"not an exposition: {error}") from None
-    return families
-
-
-def _queried(family: Metric, text: str) -> str:
-    """The parser gives every counter the suffix ``_total``; Prometheus takes names as they stand in the text."""
-    total = f"{family.name}_total"
-    suffixed = family.type == "counter" and re.search(rf"^(# TYPE )?{re.escape(total)}[\s{{]", text, re.MULTILINE)
-    return total if suffixed else family.name
+_Promise = tuple[str, str, Judge, tuple[Need, ...]]
+"""Promise, statement, judge, and what it needs beside the texts."""
 
 
 def compile_metrics(campaign: Campaign) -> Iterator[Clause]:
@@ -55,51 +39,99 @@ def compile_metrics(campaign: Campaign) -> Iterator[Clause]:
         return
     cells = tuple(scenario.name for scenario in campaign.scenarios)
 
-    def clause(name: str, promise: str, statement: str, judge: Judge, source: Location) -> Clause:
-        return Clause(CAMPAIGN, "metrics", name, promise, source, statement, _NEED, judge, cells)
+    def clause(name: str, promise: _Promise, source: Location) -> Clause:
+        label, statement, judge, needs = promise
+        return Clause(CAMPAIGN, "metrics", name, label, source, statement, _NEED + needs, judge, cells)
 
+    selector = _selector(plane) if campaign.artefact("prometheus") else ""
     for short, family in plane.families.items():
         name = plane.prefix + short
         source = campaign.promise("metrics", "families", short)
-        for promise, statement, judge in _promises(name, family):
-            yield clause(name, promise, statement, judge, source)
+        for promise in (*_form(name, family), *_course(name, family, selector)):
+            yield clause(name, promise, source)
+    for name, promise in _of_the_text(campaign, plane):
+        yield clause(name, promise, campaign.promise("metrics"))
+
+
+def _of_the_text(campaign: Campaign, plane: Metrics) -> Iterator[tuple[str, _Promise]]:
+    """Promises about the metrics text as a whole."""
     declared = frozenset(plane.prefix + short for short in plane.families)
     if plane.prefix:
         statement = f"every family that begins with {plane.prefix} is declared in the contract"
-        judge = _judge_undeclared(plane.prefix, declared)
-        yield clause(plane.prefix.rstrip("_"), "declared", statement, judge, campaign.promise("metrics"))
+        yield plane.prefix.rstrip("_"), ("declared", statement, _judge_undeclared(plane.prefix, declared), ())
+    if plane.also_at:
+        compared = frozenset(plane.prefix + name for name, f in plane.families.items() if f.clock == "production")
+        statement = f"at rest {plane.also_at} tells the same values as the metrics text"
+        needs = (Need("answers", plane.also_at),)
+        yield plane.also_at, ("agrees", statement, judge_also_at(plane.also_at, compared), needs)
+    budgets = campaign.contract.budgets
+    if budgets.exposition is not None:
+        statement = f"half of the reads of a metrics text take at most {budgets.exposition:g} s wall"
+        yield "exposition", ("takes_at_most", statement, judge_duration(budgets.exposition), ())
+    if budgets.exposition_bytes is not None:
+        statement = f"no metrics text is longer than {budgets.exposition_bytes} bytes"
+        yield "exposition", ("holds_at_most", statement, judge_length(budgets.exposition_bytes), ())
 
 
-def _promises(name: str, family: MetricFamily) -> Iterator[tuple[str, str, Judge]]:
+def _form(name: str, family: MetricFamily) -> Iterator[_Promise]:
+    """What each text shows by itself."""
+
     def each(check: Check, label: str | None = None) -> Judge:
         return _judge_each(name, check, label, optional=family.optional)
 
-    yield "exists", f"every instance exposes {name}", _judge_exists(name, optional=family.optional)
+    yield "exists", f"every instance exposes {name}", _judge_exists(name, optional=family.optional), ()
     if family.type != "untyped":
-        yield "type", f"{name} is a {family.type}", each(_check_type(family.type))
+        yield "type", f"{name} is a {family.type}", each(_check_type(family.type)), ()
+    yield "documented", f"{name} has a help text", each(check_help), ()
+    yield "named", f"the name {name} says what its values are", each(check_name(name, family)), ()
     labels = frozenset(family.labels)
-    yield "labels", f"{name} carries {_listed(labels)}", each(_check_labels(labels), "")
+    yield "labels", f"{name} carries {_listed(labels)}", each(_check_labels(labels), ""), ()
     if family.labels:
-        yield "label_values", f"labels of {name} stay within their values", each(_check_values(family), "")
+        yield "label_values", f"labels of {name} stay within their values", each(_check_values(family), ""), ()
+        yield "filled", f"no label of {name} holds a placeholder", each(check_filled(family), ""), ()
+    if family.at_most is not None:
+        yield "series", f"{name} has at most {family.at_most} series", each(check_size(family.at_most)), ()
     if family.buckets is not None:
         bounds = [*family.buckets, math.inf]
-        yield "buckets", f"{name} has the declared buckets", each(_check_buckets(bounds), "le")
+        yield "buckets", f"{name} has the declared buckets", each(_check_buckets(bounds), "le"), ()
+    if family.type == "histogram":
+        statement = f"buckets of {name} are cumulative and agree with its count and sum"
+        yield "well_formed", statement, each(check_histogram), ()
+
+
+def _course(name: str, family: MetricFamily, selector: str) -> Iterator[_Promise]:
+    """What several texts show together."""
+    if family.type in {"counter", "histogram", "summary"}:
+        statement = f"{name} never goes back while its instance runs"
+        yield "monotonic", statement, judge_monotonic(name, optional=family.optional), (Need("subject"),)
+    if family.from_start:
+        statement = f"every promised label set of {name} exists from the start"
+        yield "from_start", statement, judge_from_start(name, family), (Need("ledger"),)
+    if family.rests_at is not None:
+        statement = f"{name} returns to {family.rests_at:g} after a story"
+        yield "rests", statement, judge_rests(name, family.rests_at), (Need("barriers", "rest"),)
+    if selector and not family.optional and family.clock == "production":
+        statement = f"at rest Prometheus holds {name} as instances expose it"
+        yield "scraped", statement, judge_scraped(name), (Need("federated", selector),)
+
+
+def _selector(plane: Metrics) -> str:
+    """Every series of the declared families, with those that belong to a histogram or a summary."""
+    if plane.prefix:
+        return f'{{__name__=~"{re.escape(plane.prefix)}.+"}}'
+    names = "|".join(re.escape(name) for name in plane.families)
+    return f'{{__name__=~"(?:{names})(?:_bucket|_sum|_count)?"}}'
 
 
 def _listed(labels: Iterable[str]) -> str:
     return f"the labels {', '.join(sorted(labels))}" if labels else "no labels"
 
 
-def _expositions(evidence: Evidence) -> Iterator[Exposition]:
-    for cell in evidence.cells():
-        yield from evidence.of(Exposition, cell)
-
-
 def _judge_exists(name: str, *, optional: bool) -> Judge:
     def judge(evidence: Evidence) -> Judgement:
         seen = False
-        for item in _expositions(evidence):
-            families = _families(item)
+        for item in expositions(evidence):
+            families = families_of(item)
             present = families is not None and name in families
             seen |= present
             if not present and not optional:
@@ -132,9 +164,9 @@ def _judge_each(name: str, check: Check, label: str | None, *, optional: bool) -
 
     def judge(evidence: Evidence) -> Judgement:
         seen = read = 0
-        for item in _expositions(evidence):
+        for item in expositions(evidence):
             read += 1
-            family = (_families(item) or {}).get(name)
+            family = (families_of(item) or {}).get(name)
             if family is None:
                 continue
             seen += label is None or any(not label or label in sample.labels for sample in family.samples)
@@ -153,8 +185,8 @@ def _judge_each(name: str, check: Check, label: str | None, *, optional: bool) -
 def _judge_undeclared(prefix: str, declared: frozenset[str]) -> Judge:
     def judge(evidence: Evidence) -> Judgement:
         seen = 0
-        for item in _expositions(evidence):
-            families = _families(item)
+        for item in expositions(evidence):
+            families = families_of(item)
             if families is None:
                 continue
             seen += 1
@@ -176,13 +208,6 @@ def _covered(name: str, declared: frozenset[str]) -> bool:
 def _created_of(name: str) -> frozenset[str]:
     stem = name.removesuffix("_created")
     return frozenset({stem, f"{stem}_total"})
-
-
-def _families(item: Exposition) -> dict[str, Metric] | None:
-    try:
-        return parse_exposition(item.text)
-    except ValueError:
-        return None
 
 
 def _check_type(expected: str) -> Check:

@@ -31,6 +31,7 @@ NeedKind = Literal[
     "lines",  # lines of a log stream as the subject wrote them; detail: the stream
     "answers",  # answers of an HTTP endpoint; detail: the endpoint
     "expositions",  # the metrics endpoint's own text
+    "federated",  # what Prometheus holds of the subject's metrics, once all is at rest
     "ledger",  # the load generator's requests
     "subject",  # life and death of the subject's instances
     "faults",  # what was injected, confirmed and healed

@@ -64,9 +64,24 @@ class MetricFamily(Strict):
     type: Literal["counter", "gauge", "histogram", "summary", "untyped"]
     labels: dict[str, LabelRule] = {}
     buckets: list[float] | None = None
+    unit: str | None = None
     clock: Literal["production", "wall"] = "production"
     optional: bool = False
+    from_start: Literal["all"] | list[dict[str, list[str]]] = []
+    rests_at: float | None = None
+    at_most: int | None = Field(default=None, gt=0)
     means: str = ""
+
+    @model_validator(mode="after")
+    def _start_fits(self) -> MetricFamily:
+        strange = {name for each in self.from_start if isinstance(each, dict) for name in each} - self.labels.keys()
+        if strange:
+            raise ValueError(f"from_start names the label {min(strange)!r}, which is not declared")
+        if self.from_start == "all" and any(rule.one_of is None for rule in self.labels.values()):
+            raise ValueError("from_start: all needs a list of values for every label; name the combinations instead")
+        if self.rests_at is not None and self.type != "gauge":
+            raise ValueError("only a gauge comes to rest")
+        return self
 
     @model_validator(mode="after")
     def _buckets_fit(self) -> MetricFamily:
@@ -82,6 +97,7 @@ class Metrics(Strict):
 
     prefix: str = ""
     families: dict[str, MetricFamily]
+    also_at: str | None = None
 
 
 class LogEvent(Strict):
@@ -140,11 +156,13 @@ class HealthStates(Strict):
 
 
 class Budgets(Strict):
-    """Real-time limits: generator lateness, delivery to a receiver, log line to searchable."""
+    """Real-time limits: generator lateness, delivery to a receiver, log line to searchable, the metrics text."""
 
     lateness_p99: WallDuration = WallSeconds(0.05)
     delivery: WallDuration = WallSeconds(2.0)
     log_lag: WallDuration = WallSeconds(5.0)
+    exposition: WallDuration | None = None
+    exposition_bytes: int | None = Field(default=None, gt=0)
 
 
 class ContractFile(Strict):
@@ -165,6 +183,8 @@ class ContractFile(Strict):
         for name, states in self.health.items():
             if states.endpoint not in self.endpoints:
                 raise ValueError(f"health {name} names the endpoint {states.endpoint!r}, which is not declared")
+        if self.metrics and self.metrics.also_at and self.metrics.also_at not in self.endpoints:
+            raise ValueError(f"metrics are also at {self.metrics.also_at!r}, an endpoint that is not declared")
         for name, alert in self.alerts.items():
             if alert.yields_to is not None and alert.yields_to not in self.alerts:
                 raise ValueError(f"alert {name} yields to {alert.yields_to!r}, which is not declared")

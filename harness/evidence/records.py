@@ -20,6 +20,7 @@ __all__ = [
     "Document",
     "Exposition",
     "FaultAction",
+    "Federated",
     "Gaps",
     "HttpAnswer",
     "LogLine",
@@ -199,6 +200,17 @@ class Exposition:
     instance: str
     text: str
     content_type: str = ""
+    duration_s: float = 0.0
+    """Wall seconds until the whole text was there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Federated:
+    """What Prometheus held of the subject's metrics once a story had come to rest, in the exposition format."""
+
+    cell: str
+    t: float
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,7 +293,7 @@ class ComponentState:
 
 @dataclass(frozen=True, slots=True)
 class Barrier:
-    """A conservation barrier: everything sent has settled in ``plane`` (metrics or logs), or has not."""
+    """A barrier: everything has settled in ``plane`` (metrics, logs, or rest: nothing is held any more), or has not."""
 
     cell: str
     t: float
@@ -321,6 +333,7 @@ Record = (
     | LogLine
     | HttpAnswer
     | Exposition
+    | Federated
     | Request
     | Reading
     | ComponentState
@@ -342,6 +355,7 @@ RECORD_TYPES: Final[dict[str, type[Any]]] = {
     "line": LogLine,
     "answer": HttpAnswer,
     "exposition": Exposition,
+    "federated": Federated,
     "request": Request,
     "reading": Reading,
     "component": ComponentState,

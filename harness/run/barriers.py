@@ -15,7 +15,7 @@ from harness.run.observe.barriers import BarrierCondition, LogsBarrier, MetricsB
 from harness.run.observe.cell import CellObserver
 from harness.run.stack.wait import NotYet, WaitTimeoutError
 
-__all__ = ["pass_barriers"]
+__all__ = ["Ticking", "pass_barriers"]
 
 _SCRAPES = 4
 """Scrapes within which two in succession can be equal: one may be under way, and one may be slow."""
@@ -38,11 +38,11 @@ def pass_barriers(cell: Cell, observer: CellObserver, load: LoadDesk, tick: Call
 
 
 def _pass(cell: Cell, condition: BarrierCondition, within_s: float, stalled_s: float, tick: Callable[[], None]) -> None:
-    ticking = _Ticking(condition, tick, stalled_s)
+    ticking = Ticking(condition, tick, stalled_s)
     cell.context.recorder.add(pass_barrier(cell.name, ticking, within_s=within_s, cancel=cell.context.cancel))
 
 
-class _Ticking:
+class Ticking:
     """A condition that goes on recording while it is waited for, and is given up once nothing moves any more."""
 
     def __init__(self, condition: BarrierCondition, tick: Callable[[], None], stalled_s: float) -> None:
@@ -50,6 +50,7 @@ class _Ticking:
         self._seen, self._since = "", time.monotonic()
 
     def check(self) -> str:
+        """As the condition's own."""
         self._tick()
         try:
             return self._condition.check()

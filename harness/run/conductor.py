@@ -21,6 +21,7 @@ from harness.run.fault_desk import FaultDesk
 from harness.run.load_desk import LoadDesk
 from harness.run.observe.cell import CellObserver
 from harness.run.observing import observer_of
+from harness.run.rest import come_to_rest
 from harness.run.shared import SharedParts
 
 __all__ = ["Conductor"]
@@ -196,6 +197,7 @@ class Conductor:
         """Let everything in flight arrive, then pass the conservation barriers."""
         self._load.drain(lambda: self._tick(observer))
         pass_barriers(self.cell, observer, self._load, lambda: self._tick(observer))
+        come_to_rest(self.cell, observer, lambda: self._tick(observer))
 
     def _close(self, observer: CellObserver) -> None:
         self._load.stop()

@@ -18,7 +18,7 @@ from harness.run.observe.targets import CellTargets, DocumentTarget, EndpointTar
 from harness.run.placement import log_path, secret
 from harness.run.shared import SharedParts
 
-__all__ = ["observer_of"]
+__all__ = ["exposition_targets", "observer_of"]
 
 
 def observer_of(cell: Cell, shared: SharedParts, sink: Callable[[Record], None]) -> CellObserver:
@@ -58,7 +58,7 @@ def _targets(cell: Cell, shared: SharedParts) -> CellTargets:
         filebeat=Http(f"http://{shared.filebeat}") if "filebeat" in parts else None,
         documents=_documents(cell, shared) if "elasticsearch" in parts else None,
         endpoints=tuple(_endpoints(cell)),
-        expositions=tuple(_expositions(cell)),
+        expositions=tuple(exposition_targets(cell)),
         logs=tuple(_logs(cell)),
     )
 
@@ -98,7 +98,8 @@ def _endpoints(cell: Cell) -> list[EndpointTarget]:
     return found
 
 
-def _expositions(cell: Cell) -> list[ExpositionTarget]:
+def exposition_targets(cell: Cell) -> list[ExpositionTarget]:
+    """Where the text of each instance's metrics is read beside Prometheus; nowhere if the profile does not say."""
     scrape = cell.context.campaign.profile.metrics
     if scrape is None:
         return []

@@ -18,6 +18,7 @@ __all__ = ["CellPlan", "Selection", "select"]
 _PARTS: dict[str, frozenset[str]] = {
     "query": frozenset({"prometheus"}),
     "series": frozenset({"prometheus"}),
+    "federated": frozenset({"prometheus"}),
     "rules": frozenset({"prometheus"}),
     "alerts": frozenset({"prometheus", "alertmanager"}),
     "pages": frozenset({"prometheus", "alertmanager"}),

@@ -43,6 +43,8 @@ def change(file: str, *changes: tuple[str, str]) -> Callable[[Story], object]:
 
 RULES, SERVICE = "production/rules.yml", "service/main.go"
 ARCHIVE = "receivers:\n  - {name: archive, webhook_configs: [{url: 'http://archive.example.test/'}]}\n"
+METRICS = "campaign::metrics::tiny_"
+DROP = "    metric_relabel_configs: [{source_labels: [__name__], regex: .*_bucket, action: drop}]\n"
 SABOTAGES = {
     "a threshold that is never reached": Sabotage(
         change(RULES, ("> 0.1", "> 1000")),
@@ -87,6 +89,46 @@ SABOTAGES = {
     "a label value that is not declared": Sabotage(
         change(SERVICE, ("[]int{200, 500}", "[]int{200, 418, 500}")),
         {"campaign::metrics::tiny_requests_total::label_values": "code='418' is not one of 200, 500"},
+    ),
+    "a placeholder in the label of what failed": Sabotage(
+        lambda story: (
+            story.replace("contract.yaml", ('{code: ["200", "500"]}, from_start: all', "{code: {at_most: 3}}")),
+            story.replace(
+                SERVICE,
+                (
+                    'tiny_requests_total{code=\\"%d\\"} %d\\n", code,',
+                    'tiny_requests_total{code=\\"%s\\"} %d\\n", map[int]string{200: "200", 500: "undefined"}[code],',
+                ),
+            ),
+        ),
+        {f"{METRICS}requests_total::filled": 'tiny_requests_total{code="undefined"} says nothing in its label code'},
+    ),
+    "a series that is born with its first event": Sabotage(
+        change(
+            SERVICE,
+            ("[]int{200, 500} {\n", "[]int{200, 500} {\n\t\tif s.answered[code] == 0 {\n\t\t\tcontinue\n\t\t}\n"),
+        ),
+        {f"{METRICS}requests_total::from_start": '{code="200"} does not exist from the start (failing/tiny-0)'},
+    ),
+    "a counter that begins anew when the fault heals": Sabotage(
+        change(SERVICE, ("\t\ts.ratio = 0\n", "\t\ts.ratio, s.failures = 0, 0\n")),
+        {f"{METRICS}failures_total::monotonic": "tiny_failures_total fell to 0 after", **counted("failures_total")},
+    ),
+    "a family without help": Sabotage(
+        change(SERVICE, ("# HELP tiny_failures_total Requests that failed.\\n", "")),
+        {f"{METRICS}failures_total::documented": "it has no help text"},
+    ),
+    "buckets that are not cumulative": Sabotage(
+        change(SERVICE, ("\t\t\ts.buckets[i]++\n", "\t\t\ts.buckets[i]++\n\t\t\tbreak\n")),
+        {f"{METRICS}request_seconds::well_formed": "its bucket 0.01 holds 0, the one before holds"},
+    ),
+    "a sum in another unit than its buckets": Sabotage(
+        change(SERVICE, ("s.sum += took\n", "s.sum += took * 1e6\n")),
+        {f"{METRICS}request_seconds::well_formed": "but its buckets allow 0 to"},
+    ),
+    "a relabelling that drops what nobody alerts on": Sabotage(
+        change("production/prometheus.yml", ("    static_configs:\n", f"{DROP}    static_configs:\n")),
+        {f"{METRICS}request_seconds::scraped": "Prometheus does not hold tiny_request_seconds_bucket"},
     ),
     "a counter that forgets some requests": Sabotage(
         change(SERVICE, ("\ts.answered[code]++\n", "\tif s.seq%10 != 4 {\n\t\ts.answered[code]++\n\t}\n")),

@@ -86,6 +86,10 @@ class PrometheusClient:
         """Label sets of the series that match any selector."""
         return list(self._data("/api/v1/series", {"match[]": selectors}))
 
+    def federate(self, selector: str) -> str:
+        """The latest sample of every series that ``selector`` matches, in the exposition format."""
+        return self.http.get("/federate", {"match[]": selector}).require_ok().text
+
     def config(self) -> str:
         """The running configuration, as YAML."""
         return str(self._data("/api/v1/status/config")["yaml"])

@@ -282,6 +282,9 @@ class CellDrive:
             return
         self.ledger.flush()  # whoever hears of the end finds every row
         self._tell("phase_drained", phase, cpu_s=self._around.cpu_s() - phase.cpu_start_s, **phase.summary())
+        if self.drained and not self._queue:
+            for target in self._targets.values():
+                target.close()  # a client that has no more to ask goes away: what counts connections comes to rest
 
     def _tell(self, event: str, phase: PhaseRun, **more: Any) -> None:
         self._around.emit({"event": event, "cell": self.plan.name, "phase": phase.load.name, **more})

@@ -26,6 +26,7 @@ _CLOCK_STEP_S: Final = 0.05
 _DEPENDS: Final[dict[NeedKind, frozenset[str]]] = {
     "query": frozenset({"prometheus"}),
     "series": frozenset({"prometheus"}),
+    "federated": frozenset({"prometheus"}),
     "rules": frozenset({"prometheus"}),
     "alerts": frozenset({"prometheus", "alertmanager"}),
     "pages": frozenset({"prometheus", "alertmanager"}),

@@ -16,7 +16,7 @@ from harness.run.observe.targets import EndpointTarget, ExpositionTarget
 
 __all__ = ["AnswerSource", "ExpositionSource"]
 
-_BODY_LIMIT: Final = 65_536
+_BODY_LIMIT: Final = 1_048_576
 _TEXT_LIMIT: Final = 2_000
 
 
@@ -69,7 +69,8 @@ class ExpositionSource:
         """The text as it stands."""
         t = self._clock()
         answer = self._http.send("GET", self._path, headers=self._target.headers).require_ok()
-        return [Exposition(self._cell, t, self._target.instance, answer.text, answer.content_type)]
+        text, took_s = answer.text, answer.duration_s
+        return [Exposition(self._cell, t, self._target.instance, text, answer.content_type, took_s)]
 
 
 def _body(answer: Answer) -> Any:

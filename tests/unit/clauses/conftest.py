@@ -7,6 +7,7 @@ what they tell of, as in a real run, so that a prefix of the arrivals is what a 
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from datetime import date
@@ -29,6 +30,7 @@ from harness.evidence.records import (
     Document,
     Exposition,
     FaultAction,
+    Federated,
     HttpAnswer,
     LogLine,
     Notification,
@@ -51,18 +53,21 @@ LAG_S = 54.0
 """Production seconds by which the conductor's word that all was watched lags behind."""
 
 EXPOSITION = """\
+# HELP tiny_requests_total Requests answered.
 # TYPE tiny_requests_total counter
 tiny_requests_total{{code="200"}} {good}
 tiny_requests_total{{code="500"}} {bad}
+# HELP tiny_failures_total Requests that failed.
 # TYPE tiny_failures_total counter
 tiny_failures_total {bad}
+# HELP tiny_request_seconds Time to answer.
 # TYPE tiny_request_seconds histogram
 tiny_request_seconds_bucket{{le="0.001"}} {total}
 tiny_request_seconds_bucket{{le="0.01"}} {total}
 tiny_request_seconds_bucket{{le="0.1"}} {total}
 tiny_request_seconds_bucket{{le="1"}} {total}
 tiny_request_seconds_bucket{{le="+Inf"}} {total}
-tiny_request_seconds_sum 0.5
+tiny_request_seconds_sum {sum}
 tiny_request_seconds_count {total}
 """
 
@@ -70,6 +75,14 @@ tiny_request_seconds_count {total}
 def at(p: float) -> float:
     """Wall instant of production second ``p`` of the story."""
     return ZERO + p / SPEED
+
+
+def scraped(text: str) -> str:
+    """``text`` as Prometheus gives it back: with the labels of the target, and bounds in its own way."""
+    target = 'environment="production",instance="tiny:8080",job="tiny"'
+    lines = (line for line in text.splitlines() if not line.startswith("#"))
+    labelled = (re.sub(r"^(\w+?)(?:\{(.*)\})? ", rf"\1{{\2,{target}}} ", line).replace("{,", "{") for line in lines)
+    return "".join(f"{line} 1800000002000\n" for line in labelled).replace('le="1"', 'le="1.0"')
 
 
 class Story:
@@ -103,6 +116,11 @@ class Story:
                 count += 1
         assert count, f"no {of.__name__} to change"
         return self
+
+    def rescraped(self) -> Story:
+        """Prometheus holds what the instance now exposes."""
+        texts = [record.text for _, record in self.arrivals if isinstance(record, Exposition)]
+        return self.change(Federated, text=scraped(texts[-1]))
 
     def lasting(self, p: float) -> Story:
         """Watched up to ``p``, as when a phase waits in vain until its bound has passed."""
@@ -238,10 +256,12 @@ def _metrics(story: Story, sent: list[tuple[float, bool]]) -> None:
         }
         for query, value in values.items():
             story.add(Series(CELL, at(p), query, {}, ((at(p), value),)), p + 15)
-    for p in (BEGINS, HEALS, ENDS, 134.5):
+    for p in (0.1, BEGINS, HEALS, ENDS, 134.5):
         done = [bad for t, bad in sent if t < p]
-        text = EXPOSITION.format(bad=sum(done), good=len(done) - sum(done), total=len(done))
+        total = len(done)
+        text = EXPOSITION.format(bad=sum(done), good=total - sum(done), total=total, sum=total * 0.0005)
         story.add(Exposition(CELL, at(p), "tiny-0", text, "text/plain"))
+    story.add(Federated(CELL, at(133), scraped(text)), 133)
 
 
 def _health(story: Story) -> None:

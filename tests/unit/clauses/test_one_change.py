@@ -1,5 +1,6 @@
 """One thing is changed in a healthy story: exactly the clauses that it concerns change their verdicts."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -12,6 +13,7 @@ from harness.evidence.records import (
     Document,
     Exposition,
     FaultAction,
+    Federated,
     HttpAnswer,
     LogLine,
     Notification,
@@ -87,7 +89,23 @@ def as_chat(story: Any) -> Any:
 
 
 def text_with(old: str, new: str) -> Change:
-    return lambda story: story.change(Exposition, text=lambda item: item.text.replace(old, new))
+    return lambda story: story.change(Exposition, text=lambda item: item.text.replace(old, new)).rescraped()
+
+
+def lower(text: str) -> str:
+    return re.sub(r"(?m)^(tiny_failures_total) \d+", r"\1 3", text)
+
+
+def lines_without(text: str, beginning: str) -> str:
+    return "".join(line for line in text.splitlines(keepends=True) if not line.startswith(beginning))
+
+
+FORM = ("type", "documented", "named", "labels", "monotonic", "scraped")
+
+
+def unread(family: str, *promises: str) -> dict[str, str]:
+    """Nothing can be said about a family that is not there."""
+    return {f"metrics {family}::{promise}": "inconclusive" for promise in (*FORM, *promises)}
 
 
 def line(number: int) -> Change:
@@ -287,8 +305,7 @@ CHANGES: dict[str, tuple[Change, dict[str, str]]] = {
         text_with("tiny_failures_total", "tiny_fails_total"),
         {
             "metrics failures_total::exists": "violated",
-            "metrics failures_total::type": "inconclusive",
-            "metrics failures_total::labels": "inconclusive",
+            **unread("failures_total"),
             "declared": "violated",
         },
     ),
@@ -300,8 +317,7 @@ CHANGES: dict[str, tuple[Change, dict[str, str]]] = {
         text_with("tiny_failures_total", "tiny_failures"),
         {
             "metrics failures_total::exists": "violated",
-            "metrics failures_total::type": "inconclusive",
-            "metrics failures_total::labels": "inconclusive",
+            **unread("failures_total"),
             "declared": "violated",
         },
     ),
@@ -311,11 +327,11 @@ CHANGES: dict[str, tuple[Change, dict[str, str]]] = {
     ),
     "a label is missing": (
         text_with('tiny_requests_total{code="500"} ', "tiny_requests_total "),
-        {"metrics requests_total::labels": "violated"},
+        {"metrics requests_total::labels": "violated", "metrics requests_total::from_start": "inconclusive"},
     ),
     "a value is outside": (
         text_with('code="500"', 'code="418"'),
-        {"metrics requests_total::label_values": "violated"},
+        {"metrics requests_total::label_values": "violated", "metrics requests_total::from_start": "violated"},
     ),
     "buckets differ": (
         text_with('tiny_request_seconds_bucket{le="0.1"}', 'tiny_request_seconds_bucket{le="0.2"}'),
@@ -339,8 +355,70 @@ CHANGES: dict[str, tuple[Change, dict[str, str]]] = {
         lambda s: s.change(
             Exposition,
             text=lambda e: "\n".join(x for x in e.text.splitlines() if not x.startswith("tiny_requests_total")) + "\n",
+        ).rescraped(),
+        {
+            **{
+                f"metrics requests_total::{promise}": "inconclusive"
+                for promise in ("labels", "label_values", "filled", "monotonic", "scraped")
+            },
+            "metrics requests_total::from_start": "violated",
+        },
+    ),
+    "a family has no help": (
+        text_with("# HELP tiny_failures_total Requests that failed.\n", ""),
+        {"metrics failures_total::documented": "violated"},
+    ),
+    "a counter falls": (
+        lambda s: s.change(Exposition, lambda e: e.t == at(120), text=lambda e: lower(e.text)),
+        {"metrics failures_total::monotonic": "violated"},
+    ),
+    "a counter falls because its instance was started again": (
+        lambda s: (
+            s.change(Exposition, lambda e: e.t == at(120), text=lambda e: lower(e.text))
+            .add(ComponentState(CELL, at(100), "tiny-0", "subject", "exited", True, 0))
+            .add(ComponentState(CELL, at(101), "tiny-0", "subject", "ready"))
         ),
-        {"metrics requests_total::labels": "inconclusive", "metrics requests_total::label_values": "inconclusive"},
+        {},
+    ),
+    "a series goes missing": (
+        lambda s: s.change(
+            Exposition,
+            lambda e: e.t > at(100),
+            text=lambda e: lines_without(e.text, 'tiny_requests_total{code="500"'),
+        ).rescraped(),
+        {"metrics requests_total::monotonic": "violated"},
+    ),
+    "a series is born with its first event": (
+        lambda s: s.change(
+            Exposition,
+            lambda e: e.t < at(5),
+            text=lambda e: e.text.replace('tiny_requests_total{code="500"} 0\n', ""),
+        ),
+        {"metrics requests_total::from_start": "violated"},
+    ),
+    "the first text is read after the first answer": (
+        lambda s: s.drop(Exposition, lambda e: e.t < at(5)),
+        {"metrics requests_total::from_start": "inconclusive"},
+    ),
+    "a bucket holds less than the one before": (
+        text_with('tiny_request_seconds_bucket{le="0.1"} 60', 'tiny_request_seconds_bucket{le="0.1"} 59'),
+        {"metrics request_seconds::well_formed": "violated"},
+    ),
+    "the count is not that of all buckets": (
+        text_with("tiny_request_seconds_count 60", "tiny_request_seconds_count 61"),
+        {"metrics request_seconds::well_formed": "violated"},
+    ),
+    "the sum is in another unit than the buckets": (
+        text_with("tiny_request_seconds_sum 0.03\n", "tiny_request_seconds_sum 30.0\n"),
+        {"metrics request_seconds::well_formed": "violated"},
+    ),
+    "a relabelling drops a series": (
+        lambda s: s.change(Federated, text=lambda f: lines_without(f.text, 'tiny_requests_total{code="500"')),
+        {"metrics requests_total::scraped": "violated"},
+    ),
+    "Prometheus holds an old value": (
+        lambda s: s.change(Federated, text=lambda f: re.sub(r"(tiny_failures_total\{.*\}) \d+", r"\1 7", f.text)),
+        {"metrics failures_total::scraped": "violated"},
     ),
     # --- values
     "the counter of failures is one short": (

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from harness.clauses.compiled import compile_campaign
-from harness.clauses.metrics import parse_exposition
+from harness.clauses.exposition import parse_exposition
 from harness.clauses.model import Clause
 from harness.clauses.values import ABSENT, at_path, at_pointer, broken_fields
 from harness.contract import load_campaign

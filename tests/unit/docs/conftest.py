@@ -22,8 +22,10 @@ artefacts:
   filebeat: production/filebeat.yml
 metrics:
   prefix: tiny_
+  also_at: health
   families:
-    requests_total: {type: counter, labels: {code: ["200", "500"]}}
+    requests_total: {type: counter, labels: {code: ["200", "500"]}, from_start: all, at_most: 2}
+    held: {type: gauge, rests_at: 0}
     request_seconds: {type: histogram, buckets: [0.001, 0.01, 0.1, 1]}
 logs:
   streams:
@@ -39,6 +41,7 @@ health:
     codes: {healthy: 200, failing: 200}
     checks_at: /checks
     checks: [disk]
+budgets: {exposition: 100ms wall, exposition_bytes: 100000}
 alerts:
   TinyFailing: {means: It fails., reaches: on-call, always: true}
   TinySlow: {means: It is slow., reaches: on-call, yields_to: TinyFailing}

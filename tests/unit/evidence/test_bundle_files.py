@@ -21,6 +21,7 @@ from harness.evidence.records import (
     Document,
     Exposition,
     FaultAction,
+    Federated,
     Gaps,
     HttpAnswer,
     LogLine,
@@ -52,6 +53,7 @@ SAMPLES: list[Any] = [
     LogLine("c", T, "access", "tiny-0", "access.log", 8, None, "no json \u2028"),
     HttpAnswer("c", T, "tiny-0", "health", 200, 0.01, "application/json", [1, [2]]),
     Exposition("c", T, "tiny-0", "# TYPE a counter\na 1\n", "text/plain"),
+    Federated("c", T, "# TYPE a untyped\na 1 1\n"),
     Request("c", "p", "k", 1, "r1", "tiny-0", T, None, None, None, None, 0, False, labels={"a": "b"}, dropped=True),
     Request(
         "c", "p", "k", 2, "r2", "tiny-0", T, T, T, T, T, 200, True, gaps=Gaps(9, 0.1, 0.1, 1 / 3, 0.5), worker="w1"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -187,10 +188,12 @@ def test_a_campaign_killed_before_it_began_is_judged_as_of_its_start(bundle: Pat
 
 def test_a_waiver_is_judged_as_of_the_day_of_the_campaign(bundle: Path) -> None:
     rename_a_metric(bundle)
+    ended_t = orjson.loads((bundle / "manifest.json").read_bytes())["ended_t"]
+    day = datetime.fromtimestamp(ended_t, UTC).date()
     with (bundle / "inputs" / "campaign.yaml").open("a", encoding="utf-8") as file:
-        file.write(f"waivers:\n  - {{clause: '{DECLARED}', reason: known, owner: me, expires: '2026-11-25'}}\n")
+        file.write(f"waivers:\n  - {{clause: '{DECLARED}', reason: known, owner: me, expires: '{day}'}}\n")
     assert verdicts(replay(bundle, (DECLARED,))) == {DECLARED: "waived"}
-    change_manifest(bundle, ended_t=1795578112.200752 + 86400)
+    change_manifest(bundle, ended_t=ended_t + 86400)
     assert verdicts(replay(bundle, (DECLARED,))) == {DECLARED: "violated"}
 
 

@@ -1,0 +1,164 @@
+"""At rest everybody tells the same of a family: the instances, Prometheus, and a second endpoint in JSON."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from harness.clauses.exposition import (
+    SeriesKey,
+    by_instance,
+    families_of,
+    key_of,
+    last_texts,
+    parse_exposition,
+    shown_series,
+)
+from harness.clauses.model import Judge, Judgement, held, still_open, violated
+from harness.evidence.records import Exposition, Federated, HttpAnswer
+from harness.evidence.store import Evidence
+
+__all__ = ["judge_also_at", "judge_scraped"]
+
+Values = dict[SeriesKey, float]
+Told = Counter[tuple[SeriesKey, float | None]]
+"""How often each series was told with each value; ``None`` stands for whatever value."""
+_BOUNDS: Final = frozenset({"le", "quantile"})
+
+
+def judge_scraped(name: str) -> Judge:
+    """Prometheus holds every series of the family as instances expose it, under the same labels."""
+
+    def judge(evidence: Evidence) -> Judgement:
+        compared = 0
+        for cell in evidence.cells():
+            found = evidence.of(Federated, cell)
+            if not found:
+                continue
+            exposed = _standing(evidence, cell, found[-1].t, name)
+            compared += exposed.total()
+            missing = exposed - _held_by(found[-1].text, exposed)
+            if missing:
+                shown = [shown_series(key) + ("" if value is None else f" {value:g}") for key, value in missing]
+                return violated(f"Prometheus does not hold {shown[0]} of {cell}", *shown[1:6], hop="scrape")
+        if compared and evidence.all_completed():
+            return held(f"{compared} series are in Prometheus as exposed")
+        return still_open("nothing was compared at rest" if not compared else "the stories are not over")
+
+    return judge
+
+
+def _standing(evidence: Evidence, cell: str, t: float, name: str) -> Told:
+    """Series of all instances right before and after ``t``; with their value where it is the same both times."""
+    found: Told = Counter()
+    for texts in by_instance(evidence, cell).values():
+        before, after = _around(texts, t)
+        if before is not None and after is not None:
+            earlier, later = _values(before, name), _values(after, name)
+            found.update((k, v if later[k] == v else None) for k, v in earlier.items() if k in later)
+    return found
+
+
+def _around(texts: list[Exposition], t: float) -> tuple[Exposition | None, Exposition | None]:
+    before = [item for item in texts if item.t <= t]
+    after = [item for item in texts if item.t > t]
+    return (before[-1] if before else None), (after[0] if after else None)
+
+
+def _values(item: Exposition, name: str) -> Values:
+    family = (families_of(item) or {}).get(name)
+    return {_normal(key_of(sample)): sample.value for sample in family.samples} if family else {}
+
+
+def _normal(key: SeriesKey) -> SeriesKey:
+    return key[0], frozenset((label, _bound(label, value)) for label, value in key[1])
+
+
+def _bound(label: str, value: str) -> str:
+    """Prometheus writes the bounds of buckets its own way: ``1`` becomes ``1.0``."""
+    return str(_number(value)) if label in _BOUNDS else value
+
+
+def _held_by(text: str, wanted: Told) -> Told:
+    """What Prometheus holds under the wanted names; labels that the exposition does not have are the target's."""
+    own: dict[str, set[frozenset[str]]] = defaultdict(set)
+    for (name, labels), _ in wanted:
+        own[name].add(frozenset(label for label, _ in labels))
+    found: Told = Counter()
+    for family in parse_exposition(text).values():
+        for sample in family.samples:
+            for names in own.get(sample.name, ()):
+                key = sample.name, frozenset((k, _bound(k, v)) for k, v in sample.labels.items() if k in names)
+                found[key, sample.value] += 1
+                found[key, None] += 1
+    return found
+
+
+def judge_also_at(endpoint: str, names: frozenset[str]) -> Judge:
+    """At rest the endpoint's JSON holds every declared series with the value of the metrics text."""
+
+    def judge(evidence: Evidence) -> Judgement:
+        compared = 0
+        for cell in evidence.cells():
+            for last in last_texts(evidence, cell):
+                answer = _answer_before(evidence, endpoint, last)
+                if answer is None:
+                    continue
+                told = dict(_samples_in(answer.body))
+                standing = _standing_of(evidence, cell, last, answer.t, names)
+                compared += len(standing)
+                for key, value in standing.items():
+                    if told.get(key) != value:
+                        return _disagree(answer, key, value, told.get(key))
+        if compared and evidence.all_completed():
+            return held(f"{compared} values agree")
+        return still_open("nothing was compared at rest" if not compared else "the stories are not over")
+
+    return judge
+
+
+def _answer_before(evidence: Evidence, endpoint: str, last: Exposition) -> HttpAnswer | None:
+    found = [
+        answer
+        for answer in evidence.of(HttpAnswer, last.cell)
+        if answer.endpoint == endpoint and answer.instance == last.instance and answer.t <= last.t and answer.status
+    ]
+    return found[-1] if found else None
+
+
+def _standing_of(evidence: Evidence, cell: str, last: Exposition, t: float, names: frozenset[str]) -> Values:
+    before, after = _around(by_instance(evidence, cell)[last.instance], t)
+    if before is None or after is None:
+        return {}
+    standing: Values = {}
+    for name in names:
+        later = _values(after, name)
+        standing |= {key: value for key, value in _values(before, name).items() if later.get(key) == value}
+    return standing
+
+
+def _samples_in(document: Any) -> Iterator[tuple[SeriesKey, float]]:
+    """Every object with a name, labels and a value, wherever it stands in the document."""
+    if isinstance(document, list):
+        for item in document:
+            yield from _samples_in(item)
+    elif isinstance(document, Mapping):
+        name, labels, value = document.get("name"), document.get("labels"), document.get("value")
+        if isinstance(name, str) and isinstance(labels, Mapping) and value is not None:
+            yield _normal((name, frozenset((str(k), str(v)) for k, v in labels.items()))), _number(value)
+        for item in document.values():
+            yield from _samples_in(item)
+
+
+def _number(value: Any) -> float:
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return float("nan")
+
+
+def _disagree(answer: HttpAnswer, key: SeriesKey, value: float, told: float | None) -> Judgement:
+    instead = "does not hold it" if told is None else f"says {told:g}"
+    where = f"{answer.cell}/{answer.instance}"
+    return violated(f"{shown_series(key)} is {value:g}, but {answer.endpoint} {instead} ({where})", at=answer.t)
