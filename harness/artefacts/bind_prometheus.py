@@ -15,7 +15,7 @@ from harness.artefacts.transport import strip_client
 from harness.core.source import Document, DocumentPath
 from harness.core.units import format_duration
 
-__all__ = ["bind_prometheus", "bind_scrape_configs", "prometheus_flags"]
+__all__ = ["bind_prometheus", "bind_scrape_configs", "prometheus_flags", "resend_delay_s"]
 
 # Values for people, and what relabelling (guarded at its end) decides before anything is dialled.
 _CONTENT = frozenset(
@@ -69,23 +69,26 @@ def prometheus_flags(
     config: PrometheusConfig,
     *,
     lookback_s: float = LOOKBACK_S,
-    resend_delay_s: float = RESEND_DELAY_S,
     for_grace_period_s: float = GRACE_S,
 ) -> tuple[str, ...]:
     """Command-line flags that carry the clock; the arguments are production's own values in seconds.
 
-    Lookback covers at least five scrapes of the slowest job and the resend delay two evaluations.
+    Lookback covers at least five scrapes of the slowest job and the resend delay two evaluations (``resend_delay_s``).
     Without the last flag Prometheus waits five seconds of wall time before its first scrape.
     """
     slowest_s = max((job.interval_s for job in config.jobs), default=config.scrape_interval_s)
     lookback = max(lookback_s, 5 * slowest_s)
-    resend = max(resend_delay_s, 2 * config.evaluation_interval_s)
     return (
         f"--query.lookback-delta={format_duration(clock.seconds(lookback))}",
-        f"--rules.alert.resend-delay={format_duration(clock.seconds(resend))}",
+        f"--rules.alert.resend-delay={format_duration(clock.seconds(resend_delay_s(config)))}",
         f"--rules.alert.for-grace-period={format_duration(clock.seconds(for_grace_period_s))}",
         "--scrape.discovery-reload-interval=100ms",
     )
+
+
+def resend_delay_s(config: PrometheusConfig) -> float:
+    """Production seconds after which Prometheus tells Alertmanager again of an alert that goes on firing."""
+    return max(RESEND_DELAY_S, 2 * config.evaluation_interval_s)
 
 
 def _global(editor: Editor, clock: Clock, config: PrometheusConfig) -> None:

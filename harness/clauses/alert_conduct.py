@@ -8,10 +8,14 @@ from itertools import pairwise
 
 from harness.artefacts.bounds import FaultTiming, fire_bounds
 from harness.clauses.bounds import story_bound_s
+from harness.clauses.cutting import cut_stretches
+from harness.clauses.hops import passes_through
 from harness.clauses.model import Clause, Judgement, Need, held, still_open, violated
+from harness.clauses.monitoring import noticing
 from harness.clauses.production import AlertFacts, Production
 from harness.clauses.timeline import alert_instants, mentions, notices
 from harness.clauses.until import until_alerts
+from harness.clauses.watchdog import MISSED_REPEATS, silence_s
 from harness.contract import Campaign
 from harness.contract.campaign import Scenario
 from harness.contract.files import Phase
@@ -24,7 +28,6 @@ __all__ = ["compile_conduct", "compile_others", "compile_quiet"]
 
 _RULES = (Need("rules"), Need("series", "ALERTS"))
 _PAGES = (*_RULES, Need("pages"), Need("alerts"))
-_MISSED_REPEATS = 3
 
 
 def compile_conduct(campaign: Campaign, production: Production) -> Iterator[Clause]:
@@ -58,7 +61,7 @@ def _judge_armed(name: str, evidence: Evidence) -> Judgement:
     seen = 0
     for cell in evidence.cells():
         states = [state for state in evidence.of(RuleState, cell) if state.alert == name]
-        broken = [state for state in states if state.health == "err"]
+        broken = [state for state in states if state.health == "err" and not _cut_on_purpose(evidence, state)]
         if broken:
             return violated(f"its evaluation failed in {cell}: {broken[0].last_error}", hop="rule", at=broken[0].t)
         if not states and evidence.completed(cell):
@@ -69,6 +72,16 @@ def _judge_armed(name: str, evidence: Evidence) -> Judgement:
     return still_open("no evaluation was seen" if not seen else "the stories are not over")
 
 
+def _cut_on_purpose(evidence: Evidence, state: RuleState) -> bool:
+    """Whether the story had made the group fail; what was read just before its return may be told just after."""
+    start = evidence.started(state.cell)
+    grace_s = start.evaluation_s if start else 0.0
+    return any(
+        cut.hop == "rules" and cut.manner == state.group and cut.meets(state.t - grace_s, state.t)
+        for cut in cut_stretches(evidence, state.cell)
+    )
+
+
 def _judge_always(name: str, facts: AlertFacts, receiver: str, evidence: Evidence) -> Judgement:
     total = 0
     for cell in evidence.cells():
@@ -77,7 +90,7 @@ def _judge_always(name: str, facts: AlertFacts, receiver: str, evidence: Evidenc
         total += len(told)
         if finished is None or start is None:
             return still_open("the stories are not over")
-        problem = _silence(facts, start.speed, [start.t, *told, finished.t])
+        problem = _silence(facts, evidence, cell, [start.t, *told, finished.t])
         if problem:
             return violated(f"{cell}: {problem}", hop="receiver")
     if total and evidence.all_completed():
@@ -85,14 +98,16 @@ def _judge_always(name: str, facts: AlertFacts, receiver: str, evidence: Evidenc
     return still_open("the stories are not over" if total else f"it never reached {receiver}")
 
 
-def _silence(facts: AlertFacts, speed: float, instants: list[float]) -> str:
-    repeat_s = facts.route.repeat_interval_s if facts.route else 0.0
-    first = fire_bounds(facts.timing, FaultTiming()).latest.wall_s(speed)
-    allowed = max(first, _MISSED_REPEATS * repeat_s / speed + facts.timing.delivery_s)
+def _silence(facts: AlertFacts, evidence: Evidence, cell: str, instants: list[float]) -> str:
+    """The first silence that is a notice and that no cut of the alert's own way explains."""
+    start = evidence.started(cell)
+    speed = start.speed if start else 1.0
+    allowed = max(fire_bounds(facts.timing, FaultTiming()).latest.wall_s(speed), silence_s(facts, speed))
+    cuts = [cut for cut in cut_stretches(evidence, cell) if passes_through(facts, cut.hop, cut.manner)]
     for earlier, later in pairwise(sorted(instants)):
-        if later - earlier > allowed:
+        if later - earlier > allowed and not any(cut.meets(earlier, later) for cut in cuts):
             length = format_duration((later - earlier) * speed)
-            return f"nothing arrived for {length} production; {_MISSED_REPEATS} missed repeats are a notice"
+            return f"nothing arrived for {length} production; {MISSED_REPEATS} missed repeats are a notice"
     return ""
 
 
@@ -155,7 +170,7 @@ def compile_quiet(campaign: Campaign, production: Production, scenario: Scenario
             raise ConfigError(
                 f"the story is too short to claim that {name} stays quiet: it may fire after {bound}", location=source
             )
-        others = [other for other in campaign.scenarios if other is not scenario and _expects(other, name)]
+        others = [other for other in campaign.scenarios if other is not scenario and _expects(campaign, other, name)]
         elsewhere = tuple(s.name for s in sorted(others, key=partial(story_bound_s, campaign, production)))
         yield Clause(
             scenario.name,
@@ -172,12 +187,12 @@ def compile_quiet(campaign: Campaign, production: Production, scenario: Scenario
 
 def _cuts(campaign: Campaign, phase: Phase) -> bool:
     """Whether a phase cuts the monitoring itself: a subject that is stopped or killed cannot be scraped."""
-    return any(campaign.profile.faults[name].signal for name in phase.fault)
+    return bool(phase.cut) or any(campaign.profile.faults[name].signal for name in phase.fault)
 
 
-def _expects(scenario: Scenario, alert: str) -> bool:
+def _expects(campaign: Campaign, scenario: Scenario, alert: str) -> bool:
     expected = {item.about for item in scenario.expectations if item.subject == "alert"}
-    return alert in expected | set(until_alerts(scenario))
+    return alert in expected | set(until_alerts(scenario)) | noticing(campaign, scenario)
 
 
 def _judge_quiet(cell: str, name: str, elsewhere: tuple[str, ...], evidence: Evidence) -> Judgement:

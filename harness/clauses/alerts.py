@@ -13,6 +13,7 @@ from harness.artefacts.bounds import resolve_bounds
 from harness.clauses import alert_pages as pages
 from harness.clauses.alert_story import AlertStory, fire_window, judge_fires, judge_pends
 from harness.clauses.model import Clause, Judgement, Need
+from harness.clauses.monitoring import cuts_in
 from harness.clauses.production import AlertFacts, Production, clock_of
 from harness.clauses.timeline import episode_of, trigger_phase
 from harness.contract import Campaign
@@ -56,16 +57,21 @@ def story_of(
         source=source,
         as_run=as_run,
         inhibitor=inhibitor,
-        injects=_injected(scenario, phase),
+        injects=_injected(campaign, scenario, phase, alert),
         episode=episode_of(scenario, phase),
     )
 
 
-def _injected(scenario: Scenario, phase: Phase) -> tuple[str, ...]:
-    """Faults that begin with ``phase``: one that goes on with the same value is not injected anew."""
+def _injected(campaign: Campaign, scenario: Scenario, phase: Phase, alert: str) -> tuple[str, ...]:
+    """Faults that begin with ``phase``: one that goes on with the same value is not injected anew.
+
+    For an alert that is to notice what the phase cuts, the cuts alone.
+    """
     index = scenario.phases.index(phase)
-    before = scenario.phases[index - 1].fault if index else {}
-    return tuple(name for name, value in phase.fault.items() if before.get(name) != value)
+    before = scenario.phases[index - 1].disturbances if index else {}
+    begun = tuple(name for name, value in phase.disturbances.items() if before.get(name) != value)
+    noticed = {f"cut {name}" for name, hop in cuts_in(campaign, scenario).items() if hop.noticed_by == alert}
+    return tuple(name for name in begun if name in noticed) or begun
 
 
 def _waiting(scenario: Scenario, alert: str) -> Location:

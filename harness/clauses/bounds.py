@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from harness.artefacts.bounds import FaultTiming, fire_bounds, resolve_bounds
+from collections.abc import Iterator
+
+from harness.artefacts.bounds import Bound, FaultTiming, Term, fire_bounds, resolve_bounds
+from harness.clauses.hops import is_integration
+from harness.clauses.monitoring import cuts_in, notice_bounds
 from harness.clauses.production import Production
-from harness.clauses.until import awaited_alerts
+from harness.clauses.until import awaited_alerts, awaited_hops
 from harness.contract import Campaign
 from harness.contract.campaign import Scenario
 from harness.contract.files import Phase
@@ -38,4 +42,27 @@ def phase_bound_s(campaign: Campaign, production: Production, scenario: Scenario
         fault = FaultTiming(crossing_s=timing.range_s)
         bound = resolve_bounds(timing) if resolving else fire_bounds(timing, fault)
         longest = max(longest, bound.latest.production_s(speed))
+    for latest in _of_hops(campaign, production, scenario, phase):
+        longest = max(longest, latest.production_s(speed))
     return longest + _MARGIN_S + _MARGIN_WALL_S * speed
+
+
+def _of_hops(campaign: Campaign, production: Production, scenario: Scenario, phase: Phase) -> Iterator[Bound]:
+    """Latest instants of what a phase waits for that cuts the monitoring, or mends it.
+
+    A refusal is seen when an alert is to be told, so that first one of those must fire that may fire.
+    """
+    cut = cuts_in(campaign, scenario)
+    for name in awaited_hops(scenario, phase):
+        if name in cut:
+            notice, recovery = notice_bounds(campaign, production, name, cut[name], campaign.speed_of(scenario))
+            first = _first_page(campaign, production, scenario) if is_integration(name) else ()
+            yield Bound((*first, *notice.terms)) if phase.until == "noticed" else recovery
+
+
+def _first_page(campaign: Campaign, production: Production, scenario: Scenario) -> tuple[Term, ...]:
+    found = (production.alert(name, campaign.contract.budgets.delivery) for name in scenario.spec.may_fire)
+    bounds = [
+        fire_bounds(facts.timing, FaultTiming(crossing_s=facts.timing.range_s)).latest for facts in found if facts
+    ]
+    return max(bounds, key=lambda bound: bound.production_s(campaign.speed_of(scenario))).terms if bounds else ()

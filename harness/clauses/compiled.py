@@ -8,10 +8,12 @@ from collections.abc import Iterator
 from harness.clauses.alert_conduct import compile_conduct, compile_others, compile_quiet
 from harness.clauses.alerts import compile_alert_chain, story_of
 from harness.clauses.endpoints import compile_endpoints, compile_health_expectation
+from harness.clauses.hops import check_cuts
 from harness.clauses.load import compile_load_expectation
 from harness.clauses.logs import compile_log_arrival, compile_log_expectation, compile_logs
 from harness.clauses.metrics import compile_metrics
 from harness.clauses.model import Clause
+from harness.clauses.monitoring import compile_monitoring, noticing
 from harness.clauses.production import Production, read_production
 from harness.clauses.readings import compile_metric_expectation
 from harness.clauses.subject import compile_subject
@@ -27,8 +29,11 @@ __all__ = ["compile_campaign"]
 def compile_campaign(campaign: Campaign) -> tuple[Clause, ...]:
     """Every clause that the contract and the scenarios promise; raises ``ConfigError`` for what cannot be."""
     production = read_production(campaign)
+    for scenario in campaign.scenarios:
+        check_cuts(campaign, production, scenario)
     clauses = [clause for scenario in campaign.scenarios for clause in _story(campaign, production, scenario)]
     clauses += compile_conduct(campaign, production)
+    clauses += compile_monitoring(campaign, production)
     clauses += compile_metrics(campaign)
     clauses += compile_logs(campaign)
     clauses += compile_endpoints(campaign)
@@ -64,7 +69,7 @@ def _alerts(campaign: Campaign, production: Production, scenario: Scenario) -> I
             )
         yield from compile_alert_chain(production, story)
     if production.alertmanager is not None:
-        yield from compile_others(campaign, scenario, frozenset(expected))
+        yield from compile_others(campaign, scenario, frozenset(expected) | noticing(campaign, scenario))
     yield from compile_quiet(campaign, production, scenario)
 
 

@@ -91,7 +91,7 @@ def _was_cut(evidence: Evidence, answer: HttpAnswer) -> bool:
     since: dict[str, float] = {}
     ended = answer.t + answer.duration_s
     for fault in evidence.of(FaultAction, answer.cell):
-        if fault.kind == "hook":
+        if fault.kind in {"hook", "cut"}:
             continue
         if fault.action == "inject":
             since.setdefault(fault.fault, fault.t)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from harness.evidence.records import FaultAction, Reading, Request
@@ -30,6 +30,16 @@ _POLL_S = 2.0
 _CUTS: Final = frozenset({"signal", "link"})
 """Kinds of faults that cut the monitoring as well; a hook changes what the subject does, and nothing else."""
 _ANY: Final = frozenset({"hook", "signal", "link"})
+_PROMETHEUS: Final = frozenset({_SCRAPE_GAP, _EVALUATION_GAP, "prometheus_rule_group_iterations_missed_total"})
+_SENDING: Final = frozenset({"prometheus_notifications_dropped_total", "prometheus_notifications_errors_total"})
+_DELIVERING: Final = frozenset({"alertmanager_notification_requests_failed_total"})
+_EXPLAINS: Final[Mapping[str, frozenset[str]]] = {
+    "prometheus": _PROMETHEUS | _SENDING,
+    # its groups are loaded anew
+    "rules": frozenset({_EVALUATION_GAP, "prometheus_rule_group_iterations_missed_total"}),
+    "alertmanager": _SENDING | _DELIVERING | {_UP_ZERO},
+}
+"""What the cut of a hop can do to a reading, and no more is excused; of a kind of integration it is ``_DELIVERING``."""
 
 COUNTERS: Final[dict[str, str]] = {
     "prometheus_rule_group_iterations_missed_total": "Prometheus missed rule evaluations",
@@ -61,18 +71,24 @@ def _widest(evidence: Evidence, cell: str, name: str, limit_s: float, until: flo
 
 
 def _in_fault(evidence: Evidence, reading: Reading, back_s: float, kinds: frozenset[str]) -> bool:
-    """Whether some fault of ``kinds`` lasted within the ``back_s`` before a reading, or had just been healed."""
+    """Whether a fault of ``kinds``, or an explaining cut, lasted within ``back_s`` before a reading, or just had."""
     start = evidence.started(reading.cell)
     after_s = start.scrape_s + start.evaluation_s if start else 0.0
     since: dict[str, float] = {}
     for fault in evidence.of(FaultAction, reading.cell):
-        if fault.action == "inject" and fault.kind in kinds:
+        if fault.action == "inject" and _explains(fault, reading, kinds):
             since.setdefault(fault.fault, fault.t)
         elif fault.action == "healed":
             begun = since.pop(fault.fault, math.inf)
             if begun <= reading.t and reading.t - back_s <= fault.t + after_s:
                 return True
     return any(begun <= reading.t for begun in since.values())
+
+
+def _explains(fault: FaultAction, reading: Reading, kinds: frozenset[str]) -> bool:
+    if fault.kind != "cut":
+        return fault.kind in kinds
+    return reading.name in _EXPLAINS.get(fault.fault.removeprefix("cut "), _DELIVERING)
 
 
 def lateness_p99_s(evidence: Evidence, cell: str) -> float:

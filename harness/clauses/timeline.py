@@ -54,24 +54,24 @@ def trigger_phase(scenario: Scenario, alert: str) -> Phase | None:
     for index, phase in enumerate(phases):
         words = (phase.until or "").split()
         if words[:1] == [alert] and words[1:] != ["resolved"]:
-            while index and phases[index].fault and _same(phases[index - 1], phases[index]):
+            while index and phases[index].disturbances and _same(phases[index - 1], phases[index]):
                 index -= 1
             return phases[index]
-    return next((phase for phase in phases if phase.fault), None)
+    return next((phase for phase in phases if phase.disturbances), None)
 
 
 def _same(one: Phase, other: Phase) -> bool:
-    return one.fault == other.fault and one.load == other.load
+    return one.disturbances == other.disturbances and one.load == other.load
 
 
 def episode_of(scenario: Scenario, trigger: Phase) -> tuple[str, ...]:
     """Names of the phases from ``trigger`` to the last before faults end: none is healed before they are over."""
     names: list[str] = []
     for phase in scenario.phases[scenario.phases.index(trigger) :]:
-        if names and not phase.fault:
+        if names and not phase.disturbances:
             break
         names.append(phase.name)
-        if not phase.fault:
+        if not phase.disturbances:
             break
     return tuple(names)
 

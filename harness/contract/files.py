@@ -27,12 +27,14 @@ __all__ = [
     "HealthStates",
     "Helper",
     "HookCall",
+    "Hop",
     "LogEvent",
     "LogSource",
     "LogStream",
     "Logs",
     "MetricFamily",
     "Metrics",
+    "Monitoring",
     "Phase",
     "ProfileFile",
     "Readiness",
@@ -155,6 +157,21 @@ class HealthStates(Strict):
     checks: list[str] = []
 
 
+class Hop(Strict):
+    """A hop of the monitoring: the story that cuts it, and the alert that is told, or falls silent, when it is dead."""
+
+    cut_in: str
+    noticed_by: str
+    within: Duration | None = None
+    """No later than this after its death, whatever the rule and its route would allow."""
+
+
+class Monitoring(Strict):
+    """The monitoring plane: who notices when a part of the monitoring itself is dead, hop by hop."""
+
+    hops: dict[str, Hop] = {}
+
+
 class Budgets(Strict):
     """Real-time limits: generator lateness, delivery to a receiver, log line to searchable, the metrics text."""
 
@@ -176,6 +193,7 @@ class ContractFile(Strict):
     endpoints: dict[str, Endpoint] = {}
     health: dict[str, HealthStates] = {}
     alerts: dict[str, Alert] = {}
+    monitoring: Monitoring | None = None
     budgets: Budgets = Budgets()
 
     @model_validator(mode="after")
@@ -188,6 +206,9 @@ class ContractFile(Strict):
         for name, alert in self.alerts.items():
             if alert.yields_to is not None and alert.yields_to not in self.alerts:
                 raise ValueError(f"alert {name} yields to {alert.yields_to!r}, which is not declared")
+        for name, hop in self.monitoring.hops.items() if self.monitoring else ():
+            if hop.noticed_by not in self.alerts:
+                raise ValueError(f"the hop {name} is noticed by {hop.noticed_by!r}, which is not declared")
         return self
 
 
@@ -399,6 +420,13 @@ class Phase(Strict):
     at_most: Duration | None = None
     load: LoadSpec | None = None
     fault: dict[str, str | int | float] = {}
+    cut: dict[str, str] = {}
+    """Hops of the monitoring that are dead in this phase, and how."""
+
+    @property
+    def disturbances(self) -> dict[str, str | int | float]:
+        """What is wrong in this phase, with the subject or with the monitoring: by the names of the fault records."""
+        return {**self.fault, **{f"cut {hop}": manner for hop, manner in self.cut.items()}}
 
     @model_validator(mode="after")
     def _one_end(self) -> Phase:

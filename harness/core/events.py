@@ -137,7 +137,7 @@ class PhaseEnded:
 class HopSeen:
     """One hop of the causal chain from fault to recovery was observed.
 
-    ``hop`` is one of fault, metric, log, health, pending, firing, alertmanager, inhibited, receiver,
+    ``hop`` is one of fault, metric, log, health, pending, firing, alertmanager, inhibited, receiver, silent,
     resolved, healed; ``about`` names the fault, alert, stream or endpoint. ``latency_s`` is production
     time since ``since``, the hop it is measured from; ``wall`` marks latencies of the real world.
     """

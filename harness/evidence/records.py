@@ -31,6 +31,7 @@ __all__ = [
     "Request",
     "RuleState",
     "Series",
+    "Silence",
     "Unmet",
     "Watched",
 ]
@@ -84,8 +85,11 @@ class FaultAction:
     fault: str
     action: Literal["inject", "confirm", "heal", "healed", "failed"]
     detail: str = ""
-    kind: Literal["hook", "signal", "link"] = "hook"
-    """Hooks change what the subject does; signals and links cut the monitoring as well."""
+    kind: Literal["hook", "signal", "link", "cut"] = "hook"
+    """Hooks change what the subject does; signals and links cut the monitoring as well.
+
+    A cut is of the monitoring alone: its ``fault`` is ``cut`` and the name of the hop.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +152,17 @@ class Notification:
     alerts: tuple[dict[str, Any], ...]
     title: str
     text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """The dead man's switch behind ``receiver`` gave the alarm: nothing of ``alert`` had arrived since ``since_t``."""
+
+    cell: str
+    t: float
+    alert: str
+    receiver: str
+    since_t: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -329,6 +344,7 @@ Record = (
     | RuleState
     | AlertSnapshot
     | Notification
+    | Silence
     | Document
     | LogLine
     | HttpAnswer
@@ -351,6 +367,7 @@ RECORD_TYPES: Final[dict[str, type[Any]]] = {
     "rule": RuleState,
     "alert": AlertSnapshot,
     "notification": Notification,
+    "silence": Silence,
     "document": Document,
     "line": LogLine,
     "answer": HttpAnswer,

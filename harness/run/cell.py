@@ -5,21 +5,17 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
-from harness.artefacts.integrations import ANSWERS
 from harness.artefacts.topology import Topology
 from harness.clauses.subject import instance_names
 from harness.contract.files import Helper, Readiness
-from harness.evidence.records import Notification
 from harness.run.bound import BoundCell, bind_cell, write_edits
 from harness.run.clients.alertmanager import AlertmanagerClient
 from harness.run.clients.http import Http, HttpFault
 from harness.run.clients.prometheus import PrometheusClient
 from harness.run.context import Context
-from harness.run.notices import from_mail, from_post
 from harness.run.placement import (
     CellPlace,
     InstancePlace,
@@ -29,11 +25,9 @@ from harness.run.placement import (
     topology_of,
     values_of,
 )
+from harness.run.receivers import Receivers
 from harness.run.selection import CellPlan
 from harness.run.sinks.exposition import ExpositionStandIn
-from harness.run.sinks.mail import MailSink
-from harness.run.sinks.web import Answer
-from harness.run.sinks.webhooks import WebhookSink
 from harness.run.stack.native import alertmanager_spec, prometheus_spec
 from harness.run.stack.surface import Process, ProcessSpec
 from harness.run.stack.wait import NotYet, WaitTimeoutError, eventually
@@ -55,6 +49,7 @@ class Cell:
         self.folder = context.folder / "cells" / plan.name
         self.processes: dict[str, Process] = {}
         self._began: dict[str, float] = {}
+        self.receivers = self._receivers()
         self.place = self._claim(elasticsearch)
         self.topology: Topology = topology_of(context.campaign, context.production, self.place, context.build)
         self.bound: BoundCell = bind_cell(
@@ -89,7 +84,7 @@ class Cell:
             alertmanager=claim() if "alertmanager" in parts else 0,
             elasticsearch=elasticsearch,
             stand_ins=self._stand_ins(),
-            sinks=self._sinks(),
+            sinks=self.receivers.addresses if self.receivers else {},
         )
 
     def _stand_ins(self) -> dict[str, str]:
@@ -100,31 +95,11 @@ class Cell:
             for name in sorted(names)
         }
 
-    def _sinks(self) -> dict[tuple[str, str], str]:
+    def _receivers(self) -> Receivers | None:
         config = self.context.production.alertmanager
         if config is None or "alertmanager" not in self.plan.parts:
-            return {}
-        names: dict[tuple[str, str], str] = {}
-
-        def told(key: tuple[str, str], notice: Notification) -> None:
-            self.context.recorder.add(replace(notice, integration=names.get(key, notice.integration)))
-
-        self.web = WebhookSink(
-            self.context.sinks, lambda it: told((it.receiver, it.integration), from_post(self.name, it))
-        )
-        self.mail = MailSink(
-            self.context.sinks, lambda it: told((it.receiver, it.integration), from_mail(self.name, it))
-        )
-        found: dict[tuple[str, str], str] = {}
-        for receiver in config.receivers:
-            for name, item in receiver.named().items():
-                key = (receiver.name, f"{item.kind}-{item.index}")
-                names[key] = name
-                sink = self.mail.address if item.kind == "email" else self.web.url
-                found[key] = sink(*key)
-                if item.kind in ANSWERS:  # notifiers that read the answer
-                    self.web.answer(Answer(body=ANSWERS[item.kind].encode(), content_type="application/json"), *key)
-        return found
+            return None
+        return Receivers(self.context.sinks, self.name, config, self.context.recorder.add)
 
     # --- starting
 

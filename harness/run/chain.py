@@ -10,7 +10,7 @@ from harness.clauses.readings import values_of
 from harness.clauses.timeline import alert_instants, notices
 from harness.contract import Campaign
 from harness.core.events import HopSeen
-from harness.evidence.records import AlertSnapshot, Document, FaultAction, HttpAnswer
+from harness.evidence.records import AlertSnapshot, Document, FaultAction, HttpAnswer, Silence
 from harness.evidence.store import Evidence
 
 __all__ = ["chain"]
@@ -32,7 +32,12 @@ def chain(
     """Every hop seen so far, in order of time, each with its latency from the hop before it."""
     if evidence.started(cell) is None:
         return []
-    seen = [*_faults(evidence, cell), *_logs(evidence, cell, streams), *_health(campaign, evidence, cell)]
+    seen = [
+        *_faults(evidence, cell),
+        *_silences(evidence, cell),
+        *_logs(evidence, cell, streams),
+        *_health(campaign, evidence, cell),
+    ]
     for facts in alerts:
         seen += _alert(evidence, cell, facts)
     seen.sort(key=lambda item: item[2])
@@ -63,6 +68,11 @@ def _faults(evidence: Evidence, cell: str) -> Iterator[Seen]:
             yield "fault", fault.fault, fault.t, fault.detail
         elif fault.action == "healed":
             yield "healed", fault.fault, fault.t, ""
+
+
+def _silences(evidence: Evidence, cell: str) -> Iterator[Seen]:
+    for silence in evidence.of(Silence, cell):
+        yield "silent", silence.alert, silence.t, f"the dead man's switch behind {silence.receiver} gave the alarm"
 
 
 def _first_fault(evidence: Evidence, cell: str) -> float | None:

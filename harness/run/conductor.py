@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from harness.clauses.bounds import phase_bound_s
@@ -17,6 +17,7 @@ from harness.run.barriers import pass_barriers
 from harness.run.bound import scaled_query
 from harness.run.cell import Cell
 from harness.run.chain import chain
+from harness.run.dead_man import DeadMansSwitch
 from harness.run.fault_desk import FaultDesk
 from harness.run.load_desk import LoadDesk
 from harness.run.observe.cell import CellObserver
@@ -42,6 +43,8 @@ class _Progress:
     looks_at: float = 0.0
     """Monotonic instant of the next look for a violation to hold at."""
     overslept_s: float = 0.0
+    blind: frozenset[str] = frozenset()
+    """Parts of the stack that were cut and have not been read to the present since."""
 
 
 class Conductor:
@@ -53,6 +56,7 @@ class Conductor:
         self._evidence = self._recorder.evidence
         self._scenario = cell.plan.scenario
         self._alerts = tuple(self._alert_facts())
+        self._switches = tuple(self._dead_mans_switches())
         self._progress = _Progress()
         self._cut = ""
 
@@ -102,13 +106,21 @@ class Conductor:
         found = (self.cell.context.production.alert(name, delivery_s) for name in names)
         return [facts for facts in found if facts]
 
+    def _dead_mans_switches(self) -> Iterator[DeadMansSwitch]:
+        contract = self.cell.context.campaign.contract
+        for name, alert in contract.alerts.items() if self.cell.receivers else ():
+            facts = self.cell.context.production.alert(name, contract.budgets.delivery) if alert.always else None
+            if facts:
+                receiver = alert.reaches or facts.receiver
+                yield DeadMansSwitch(self.cell.name, self.cell.speed, facts, receiver, self._add)
+
     # --- phases
 
     def _play(self, observer: CellObserver, index: int, phase: Phase) -> None:
         bound_s = phase_bound_s(self.cell.context.campaign, self.cell.context.production, self._scenario, phase)
         began = time.time()
         self._add(PhaseMark(self.cell.name, began, phase.name, "start", planned_s=bound_s))
-        detail = ", ".join(f"{name} {value}" for name, value in phase.fault.items())
+        detail = ", ".join(f"{name} {value}" for name, value in phase.disturbances.items())
         self._recorder.say(PhaseStarted(began, self.cell.name, phase.name, self._production_s(began), detail))
         self._faults.change_to(phase)
         self._load.start(phase, bound_s)
@@ -146,12 +158,20 @@ class Conductor:
         observer.poll(now)
         self._load.poll()
         self._faults.poll()
-        self._watched(now)
+        for switch in self._switches:
+            switch.poll(self._evidence, now)
+        self._watched(observer, now)
         self._tell_hops()
         self._hold_if_violated()
 
-    def _watched(self, now: float) -> None:
-        """Samples reach the database, and pages the sinks, a little after their own time."""
+    def _watched(self, observer: CellObserver, now: float) -> None:
+        """Samples reach the database, and pages the sinks, a little after their own time.
+
+        While a part cannot be asked because the story cut it, nothing is known of what it will tell later.
+        """
+        self._progress.blind = self._faults.blind | (self._progress.blind & observer.unread)
+        if self._progress.blind:
+            return
         production, speed = self.cell.context.production, self.cell.speed
         lag_s = 0.25 + (2 * production.scrape_s + 2 * production.evaluation_s) / speed
         self._add(Watched(self.cell.name, now - lag_s))

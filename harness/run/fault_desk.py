@@ -10,6 +10,7 @@ from harness.contract.files import FaultHook, HookCall, Phase
 from harness.evidence.records import FaultAction
 from harness.run.cell import Cell
 from harness.run.clients.http import Http, HttpFault
+from harness.run.cutting import blinded_by, cut_of
 from harness.run.faults.fault import Fault, FaultControl
 from harness.run.faults.hook import Call, HookFault
 from harness.run.faults.signals import SignalFault
@@ -18,6 +19,7 @@ from harness.run.faults.value import parse_value
 __all__ = ["FaultDesk"]
 
 Written = str | int | float
+Kind = Literal["hook", "signal", "cut"]
 
 
 class FaultDesk:
@@ -33,28 +35,41 @@ class FaultDesk:
 
     def change_to(self, phase: Phase) -> None:
         """Heal what ``phase`` does not ask for, inject what it asks for anew."""
+        wanted = phase.disturbances
         for name, (value, control) in list(self._active.items()):
-            if phase.fault.get(name) == value:
+            if wanted.get(name) == value:
                 continue
-            if name in phase.fault and self.cell.context.campaign.profile.faults[name].replaces:
+            if name in wanted and self._replaces(name):
                 control.give_way()
                 del self._active[name]
             else:
                 self._heal(name)
         for name, value in phase.fault.items():
             if name not in self._active:
-                self._inject(name, value, phase.name)
+                hook = self.cell.context.campaign.profile.faults[name]
+                kind: Kind = "signal" if hook.signal else "hook"
+                self._inject(self._fault(name, hook, value), kind, value, phase.name)
+        for hop, manner in phase.cut.items():
+            if f"cut {hop}" not in self._active:
+                self._inject(cut_of(self.cell, hop, manner), "cut", manner, phase.name)
 
-    def _inject(self, name: str, value: Written, phase: str) -> None:
-        hook = self.cell.context.campaign.profile.faults[name]
-        kind: Literal["hook", "signal"] = "signal" if hook.signal else "hook"
+    def _replaces(self, name: str) -> bool:
+        hook = self.cell.context.campaign.profile.faults.get(name)
+        return hook is not None and hook.replaces
 
+    @property
+    def blind(self) -> frozenset[str]:
+        """Parts of the stack that cannot be asked: cut, or not seen alive again yet."""
+        unsettled = [*(name for name in self._active), *(control.name for control in self._healing)]
+        return frozenset(filter(None, (blinded_by(name.removeprefix("cut ")) for name in unsettled)))
+
+    def _inject(self, fault: Fault, kind: Kind, value: Written, phase: str) -> None:
         def sink(action: FaultAction) -> None:
             shown = f"{value}" if action.action == "inject" else action.detail
             self.cell.context.recorder.add(replace(action, kind=kind, detail=shown))
 
-        control = FaultControl(self.cell.name, phase, self._fault(name, hook, value), sink)
-        self._active[name] = (value, control)
+        control = FaultControl(self.cell.name, phase, fault, sink)
+        self._active[fault.name] = (value, control)
         control.inject()
 
     def _heal(self, name: str) -> None:

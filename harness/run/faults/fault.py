@@ -71,6 +71,11 @@ class FaultControl:
         self._step: _Step | None = None
 
     @property
+    def name(self) -> str:
+        """Name of the fault."""
+        return self._fault.name
+
+    @property
     def settled(self) -> bool:
         """Whether nothing is waited for."""
         return self._step is None

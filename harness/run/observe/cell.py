@@ -67,6 +67,11 @@ class CellObserver:
         return {_title(slot): slot.last_fault for slot in self._slots if slot.last_fault}
 
     @property
+    def unread(self) -> frozenset[str]:
+        """Components of the sources whose latest read failed."""
+        return frozenset(name for slot in self._slots if slot.last_fault for name in slot.source.components)
+
+    @property
     def warnings(self) -> dict[str, tuple[str, ...]]:
         """What Prometheus remarked on the expressions that it was asked, by expression."""
         sources = (slot.source for slot in self._slots)

@@ -45,6 +45,17 @@ budgets: {exposition: 100ms wall, exposition_bytes: 100000}
 alerts:
   TinyFailing: {means: It fails., reaches: on-call, always: true}
   TinySlow: {means: It is slow., reaches: on-call, yields_to: TinyFailing}
+monitoring:
+  hops:
+    prometheus: {cut_in: cutting, noticed_by: TinyFailing}
+    webhook: {cut_in: cutting, noticed_by: TinySlow}
+"""
+CUTTING = """\
+harness: scenario/1
+story: Prometheus dies.
+phases:
+  - {name: dead, until: noticed, cut: {prometheus: killed, webhook: refused}}
+  - {name: back, until: recovered}
 """
 STORY = """\
 harness: scenario/1
@@ -84,6 +95,7 @@ def everything(tmp_path_factory: pytest.TempPathFactory) -> tuple[Clause, ...]:
         shutil.copy(tiny / name, folder)
     (folder / "contract.yaml").write_text(CONTRACT)
     (folder / "everything.yaml").write_text(STORY)
+    (folder / "cutting.yaml").write_text(CUTTING)
     rules = folder / "production" / "rules.yml"
     rule = {"alert": "TinySlow", "expr": "sum(rate(tiny_request_seconds_sum[40s])) > 1"}
     rules.write_text(rules.read_text() + f"      - {rule}\n")

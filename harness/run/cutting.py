@@ -1,0 +1,61 @@
+"""How a hop of the monitoring is cut in one cell: from the words of a story to a fault."""
+
+from __future__ import annotations
+
+from typing import Any, Final, Literal
+
+from harness.clauses.hops import PROCESS, is_integration
+from harness.run.cell import Cell
+from harness.run.clients.http import Http, HttpFault
+from harness.run.clients.prometheus import PrometheusClient
+from harness.run.faults.fault import Fault
+from harness.run.faults.refusals import RefusalFault
+from harness.run.faults.rules import RulesFault
+from harness.run.faults.signals import SignalFault
+
+__all__ = ["blinded_by", "cut_of"]
+
+_WITHIN_S: Final = 15.0
+"""Wall seconds in which a part of the stack is up again, or has read its files."""
+_NO_LIMIT_S: Final = 3600.0
+"""A refusal is confirmed when something is to be delivered; the phase that waits for it has a bound of its own."""
+
+
+def blinded_by(hop: str) -> str:
+    """The part of the stack that cannot be asked while ``hop`` is cut, or the empty string."""
+    return hop if hop in {"prometheus", "alertmanager"} else ""
+
+
+def cut_of(cell: Cell, hop: str, manner: str) -> Fault:
+    """The fault that cuts ``hop``; which hops and manners there are was checked when clauses were compiled."""
+    name = f"cut {hop}"
+    if hop == "rules":
+        return _rules(cell, name, manner)
+    if is_integration(hop):
+        return _refusal(cell, name, hop)
+    kind: Literal["kill", "stop"] = "kill" if manner == PROCESS[0] else "stop"
+    return SignalFault(name, kind, cell.processes[hop], lambda: _is_ready(cell, hop), within_s=_WITHIN_S)
+
+
+def _is_ready(cell: Cell, part: str) -> bool:
+    try:
+        return Http(f"http://{cell.place.part(part)}").send("GET", "/-/ready").ok
+    except (OSError, HttpFault):
+        return False
+
+
+def _refusal(cell: Cell, name: str, kind: str) -> Fault:
+    receivers = cell.receivers
+    assert receivers is not None
+    return RefusalFault(
+        name, kind, lambda on: receivers.refuse(kind, on), lambda: receivers.refused(kind), within_s=_NO_LIMIT_S
+    )
+
+
+def _rules(cell: Cell, name: str, group: str) -> Fault:
+    client = PrometheusClient(Http(f"http://{cell.place.part('prometheus')}"))
+
+    def groups() -> list[dict[str, Any]]:
+        return [each for each in client.rules() if each["name"] == group]
+
+    return RulesFault(name, group, cell.processes["prometheus"], groups, within_s=_WITHIN_S)

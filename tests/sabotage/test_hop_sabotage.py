@@ -1,0 +1,102 @@
+"""A monitoring that would not notice its own death: each defect violates the clause of its hop alone, and says why."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.integration.tiny.gates import Home, Story
+from tests.integration.tiny.hops import watched
+
+RULES, ROUTES = "production/rules.yml", "production/alertmanager.yml"
+
+
+@dataclass(frozen=True)
+class Sabotage:
+    """A defect, the story that shows it, the hop whose clause is violated, and words that must be told."""
+
+    defect: Callable[[Story], object]
+    story: str
+    hop: str
+    words: tuple[str, ...]
+
+
+def change(file: str, *changes: tuple[str, str]) -> Callable[[Story], object]:
+    return lambda story: story.replace(file, *changes)
+
+
+MAIL = 'integration="email"}[40s])) > 0\n'
+SABOTAGES = {
+    "mail told by mail": Sabotage(
+        change(
+            ROUTES,
+            ('"RulesFailing|MailFailing"', "RulesFailing"),
+            ("alertname = ChatFailing", 'alertname =~ "MailFailing|ChatFailing"'),
+        ),
+        "mail_refused",
+        "email",
+        ("MailFailing is told through the dead hop itself: prometheus → rules monitoring → alertmanager → email",),
+    ),
+    "a counter of another integration": Sabotage(
+        change(RULES, ('integration="email"', 'integration="webhook"')),
+        "mail_refused",
+        "email",
+        ("first missing hop: expression", "ranged from 0 to 0; it was to be > 0"),
+    ),
+    "a waiting time beyond what the contract allows": Sabotage(
+        lambda story: (
+            story.replace("contract.yaml", ("noticed_by: MailFailing}", "noticed_by: MailFailing, within: 3m}")),
+            story.replace(RULES, (MAIL, f"{MAIL}        for: 20m\n")),
+        ),
+        "mail_refused",
+        "email",
+        ("first missing hop: rule state", "it was pending at", "latest: 3m that the contract allows"),
+    ),
+    "a rule in the group that fails": Sabotage(
+        change("rules_failing.yaml", ("rules: tiny", "rules: monitoring")),
+        "rules_failing",
+        "rules",
+        ("RulesFailing is told through the dead hop itself", "first missing hop: rule"),
+    ),
+    "a dead Alertmanager that is to be told by Alertmanager": Sabotage(
+        change(
+            "contract.yaml",
+            ("alertmanager_killed, noticed_by: Watchdog", "alertmanager_killed, noticed_by: RulesFailing"),
+        ),
+        "alertmanager_killed",
+        "alertmanager",
+        ("RulesFailing is told through the dead hop itself", "nobody noticed in"),
+    ),
+}
+
+
+@pytest.mark.parametrize("sabotage", SABOTAGES.values(), ids=SABOTAGES)
+def test_exactly_the_clause_of_the_hop_is_violated(tmp_path: Path, sabotage: Sabotage) -> None:
+    story, home = watched(tmp_path / "tiny", sabotage.story), Home(tmp_path / "home")
+    story.write("campaign.yaml", f"{story.path('campaign.yaml').read_text()}scenarios: [{sabotage.story}.yaml]\n")
+    sabotage.defect(story)
+    ended = home.gate(story.folder)
+    assert ended.code == 1, ended.out + ended.err
+    clause = f"{sabotage.story}::monitoring::{sabotage.hop}::"
+    assert ended.of("violated") == {f"{clause}noticed"}
+    for words in sabotage.words:
+        assert words in ended.words(f"{clause}noticed")
+    others = {name for name in ended.of("inconclusive") if "::monitoring::" in name and name.startswith(sabotage.story)}
+    assert others == {f"{clause}recovers"}
+    assert "because of" in ended.words(f"{clause}recovers")
+    home.assert_clean(sorted(ended.ports), within_s=0.5)
+
+
+def test_a_hop_that_nobody_watches_is_violated_though_no_story_cuts_it(tmp_path: Path) -> None:
+    """The rule, its route and its place in the contract are gone, as after a thoughtless clean-up."""
+    story, home = watched(tmp_path / "tiny", "rules_failing"), Home(tmp_path / "home")
+    rules = story.path(RULES).read_text().partition("      - alert: ChatFailing")[0]
+    story.write(RULES, rules)
+    story.replace("contract.yaml", ("  ChatFailing: {means: Chat cannot be delivered., reaches: mail}\n", ""),
+                  ("    slack: {cut_in: chat_refused, noticed_by: ChatFailing}\n", ""))  # fmt: skip
+    ended = home.gate(story.folder)
+    assert ended.of("violated") == {"campaign::monitoring::slack::noticed"}, ended.out
+    assert "nobody notices" in ended.words("campaign::monitoring::slack::noticed")
