@@ -32,6 +32,7 @@ from harness.evidence.records import (
     Request,
     RuleState,
     Series,
+    Silence,
     Unmet,
     Watched,
 )
@@ -47,6 +48,7 @@ SAMPLES: list[Any] = [
     Series("c", T, "up", LABELS, ((T, 1.0), (T + 1, math.inf), (T + 2, -math.inf))),
     RuleState("c", T, "g", "A", "firing", "ok", "", T, ({"labels": LABELS, "value": math.inf, "state": "firing"},)),
     AlertSnapshot("c", T, LABELS, "f", "suppressed", T, ("a", "b"), ("s",), ("r1", "r2")),
+    Silence("failing", 1.5, "Watchdog", "switch", 0.5),
     Notification("c", T, "r", "email", "firing", "k", ({"labels": LABELS, "status": "firing"},), "title", "a\nb"),
     Document("c", T, "i", "id", "access", {"a": [1, [2, {"b": None}]]}),
     LogLine("c", T, "access", "tiny-0", "access.log", 7, {"a": [1, 2]}),
