@@ -10,7 +10,8 @@ from harness.clauses.alerts import compile_alert_chain, story_of
 from harness.clauses.endpoints import compile_endpoints, compile_health_expectation
 from harness.clauses.hops import check_cuts
 from harness.clauses.load import compile_load_expectation
-from harness.clauses.logs import compile_log_arrival, compile_log_expectation, compile_logs
+from harness.clauses.log_expectations import compile_log_expectation
+from harness.clauses.logs import compile_log_arrival, compile_logs
 from harness.clauses.metrics import compile_metrics
 from harness.clauses.model import Clause
 from harness.clauses.monitoring import compile_monitoring, noticing

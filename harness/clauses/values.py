@@ -10,7 +10,7 @@ from typing import Any
 
 from harness.contract.fields import FieldRule
 
-__all__ = ["ABSENT", "at_path", "at_pointer", "broken_fields"]
+__all__ = ["ABSENT", "at_path", "at_pointer", "broken_fields", "is_timestamp", "pattern_of"]
 
 ABSENT: Any = type("Absent", (), {"__repr__": lambda _: "absent"})()
 
@@ -53,7 +53,7 @@ def _problem(value: Any, rule: FieldRule) -> str:
         return f"is {_shown(value)}, not of type {rule.type}"
     if rule.one_of is not None and value not in rule.one_of:
         return f"is {_shown(value)}, not one of {', '.join(map(str, rule.one_of))}"
-    if rule.pattern is not None and not _pattern(rule.pattern).fullmatch(str(value)):
+    if rule.pattern is not None and not pattern_of(rule.pattern).fullmatch(str(value)):
         return f"is {_shown(value)}, which does not match {rule.pattern}"
     return ""
 
@@ -64,7 +64,7 @@ def _is_type(value: Any, kind: str) -> bool:
     if isinstance(value, bool):
         return kind == "boolean"
     if kind == "timestamp":
-        return isinstance(value, str) and _is_timestamp(value)
+        return isinstance(value, str) and is_timestamp(value)
     return isinstance(value, _TYPES[kind])
 
 
@@ -78,7 +78,8 @@ _TYPES: dict[str, type | tuple[type, ...]] = {
 }
 
 
-def _is_timestamp(text: str) -> bool:
+def is_timestamp(text: str) -> bool:
+    """Whether ``text`` is an instant in ISO 8601 with a time zone."""
     try:
         return datetime.fromisoformat(text).tzinfo is not None
     except ValueError:
@@ -86,7 +87,8 @@ def _is_timestamp(text: str) -> bool:
 
 
 @lru_cache(maxsize=256)
-def _pattern(text: str) -> re.Pattern[str]:
+def pattern_of(text: str) -> re.Pattern[str]:
+    """The compiled pattern."""
     return re.compile(text)
 
 

@@ -9,7 +9,7 @@ from pydantic import Field, field_validator, model_validator
 
 from harness.contract.strict import Strict
 
-__all__ = ["FieldRule", "FieldType", "LabelRule", "compile_pattern"]
+__all__ = ["Derived", "FieldRule", "FieldType", "LabelRule", "compile_pattern"]
 
 FieldType = Literal["string", "integer", "number", "boolean", "object", "array", "timestamp", "any"]
 
@@ -45,6 +45,31 @@ class FieldRule(Strict):
         return value
 
     _pattern = field_validator("pattern")(compile_pattern)
+
+
+class Derived(Strict):
+    """How a pipeline makes a field from the raw line. Short form: the path, or the paths, that it is copied from."""
+
+    short_forms = [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]
+
+    from_: list[str] = Field(default=[], alias="from")
+    bands: dict[str, float | None] = {}
+    presence: dict[str, str] | None = None
+    means: str = ""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short_form(cls, value: Any) -> Any:
+        value = {"from": value} if isinstance(value, str | list) else value
+        if isinstance(value, dict) and isinstance(value.get("from"), str):
+            return {**value, "from": [value["from"]]}
+        return value
+
+    @model_validator(mode="after")
+    def _one(self) -> Derived:
+        if bool(self.from_) == (self.presence is not None):
+            raise ValueError("say either from (which fields it is made of) or presence (which field says what it is)")
+        return self
 
 
 class LabelRule(Strict):

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from harness.contract.alert import Alert
-from harness.contract.fields import FieldRule, LabelRule
+from harness.contract.fields import Derived, FieldRule, LabelRule
 from harness.contract.load import LoadSpec
 from harness.contract.quantities import Duration, Ratio, WallDuration
 from harness.contract.strict import Strict
@@ -125,6 +125,17 @@ class Logs(Strict):
 
     envelope: dict[str, FieldRule] = {}
     streams: dict[str, LogStream]
+    other_fields: Literal["allowed", "forbidden"] = "allowed"
+    joined_by: str | None = None
+    event_time: str | None = None
+    identity: list[str] = []
+    derived: dict[str, Derived] = {}
+
+    @model_validator(mode="after")
+    def _told_apart(self) -> Logs:
+        if self.derived and not self.identity:
+            raise ValueError("derived fields are compared line by line: name the fields that are a line's identity")
+        return self
 
 
 class Answers(Strict):

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from harness.clauses.bounds import phase_bound_s
-from harness.clauses.model import Clause
+from harness.clauses.model import Clause, NeedKind
 from harness.clauses.production import AlertFacts
 from harness.clauses.until import awaited
 from harness.contract.files import Phase
@@ -29,6 +29,7 @@ __all__ = ["Conductor"]
 
 _TICK_S = 0.05
 _LOOK_S = 0.5
+_TEXTS: frozenset[NeedKind] = frozenset({"expositions"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +73,7 @@ class Conductor:
         self._faults = FaultDesk(self.cell)
         completed, reason = True, ""
         try:
+            observer.settle(time.time(), _TEXTS)  # what is there before anything happens
             for index, phase in enumerate(self._scenario.phases):
                 self._play(observer, index, phase)
             self._faults.heal_all()

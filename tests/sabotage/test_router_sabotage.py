@@ -57,6 +57,13 @@ def rerouted(router: Router) -> None:
     router.replace(path, f"{critical}critical-alerts", f"{critical}warning-alerts")
 
 
+def misnamed(router: Router) -> None:
+    """The pipeline calls every error something else than dashboards expect."""
+    router.replace(
+        f"{PRODUCTION}/filebeat.yml", 'event.Put("event_type", "error")', 'event.Put("event_type", "failure")'
+    )
+
+
 def stray(router: Router) -> None:
     """One request in a hundred fails for so long that it is one."""
     load = "load: {rate: 0.5/s, mix: {generate: 8, stream: 2}}"
@@ -114,6 +121,13 @@ SABOTAGES = {
         rerouted,
         {f"{CRITICAL}pages": "not critical-alerts\nfirst missing hop: route"},
         of(CRITICAL, "pages_once", "renders", "resolves", "inhibits_HighErrorRate"),
+    ),
+    "a derived field with another value": Sabotage(
+        misnamed,
+        {
+            f"inference_errors::logs::{stream}::derived": "is 'failure', not 'error'\nfirst missing hop: Filebeat"
+            for stream in ("application", "error")
+        },
     ),
     "one stray error": Sabotage(stray),
 }

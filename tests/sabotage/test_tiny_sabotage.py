@@ -141,6 +141,33 @@ SABOTAGES = {
             "campaign::logs::requests::envelope": "requests.log:1: code is absent",
         },
     ),
+    "a field that nobody declared": Sabotage(
+        change(SERVICE, ('"msg": "request",\n', '"msg": "request", "user": "ann",\n')),
+        {"campaign::logs::requests::no_others": "requests.log:1: nobody declared user"},
+    ),
+    "a field of two types": Sabotage(
+        lambda story: (
+            story.replace("contract.yaml", ("msg: string", "msg: any")),
+            story.replace(
+                SERVICE,
+                ('\tlevel := "info"\n', '\tlevel := "info"\n\tvar msg any = "request"\n'),
+                ('\t\tlevel = "error"\n', '\t\tlevel, msg = "error", code\n'),
+                ('"msg": "request"', '"msg": msg'),
+            ),
+        ),
+        {"campaign::logs::all::one_type": "msg is text in"},
+    ),
+    "a line for a request that nobody sent": Sabotage(
+        change(SERVICE, ('\tstate := "healthy"\n', '\tstate := "healthy"\n\ts.write("probe", http.StatusOK, 0)\n')),
+        {"campaign::logs::requests::joins": "request_id 'probe' was sent by nobody"},
+    ),
+    "a pipeline that keeps the time of reading": Sabotage(
+        change(
+            "production/filebeat.yml",
+            ("      - timestamp:\n", "      - timestamp:\n          when: {equals: {code: 0}}\n"),
+        ),
+        {"failing::logs::requests::keeps_time": "the event's own time"},
+    ),
     "a pipeline that drops what matters": Sabotage(
         change(
             "production/filebeat.yml",

@@ -23,6 +23,7 @@ __all__ = ["CellObserver"]
 
 _MOST_WORKERS: Final = 12
 _CLOCK_STEP_S: Final = 0.05
+_MARK_S: Final = 0.25
 _DEPENDS: Final[dict[NeedKind, frozenset[str]]] = {
     "query": frozenset({"prometheus"}),
     "series": frozenset({"prometheus"}),
@@ -101,11 +102,14 @@ class CellObserver:
             self._tell_refused(slot)
 
     def phase_ended(self, now: float) -> None:
-        """Start to read what is read at marks only; a later poll writes it."""
-        for slot in self._slots:
-            if isinstance(slot.source, ExpositionSource):
-                slot.trigger()
-                self._write(slot.turn(now, self._monotonic(), self._workers))
+        """Read what is read at marks only, before what the next phase changes; one that hangs is left for later."""
+        marked = [slot for slot in self._slots if isinstance(slot.source, ExpositionSource)]
+        for slot in marked:
+            slot.trigger()
+            self._write(slot.turn(now, self._monotonic(), self._workers))
+        until = self._monotonic() + _MARK_S
+        for slot in marked:
+            slot.wait(max(0.0, until - self._monotonic()))
 
     def settle(self, now: float, only: frozenset[NeedKind] = OBSERVED) -> None:
         """Read everything that is there now, or what needs of the kinds in ``only`` call for.

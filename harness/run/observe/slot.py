@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import Executor, Future
+from concurrent.futures import Executor, Future, wait
 from typing import Final
 
 from harness.evidence.records import Record
@@ -48,6 +48,11 @@ class Slot:
         if not self.lost:
             self._began = monotonic
             self._task = workers.submit(self.source.read, now, moment)
+
+    def wait(self, at_most_s: float) -> None:
+        """Give the read under way so much wall time to end; ``collect`` or a later turn takes it."""
+        if self._task is not None:
+            wait((self._task,), at_most_s)
 
     def collect(self, monotonic: float) -> Sequence[Record]:
         """Records of the read under way, if any; waits for its end, which the bounds of the clients assure."""

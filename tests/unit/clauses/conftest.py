@@ -221,7 +221,11 @@ class Story:
             "seq": seq,
         }
         self.add(LogLine(CELL, sent + 0.1, "requests", "tiny-0", "requests.log", seq, fields))
-        return self.add(Document(CELL, sent + 0.2, "tiny-2027.01.15", f"d{seq}", "requests", dict(fields)))
+        return self.add(
+            Document(
+                CELL, sent + 0.2, "tiny-2027.01.15", f"d{seq}", "requests", {**fields, "@timestamp": fields["time"]}
+            )
+        )
 
 
 def _phases(story: Story) -> None:

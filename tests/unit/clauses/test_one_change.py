@@ -34,6 +34,9 @@ SHORT = {
     "logs": "failing::logs::requests[error]::",
     "arrives": "failing::logs::requests::arrives",
     "envelope": "campaign::logs::requests::envelope",
+    "lines": "campaign::logs::requests::",
+    "documents": "failing::logs::requests::",
+    "one_type": "campaign::logs::all::one_type",
     "sum": "failing::metrics::sum(tiny_",
     "metrics": "campaign::metrics::tiny_",
     "declared": "campaign::metrics::tiny::declared",
@@ -255,10 +258,10 @@ CHANGES: dict[str, tuple[Change, dict[str, str]]] = {
         lambda s: s.change(LogLine, line(3), fields=None, text="panic: oh"),
         {"envelope": "violated", "arrives": "violated"},
     ),
-    "a line lacks a field": (lambda s: s.change(LogLine, line(3), fields=without("pid")), {"envelope": "violated"}),
+    "a line lacks a field": (lambda s: s.change(LogLine, line(3), fields=without("msg")), {"envelope": "violated"}),
     "a field has the wrong type": (
         lambda s: s.change(LogLine, line(3), fields=fields_with(duration="2ms")),
-        {"envelope": "violated"},
+        {"envelope": "violated", "one_type": "violated"},
     ),
     "a field has a value that is not declared": (
         lambda s: s.change(LogLine, line(3), fields=fields_with(level="fatal")),
@@ -278,7 +281,7 @@ CHANGES: dict[str, tuple[Change, dict[str, str]]] = {
         {"arrives": "violated"},
     ),
     "one document is lost and another stored twice": (
-        lambda s: s.change(Document, lambda d: d.id == "d2", source=lambda d: {**d.source, "request_id": "r1"}),
+        lambda s: s.change(Document, lambda d: d.id == "d2", source=lambda d: {**d.source, "seq": 1}),
         {"arrives": "violated"},
     ),
     "an error more is logged": (
@@ -298,7 +301,29 @@ CHANGES: dict[str, tuple[Change, dict[str, str]]] = {
             "arrives": "inconclusive",
             "logs one_per_failed_work": "violated",
             "logs carries_request_id_code": "inconclusive",
+            "one_type": "inconclusive",
+            "lines joins": "inconclusive",
+            "lines no_others": "inconclusive",
+            "documents keeps_time": "inconclusive",
         },
+    ),
+    "a field is written that nobody declared": (
+        lambda s: s.change(LogLine, line(3), fields=fields_with(user={"name": "ann"})),
+        {"lines no_others": "violated"},
+    ),
+    "a line is written for a request that nobody sent": (
+        lambda s: s.change(LogLine, line(3), fields=fields_with(request_id="x")),
+        {"lines joins": "violated"},
+    ),
+    "a document has the time of its reading": (
+        lambda s: s.change(
+            Document, lambda d: d.id == "d3", source=lambda d: {**d.source, "@timestamp": "2027-01-15T08:00:01.000Z"}
+        ),
+        {"documents keeps_time": "violated"},
+    ),
+    "a document has no time": (
+        lambda s: s.change(Document, lambda d: d.id == "d3", source=lambda d: {**d.source, "@timestamp": None}),
+        {"documents keeps_time": "violated"},
     ),
     # --- metrics
     "a family is missing": (

@@ -28,6 +28,11 @@ metrics:
     held: {type: gauge, rests_at: 0}
     request_seconds: {type: histogram, buckets: [0.001, 0.01, 0.1, 1]}
 logs:
+  other_fields: forbidden
+  joined_by: request_id
+  event_time: time
+  identity: [seq]
+  derived: {took: duration}
   streams:
     requests:
       events: {request: {fields: {code: integer}}}

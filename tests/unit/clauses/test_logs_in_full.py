@@ -1,0 +1,222 @@
+"""What lines and documents promise beside their fields: declared paths alone, one type, derived fields, own time."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.clauses.compiled import compile_campaign
+from harness.clauses.log_documents import derive
+from harness.clauses.model import Clause
+from harness.clauses.validation import Known, Shapes, Validator
+from harness.clauses.values import ABSENT, broken_fields
+from harness.contract import load_campaign
+from harness.contract.fields import Derived, FieldRule
+from harness.core.errors import ConfigError
+from harness.evidence.records import CellFinished, CellStarted, Document, LogLine, Request
+from harness.evidence.store import Evidence
+
+T = 1_800_000_000.0
+FILES = {
+    "campaign.yaml": "harness: campaign/1\nprofile: profile.yaml\ncontract: contract.yaml\n",
+    "profile.yaml": """\
+harness: profile/1
+subject: s
+start: {command: ["true"]}
+ports: [app]
+ready: {port: app}
+logs: {app: "{logs}/app.log", audit: "{logs}/audit.log"}
+""",
+    "filebeat.yml": "filebeat.inputs: [{type: log, paths: [/var/log/s/*.log]}]\noutput.elasticsearch: {hosts: [e]}\n",
+    "story.yaml": """\
+harness: scenario/1
+story: It runs.
+phases:
+  - {name: all, lasts: 1m}
+expect:
+  - log app: {fields: [n]}
+""",
+    "contract.yaml": """\
+harness: contract/1
+service: s
+artefacts: {filebeat: filebeat.yml}
+logs:
+  envelope: {n: integer}
+  other_fields: forbidden
+  joined_by: id
+  event_time: time
+  identity: [n]
+  derived: {took: [slow.s, fast.s], class: {from: fast.s, bands: {long: 10, short: null}}}
+  streams:
+    app:
+      event_at: event
+      fields: {event: string, id: "string?", time: "timestamp?"}
+      events:
+        begun: {fields: {options: object, user.name: string}}
+        ended: {fields: {fast.s: "number?", slow.s: "number?"}}
+    audit: {}
+""",
+}
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> dict[str, Clause]:
+    """Clauses by their plane, name and promise."""
+    for name, text in FILES.items():
+        (tmp_path / name).write_text(text)
+    return {clause.id.partition("::")[2]: clause for clause in compile_campaign(load_campaign([tmp_path]))}
+
+
+def line(n: int = 1, stream: str = "app", **fields: Any) -> LogLine:
+    return LogLine("story", T, stream, "s-0", f"{stream}.log", n, {"n": n, **fields})
+
+
+def document(n: int = 1, **fields: Any) -> Document:
+    return Document("story", T, "i", f"d{n}", "app", {"n": n, **fields})
+
+
+def judge(clause: Clause, *records: Any, completed: bool = True) -> Any:
+    frame = [CellStarted("story", T, 1.0, 1.0, 1.0, ("s-0",)), CellFinished("story", T + 60, completed)]
+    return clause.judge(Evidence([*frame, *records], planned=("story",)))
+
+
+BEGUN = {"event": "begun", "options": {"a": {"b": 1}}, "user": {"name": "x"}}
+
+
+@pytest.mark.parametrize(
+    ("fields", "problem"),
+    [
+        (BEGUN, ""),
+        ({**BEGUN, "user": {"name": "x", "mail": "y"}}, "nobody declared user.mail"),
+        ({**BEGUN, "user": "x"}, "nobody declared user"),
+        ({**BEGUN, "fast": {"s": 1}}, "nobody declared fast, fast.s"),
+        ({**BEGUN, "list": [{"a": 1}]}, "nobody declared list, list[], list[].a"),
+        ({"event": "other", "options": {}}, "nobody declared options"),
+        ({"event": ["x"], "time": "t"}, ""),
+        ({"event": "ended", "fast": {"s": 1}}, ""),
+    ],
+)
+def test_fields_that_nobody_declared(table: dict[str, Clause], fields: dict[str, Any], problem: str) -> None:
+    found = judge(table["logs::app::no_others"], line(1, **fields), line(2, **fields))
+    assert found.verdict == ("violated" if problem else "held")
+    assert problem in found.message
+    assert judge(table["logs::app::no_others"]).verdict == "open"
+
+
+def test_one_type_for_a_path_over_all_streams(table: dict[str, Clause]) -> None:
+    clause = table["logs::all::one_type"]
+    assert judge(clause, line(1, model={"name": "x"}), line(2, "audit", model=None)).verdict == "held"
+    found = judge(clause, line(1, model={"name": "x"}), line(2, "audit", model="x"))
+    assert found.message == "model is object in app.log:1, but text in audit.log:2"
+    mixed = judge(clause, line(1, tags=[{"a": 1}, {"a": "x"}]))
+    assert "tags[].a is number" in mixed.message
+    assert judge(clause, line(1, tags=[1]), line(2, tags=(1, 2.5))).verdict == "held"
+    assert judge(clause, line(1, ok=True), line(2, ok=1)).verdict == "violated"
+    assert judge(clause).verdict == "open"
+    assert judge(clause, line(), completed=False).verdict == "open"
+
+
+def request(name: str) -> Request:
+    return Request("story", "all", "k", 1, name, "s-0", T, T, T, None, T, 200, expected=True)
+
+
+def test_ids_are_those_of_requests(table: dict[str, Clause]) -> None:
+    clause = table["logs::app::joins"]
+    assert judge(clause, request("a"), line(id="a"), line(2)).verdict == "held"
+    assert judge(clause, request("a"), line(id="b"), line(2, "audit", id="c")).message.endswith("was sent by nobody")
+    assert judge(clause, request("a"), line()).verdict == "open"
+    assert judge(clause, request("a"), line(id="b"), completed=False).verdict == "open"
+
+
+@pytest.mark.parametrize(
+    ("raw", "made", "verdict"),
+    [
+        ({"fast": {"s": 12}}, {"took": 12, "class": "long"}, "held"),
+        ({"fast": {"s": 10}}, {"took": 10, "class": "short"}, "held"),
+        ({"fast": {"s": 12}}, {"took": 12, "class": "short"}, "violated"),
+        ({"slow": {"s": 2}}, {"took": 2}, "held"),
+        ({"slow": {"s": 2}, "fast": {"s": 3}}, {"took": 2, "class": "short"}, "violated"),
+        ({"slow": {"s": 2}}, {"took": "2"}, "violated"),
+        ({"slow": {"s": 1}}, {"took": True}, "violated"),
+        ({}, {"took": 1}, "violated"),
+        ({}, {}, "held"),
+        ({"fast": {"s": "x"}}, {"took": "x"}, "held"),
+    ],
+)
+def test_derived_fields(table: dict[str, Clause], raw: dict[str, Any], made: dict[str, Any], verdict: str) -> None:
+    found = judge(table["logs::app::derived"], line(**raw), document(**raw, **made), document(7, took=1))
+    assert found.verdict == verdict
+
+
+def test_derived_fields_need_documents_with_their_lines(table: dict[str, Clause]) -> None:
+    clause = table["logs::app::derived"]
+    assert judge(clause, line(), document(2)).verdict == "open"
+    assert judge(clause, line(), document(), completed=False).verdict == "open"
+
+
+def test_what_a_field_is_by_what_is_there() -> None:
+    rule = Derived.model_validate({"presence": {"error": "error", "model.id": "model"}})
+    assert derive(rule, {"error": {"a": 1}, "model": {"id": 1}}) == "error"
+    assert derive(rule, {"error": None, "model": {"id": 1}}) == "model"
+    assert derive(rule, {}) is ABSENT
+
+
+@pytest.mark.parametrize(
+    ("told", "kept", "verdict"),
+    [
+        ("2027-01-15T08:00:00.123Z", "2027-01-15T08:00:00.123Z", "held"),
+        ("2027-01-15T09:00:00.123+01:00", "2027-01-15T08:00:00.123Z", "held"),
+        ("2027-01-15T08:00:00.123Z", "2027-01-15T08:00:00.124Z", "violated"),
+        ("2027-01-15T08:00:00.123Z", "2027-01-15T08:00:00.123", "violated"),
+        (7, "2027-01-15T08:00:00.123Z", "violated"),
+    ],
+)
+def test_own_time(table: dict[str, Clause], told: Any, kept: str, verdict: str) -> None:
+    found = document(time=told, **{"@timestamp": kept})
+    other = Document("story", T, "i", "e", "audit", {"n": 1})
+    assert judge(table["logs::app::keeps_time"], found, other).verdict == verdict
+    assert judge(table["logs::app::keeps_time"]).verdict == "open"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "problem"),
+    [
+        ("  identity: [n]\n", "", "name the fields that are a line's identity"),
+        ("{took: [slow.s, fast.s],", "{took: {},", "say either from"),
+    ],
+)
+def test_promises_that_cannot_be(tmp_path: Path, before: str, after: str, problem: str) -> None:
+    for name, text in FILES.items():
+        (tmp_path / name).write_text(text.replace(before, after))
+    with pytest.raises(ConfigError, match=problem):
+        load_campaign([tmp_path])
+
+
+RULES = ["string", "string?", "integer", "number", "boolean", "object", "array", "timestamp", "any", ["a", 2], ["a"]]
+VALUES = ["a", "", 2, 2.5, True, None, {}, [], (), "2027-01-15T08:00:00Z", "2027-01-15", ABSENT]
+
+
+@pytest.mark.parametrize("rule", [*RULES, {"pattern": "[a-z]+"}, {"type": "string", "one_of": ["a"], "pattern": "a"}])
+@pytest.mark.parametrize("path", ["x", "x.y"])
+def test_the_quick_test_and_the_reasons_agree(rule: Any, path: str) -> None:
+    rules = {path: FieldRule.model_validate(rule)}
+    validator = Validator(rules)
+    for value in VALUES:
+        fields = {} if value is ABSENT else {"x": value} if path == "x" else {"x": {"y": value}}
+        assert validator.fits(fields) == (not list(broken_fields(fields, rules))), (rule, value)
+
+
+def test_an_object_of_a_known_shape_is_looked_at_once() -> None:
+    shapes = Shapes()
+    assert [path for path, _ in shapes.news({"a": 1, "b": {"c": 2}})] == ["a", "b", "b.c"]
+    assert list(shapes.news({"a": 3, "b": {"c": 4}})) == []
+    assert [path for path, _ in shapes.news({"a": 3, "b": {"c": "x"}})] == ["b.c"]
+
+
+def test_what_lies_below_a_named_object_is_free() -> None:
+    known = Known(["open", "open.sub.name", "closed.name"])
+    assert known.covers("open.other", 1)
+    assert known.covers("closed", {})
+    assert not known.covers("closed", "text")
+    assert not known.covers("closed.other", 1)
+    assert not known.covers("open.sub.other", 1)
