@@ -109,13 +109,15 @@ SABOTAGES = {
         },
         of(WARNING, *UNFIRED, "before_CriticalErrorRate")
         | of(CRITICAL, *UNFIRED, "inhibits_HighErrorRate")
-        | of(ERRORS, "type", "labels", "label_values"),
+        | of(ERRORS, "type", "documented", "named", "labels", "label_values", "filled", "series")
+        | of(ERRORS, "monotonic", "from_start", "scraped"),
     ),
     "a log that stays empty": Sabotage(
         muted,
         {f"{LOG}one_per_failed_request": "but 0 documents of error\nfirst missing hop: log"},
         of(LOG, "arrives", "carries_request_id_error_name_error_message_error_name_event_type")
-        | {"campaign::logs::error::envelope"},
+        | of(LOG, "keeps_time", "derived")
+        | of("campaign::logs::error::", "envelope", "no_others", "joins"),
     ),
     "critical alerts to the wrong receiver": Sabotage(
         rerouted,

@@ -60,6 +60,10 @@ SABOTAGES = {
         {
             f"{FAILING}pends": "first missing hop: scrape\nevery scrape of tiny tiny:8080 failed",
             **counted("failures_total", "requests_total", "request_seconds_count"),
+            **{
+                f"{METRICS}{name}::scraped": f"Prometheus does not hold tiny_{name}"
+                for name in ("failures_total", "requests_total", "request_seconds")
+            },
         },
         after("pends"),
     ),
