@@ -132,8 +132,9 @@ def compile_others(campaign: Campaign, scenario: Scenario, expected: frozenset[s
 def _judge_others(cell: str, allowed: frozenset[str], known: frozenset[str], evidence: Evidence) -> Judgement:
     start = evidence.started(cell)
     for notice in evidence.of(Notification, cell):
-        # what was sent while the stack came up belongs to no story
-        strangers = _strangers(notice, allowed, known) if start and notice.t >= start.t else []
+        # what was sent while the stack came up belongs to no story, nor does the word that it is over
+        counts = start is not None and notice.t >= start.t and notice.status != "resolved"
+        strangers = _strangers(notice, allowed, known) if counts else []
         if strangers:
             when = format_duration(max(0.0, evidence.production_s(cell, notice.t)))
             message = f"{', '.join(strangers)} paged {notice.receiver} at {when} of the story"

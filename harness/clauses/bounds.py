@@ -55,7 +55,7 @@ def _of_hops(campaign: Campaign, production: Production, scenario: Scenario, pha
     cut = cuts_in(campaign, scenario)
     for name in awaited_hops(scenario, phase):
         if name in cut:
-            notice, recovery = notice_bounds(campaign, production, name, cut[name], campaign.speed_of(scenario))
+            notice, recovery = notice_bounds(campaign, production, scenario, name, cut[name])
             first = _first_page(campaign, production, scenario) if is_integration(name) else ()
             yield Bound((*first, *notice.terms)) if phase.until == "noticed" else recovery
 

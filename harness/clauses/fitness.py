@@ -34,6 +34,7 @@ _PROMETHEUS: Final = frozenset({_SCRAPE_GAP, _EVALUATION_GAP, "prometheus_rule_g
 _SENDING: Final = frozenset({"prometheus_notifications_dropped_total", "prometheus_notifications_errors_total"})
 _DELIVERING: Final = frozenset({"alertmanager_notification_requests_failed_total"})
 _EXPLAINS: Final[Mapping[str, frozenset[str]]] = {
+    "scrape": frozenset({_SCRAPE_GAP, _UP_ZERO}),
     "prometheus": _PROMETHEUS | _SENDING,
     # its groups are loaded anew
     "rules": frozenset({_EVALUATION_GAP, "prometheus_rule_group_iterations_missed_total"}),

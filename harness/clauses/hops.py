@@ -1,7 +1,8 @@
 """The hops of the monitoring that production has, how each can be cut, which of them an alert passes through.
 
-A hop is ``prometheus``, ``rules``, ``alertmanager`` or a kind of integration that people are told by (``email``,
-``slack``). An integration that carries watchdogs alone is no hop of its own: silence is what it is there for.
+A hop is ``scrape`` (the way from Prometheus to the subject), ``prometheus``, ``rules``, ``alertmanager`` or a kind of
+integration that people are told by (``email``, ``slack``). An integration that carries watchdogs alone is no hop of its
+own: silence is what it is there for.
 """
 
 from __future__ import annotations
@@ -9,50 +10,70 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from harness.artefacts.bind_prometheus import resend_delay_s
-from harness.artefacts.bounds import Bound, FaultTiming, Term, fire_bounds, resolve_bounds
 from harness.artefacts.integrations import INTEGRATIONS
 from harness.clauses.production import AlertFacts, Production
-from harness.clauses.watchdog import MISSED_REPEATS
 from harness.contract import Campaign
 from harness.contract.campaign import Scenario
-from harness.core.errors import ConfigError
+from harness.core.errors import ConfigError, Location
 from harness.core.source import nearest
+from harness.core.units import parse_duration
 
 __all__ = [
+    "LINKS",
+    "PROCESS",
     "check_cuts",
-    "heard_bound",
     "hops_of",
     "is_integration",
+    "is_link",
     "kind_of",
+    "link_value",
+    "links_cut",
     "passes_through",
-    "resolved_bound",
-    "silent_bound",
-    "told_bound",
     "way_of",
 ]
 
 PROCESS: Final = ("killed", "hung")
-_RETRY_S: Final = 10.0
-"""Wall seconds that Alertmanager goes on trying a delivery at least, whatever its group_interval."""
-_GIVEN_UP: Final = "alertmanager_notifications_failed_total"
-"""Its counter of deliveries given up; every other one moves at the first refusal."""
-_HELD_ENDS: Final = 4
-"""Prometheus tells Alertmanager to hold an alert for so many resend delays without another word."""
+LINKS: Final = ("down", "blackhole", "reset", "latency", "bandwidth")
+"""How a way between two parts is disturbed; two take a value: ``latency 2s`` (wall), ``bandwidth 1`` (KB/s)."""
 
 
 def hops_of(campaign: Campaign, production: Production) -> Mapping[str, tuple[str, ...]]:
     """Every hop of the declared artefacts, and the manners in which a story can cut it."""
     hops: dict[str, tuple[str, ...]] = {}
     if production.prometheus:
+        if scraped_jobs(campaign, production):
+            hops["scrape"] = LINKS
         hops["prometheus"] = PROCESS
         groups = [group.name for file in production.rules for group in file.groups]
         if groups:
             hops["rules"] = tuple(dict.fromkeys(groups))
     if production.prometheus and production.alertmanager:
-        hops["alertmanager"] = PROCESS
+        hops["alertmanager"] = (*PROCESS, *LINKS)
         hops |= dict.fromkeys(_kinds(campaign, production), ("refused",))
     return hops
+
+
+def scraped_jobs(campaign: Campaign, production: Production) -> tuple[str, ...]:
+    """Scrape jobs that the instances of the subject stand for."""
+    jobs = {job.name for job in production.prometheus.jobs} if production.prometheus else set()
+    entries = [each for each in campaign.profile.stands_for if not (each.part or each.exposition or each.drop)]
+    addresses = {each.address for each in entries if each.address}
+    return tuple(
+        name
+        for name in sorted(jobs)
+        if any(each.job == name for each in entries)
+        or addresses & set(production.prometheus.job(name).discovery.static_targets if production.prometheus else ())
+    )
+
+
+def is_link(hop: str, manner: str) -> bool:
+    """Whether the cut of a hop in this manner is a disturbed way between two parts."""
+    return not is_integration(hop) and hop != "rules" and manner.partition(" ")[0] in LINKS
+
+
+def links_cut(scenario: Scenario) -> frozenset[str]:
+    """Hops whose ways the story disturbs: they lead through a proxy in its cell."""
+    return frozenset(hop for phase in scenario.phases for hop, manner in phase.cut.items() if is_link(hop, manner))
 
 
 def _kinds(campaign: Campaign, production: Production) -> list[str]:
@@ -95,59 +116,30 @@ def check_cuts(campaign: Campaign, production: Production, scenario: Scenario) -
             if hop not in hops:
                 remedy = nearest(hop, hops) or f"known: {', '.join(hops) or 'none'}"
                 raise ConfigError(f"production has no hop {hop!r} to cut", location=where, remedy=remedy)
-            if manner not in hops[hop]:
-                remedy = nearest(manner, hops[hop]) or f"known: {', '.join(hops[hop])}"
-                raise ConfigError(f"{hop} cannot be cut by {manner!r}", location=where, remedy=remedy)
+            _check_manner(hop, manner, hops[hop], where)
 
 
-# --- windows, counted from the instant at which the hop was seen dead, or alive again
+def _check_manner(hop: str, manner: str, known: tuple[str, ...], where: Location) -> None:
+    word = manner if hop == "rules" else manner.partition(" ")[0]
+    if word not in known:
+        remedy = nearest(manner, known) or f"known: {', '.join(known)}"
+        raise ConfigError(f"{hop} cannot be cut by {manner!r}", location=where, remedy=remedy)
+    if not is_link(hop, manner):
+        return
+    try:
+        link_value(manner)
+    except ValueError as error:
+        remedy = "write latency 2s (wall), bandwidth 1 (kilobytes per second), down, blackhole or reset"
+        raise ConfigError(f"{manner!r}: {error}", location=where, remedy=remedy) from None
 
 
-def silent_bound(production: Production, facts: AlertFacts, hop: str) -> Bound:
-    """Until the dead man's switch gives the alarm at the latest."""
-    repeat_s = facts.route.repeat_interval_s if facts.route else 0.0
-    held_s = _HELD_ENDS * _resend_s(production, facts) if hop in {"prometheus", "rules"} else 0.0
-    delivery_s = facts.timing.delivery_s
-    return Bound(
-        (
-            Term("until Alertmanager lets go of the alert", held_s),
-            Term("delivery of the last notice", delivery_s, "wall"),
-            Term(f"{MISSED_REPEATS} missed repeats", MISSED_REPEATS * repeat_s),
-            Term("delivery", delivery_s, "wall"),
-        )
-    )
-
-
-def told_bound(facts: AlertFacts, hop: str) -> Bound:
-    """Until somebody is told at the latest; a counter of deliveries given up moves only then."""
-    given_up = any(each.metric == _GIVEN_UP for each in facts.rule.query.selectors)
-    retries = (Term("Alertmanager's retries", _RETRY_S, "wall"),) if given_up and is_integration(hop) else ()
-    latest = fire_bounds(facts.timing, FaultTiming(crossing_s=facts.timing.range_s)).latest
-    return Bound((*retries, *latest.terms))
-
-
-def heard_bound(production: Production, facts: AlertFacts, hop: str) -> Bound:
-    """Until the watchdog is heard again at the latest."""
-    timing = facts.timing
-    retries = (Term("Alertmanager's next try", _RETRY_S, "wall"),) if is_integration(hop) else ()
-    return Bound(
-        (
-            *retries,
-            Term("evaluation", timing.evaluation_s),
-            Term("resend delay", _resend_s(production, facts)),
-            Term("group_wait", timing.group_wait_s),
-            Term("group_interval", timing.group_interval_s),
-            Term("delivery", timing.delivery_s, "wall"),
-        )
-    )
-
-
-def resolved_bound(facts: AlertFacts, hop: str) -> Bound:
-    """Until the end of the alert is told at the latest: a group waits for its integrations, dead ones included."""
-    retries = (Term("Alertmanager's next try", _RETRY_S, "wall"),) if is_integration(hop) else ()
-    return Bound((*retries, *resolve_bounds(facts.timing).latest.terms))
-
-
-def _resend_s(production: Production, facts: AlertFacts) -> float:
-    assert production.prometheus is not None
-    return max(resend_delay_s(production.prometheus), facts.timing.evaluation_s)
+def link_value(manner: str) -> float:
+    """Wall seconds of a latency, kilobytes per second of a bandwidth, 0 of the others; raises ``ValueError``."""
+    word, _, value = manner.partition(" ")
+    if word == "latency":
+        return parse_duration(value)
+    if word == "bandwidth":
+        return float(value)
+    if value:
+        raise ValueError(f"{word} takes no value")
+    return 0.0

@@ -11,15 +11,8 @@ from functools import partial
 from pathlib import PurePath
 
 from harness.artefacts.bounds import Bound, Term
-from harness.clauses.hops import (
-    heard_bound,
-    hops_of,
-    passes_through,
-    resolved_bound,
-    silent_bound,
-    told_bound,
-    way_of,
-)
+from harness.clauses.hop_bounds import heard_bound, resolved_bound, silent_bound, told_bound
+from harness.clauses.hops import hops_of, passes_through, way_of
 from harness.clauses.model import Clause, Judgement, Need, inconclusive, violated
 from harness.clauses.monitoring_judges import HopStory, judge_noticed, judge_recovers
 from harness.clauses.production import AlertFacts, Production
@@ -113,8 +106,7 @@ def _is_due(campaign: Campaign, story: str) -> bool:
 
 
 def _story(campaign: Campaign, production: Production, scenario: Scenario, name: str, hop: Hop) -> HopStory:
-    phase = next((phase for phase in scenario.phases if name in phase.cut), None)
-    if phase is None:
+    if not any(name in phase.cut for phase in scenario.phases):
         where = campaign.promise("monitoring", "hops", name)
         raise ConfigError(
             f"the story {hop.cut_in} does not cut {name}",
@@ -123,8 +115,8 @@ def _story(campaign: Campaign, production: Production, scenario: Scenario, name:
         )
     facts = production.alert(hop.noticed_by, campaign.contract.budgets.delivery)
     assert facts is not None  # the conduct of every declared alert is compiled first
-    always, manner = campaign.contract.alerts[hop.noticed_by].always, phase.cut[name]
-    notice, recovery = notice_bounds(campaign, production, name, hop, campaign.speed_of(scenario))
+    always, manner = campaign.contract.alerts[hop.noticed_by].always, _manner(scenario, name)
+    notice, recovery = notice_bounds(campaign, production, scenario, name, hop)
     return HopStory(
         cell=scenario.name,
         hop=name,
@@ -139,18 +131,25 @@ def _story(campaign: Campaign, production: Production, scenario: Scenario, name:
     )
 
 
-def notice_bounds(campaign: Campaign, production: Production, name: str, hop: Hop, speed: float) -> tuple[Bound, Bound]:
-    """When the death of a hop must be noticed at the latest, in a cell of this speed, and when its return."""
+def notice_bounds(
+    campaign: Campaign, production: Production, scenario: Scenario, name: str, hop: Hop
+) -> tuple[Bound, Bound]:
+    """When the death of a hop that the story cuts must be noticed at the latest, and when its return."""
+    speed, manner = campaign.speed_of(scenario), _manner(scenario, name)
     facts = production.alert(hop.noticed_by, campaign.contract.budgets.delivery)
     assert facts is not None
     if campaign.contract.alerts[hop.noticed_by].always:
-        notice, recovery = silent_bound(production, facts, name), heard_bound(production, facts, name)
+        notice, recovery = silent_bound(production, facts, name, manner), heard_bound(production, facts, name)
     else:
         notice, recovery = told_bound(facts, name), resolved_bound(facts, name)
     limit = None if hop.within is None else Bound((Term("that the contract allows", hop.within),))
     if limit and limit.production_s(speed) < notice.production_s(speed):
         return limit, recovery
     return notice, recovery
+
+
+def _manner(scenario: Scenario, hop: str) -> str:
+    return next(phase.cut[hop] for phase in scenario.phases if hop in phase.cut)
 
 
 def _doubts(facts: AlertFacts, hop: str, manner: str, *, always: bool) -> Iterator[str]:

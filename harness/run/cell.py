@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from harness.artefacts.topology import Topology
+from harness.clauses.hops import links_cut
 from harness.clauses.subject import instance_names
 from harness.contract.files import Helper, Readiness
 from harness.run.bound import BoundCell, bind_cell, write_edits
@@ -25,6 +26,7 @@ from harness.run.placement import (
     topology_of,
     values_of,
 )
+from harness.run.proxies import Proxies
 from harness.run.receivers import Receivers
 from harness.run.selection import CellPlan
 from harness.run.sinks.exposition import ExpositionStandIn
@@ -50,6 +52,7 @@ class Cell:
         self.processes: dict[str, Process] = {}
         self._began: dict[str, float] = {}
         self.receivers = self._receivers()
+        self.proxies: Proxies | None = None
         self.place = self._claim(elasticsearch)
         self.topology: Topology = topology_of(context.campaign, context.production, self.place, context.build)
         self.bound: BoundCell = bind_cell(
@@ -74,6 +77,8 @@ class Cell:
             place.logs.mkdir(parents=True)
             place.data.mkdir()
             instances.append(place)
+        alertmanager = claim() if "alertmanager" in parts else 0
+        self.proxies = self._proxies([*(i.address(p) for i in instances for p in i.ports)], alertmanager)
         return CellPlace(
             cell=self.name,
             folder=self.folder,
@@ -81,11 +86,18 @@ class Cell:
             instances=tuple(instances),
             helpers={name: {p: claim() for p in helper.ports} for name, helper in profile.helpers.items()},
             prometheus=claim() if "prometheus" in parts else 0,
-            alertmanager=claim() if "alertmanager" in parts else 0,
+            alertmanager=alertmanager,
+            proxied=self.proxies.addresses if self.proxies else {},
             elasticsearch=elasticsearch,
             stand_ins=self._stand_ins(),
             sinks=self.receivers.addresses if self.receivers else {},
         )
+
+    def _proxies(self, instances: Sequence[str], alertmanager: int) -> Proxies | None:
+        cut = links_cut(self.plan.scenario)
+        ways = [("scrape", address) for address in instances if "scrape" in cut]
+        ways += [("alertmanager", f"127.0.0.1:{alertmanager}")] if "alertmanager" in cut else []
+        return Proxies(ways, self.context.ports.claim) if ways else None
 
     def _stand_ins(self) -> dict[str, str]:
         folder = self.context.campaign.profile_source.folder
@@ -125,6 +137,11 @@ class Cell:
 
     def start(self) -> None:
         """Start everything of the cell at once."""
+        if self.proxies:
+            folder = self.folder / "toxiproxy"
+            folder.mkdir(parents=True)
+            self._start(self.proxies.spec(self.context.tools["toxiproxy"], f"{self.name}/toxiproxy", folder))
+            self.proxies.open()
         for instance in self.place.instances:
             self._start(self._instance_spec(instance))
         if self.bound.prometheus:
@@ -231,6 +248,7 @@ class Cell:
         if time.monotonic() - self._began["prometheus"] < _WRONG_S:
             return False
         own = {instance.address(port) for instance in self.place.instances for port in instance.ports}
+        own |= {address for (hop, _), address in self.place.proxied.items() if hop == "scrape"}
         return all(urlsplit(target["scrapeUrl"]).netloc in own and _is_wrong(target) for target in down)
 
     def urls(self) -> dict[str, str]:

@@ -2,28 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final, Literal
 
-from harness.clauses.hops import PROCESS, is_integration
+from harness.clauses.hops import PROCESS, is_integration, is_link, link_value
 from harness.run.cell import Cell
 from harness.run.clients.http import Http, HttpFault
 from harness.run.clients.prometheus import PrometheusClient
 from harness.run.faults.fault import Fault
+from harness.run.faults.links import LinkFault, LinkKind
 from harness.run.faults.refusals import RefusalFault
 from harness.run.faults.rules import RulesFault
 from harness.run.faults.signals import SignalFault
+from harness.run.faults.together import Together
 
 __all__ = ["blinded_by", "cut_of"]
 
 _WITHIN_S: Final = 15.0
 """Wall seconds in which a part of the stack is up again, or has read its files."""
+_LINK_KINDS: Final[Mapping[str, LinkKind]] = {
+    "down": "down",
+    "blackhole": "blackhole",
+    "reset": "reset_peer",
+    "latency": "latency",
+    "bandwidth": "bandwidth",
+}
 _NO_LIMIT_S: Final = 3600.0
 """A refusal is confirmed when something is to be delivered; the phase that waits for it has a bound of its own."""
 
 
-def blinded_by(hop: str) -> str:
+def blinded_by(hop: str, manner: str) -> str:
     """The part of the stack that cannot be asked while ``hop`` is cut, or the empty string."""
-    return hop if hop in {"prometheus", "alertmanager"} else ""
+    return hop if manner in PROCESS else ""
 
 
 def cut_of(cell: Cell, hop: str, manner: str) -> Fault:
@@ -31,6 +41,8 @@ def cut_of(cell: Cell, hop: str, manner: str) -> Fault:
     name = f"cut {hop}"
     if hop == "rules":
         return _rules(cell, name, manner)
+    if is_link(hop, manner):
+        return _link(cell, name, hop, manner)
     if is_integration(hop):
         return _refusal(cell, name, hop)
     kind: Literal["kill", "stop"] = "kill" if manner == PROCESS[0] else "stop"
@@ -50,6 +62,13 @@ def _refusal(cell: Cell, name: str, kind: str) -> Fault:
     return RefusalFault(
         name, kind, lambda on: receivers.refuse(kind, on), lambda: receivers.refused(kind), within_s=_NO_LIMIT_S
     )
+
+
+def _link(cell: Cell, name: str, hop: str, manner: str) -> Fault:
+    proxies, kind = cell.proxies, _LINK_KINDS[manner.partition(" ")[0]]
+    assert proxies is not None
+    faults = [LinkFault(name, kind, proxies.client, way, value=link_value(manner)) for way in proxies.of(hop)]
+    return Together(name, faults)
 
 
 def _rules(cell: Cell, name: str, group: str) -> Fault:

@@ -32,6 +32,7 @@ class FaultDesk:
         self.cell = cell
         self._active: dict[str, tuple[Written, FaultControl]] = {}
         self._healing: list[FaultControl] = []
+        self._blinding: dict[str, str] = {}
 
     def change_to(self, phase: Phase) -> None:
         """Heal what ``phase`` does not ask for, inject what it asks for anew."""
@@ -51,6 +52,7 @@ class FaultDesk:
                 self._inject(self._fault(name, hook, value), kind, value, phase.name)
         for hop, manner in phase.cut.items():
             if f"cut {hop}" not in self._active:
+                self._blinding[f"cut {hop}"] = blinded_by(hop, manner)
                 self._inject(cut_of(self.cell, hop, manner), "cut", manner, phase.name)
 
     def _replaces(self, name: str) -> bool:
@@ -60,8 +62,10 @@ class FaultDesk:
     @property
     def blind(self) -> frozenset[str]:
         """Parts of the stack that cannot be asked: cut, or not seen alive again yet."""
-        unsettled = [*(name for name in self._active), *(control.name for control in self._healing)]
-        return frozenset(filter(None, (blinded_by(name.removeprefix("cut ")) for name in unsettled)))
+        return frozenset(part for name, part in self._blinding.items() if part and self._is_open(name))
+
+    def _is_open(self, name: str) -> bool:
+        return name in self._active or any(control.name == name for control in self._healing)
 
     def _inject(self, fault: Fault, kind: Kind, value: Written, phase: str) -> None:
         def sink(action: FaultAction) -> None:

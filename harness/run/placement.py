@@ -66,6 +66,16 @@ class CellPlace:
     stand_ins: Mapping[str, str] = field(default_factory=dict)
     """Exposition file of the profile → address that serves it."""
     sinks: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    proxied: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    """Way (a hop, and the address that it leads to) → the address of the proxy in front of it."""
+
+    def way(self, hop: str, address: str) -> Link:
+        """The way of ``hop`` to ``address``: through its proxy where the story disturbs it, else direct."""
+        return Link(self.proxied.get((hop, address), address), address)
+
+    def has(self, name: str) -> bool:
+        """Whether this cell has a part of the stack."""
+        return bool(getattr(self, name))
 
     def part(self, name: str) -> str:
         """``host:port`` of a part of the stack."""
@@ -120,7 +130,7 @@ def topology_of(campaign: Campaign, production: Production, place: CellPlace, bu
         elif entry.address and not entry.drop:
             nodes = _nodes(campaign, entry, place, where)
             if nodes:
-                addresses[entry.address] = Link.direct(nodes[0])
+                addresses[entry.address] = place.way("scrape", nodes[0])
             else:
                 absent.add(entry.address)  # an instance that this story does not start
         elif entry.logs and not entry.drop:
@@ -130,7 +140,7 @@ def topology_of(campaign: Campaign, production: Production, place: CellPlace, bu
     return Topology(
         jobs=jobs,
         addresses=addresses,
-        alertmanager=Link.direct(place.part("alertmanager")) if place.alertmanager else None,
+        alertmanager=place.way("alertmanager", place.part("alertmanager")) if place.alertmanager else None,
         elasticsearch=Link.direct(f"http://{place.elasticsearch}") if place.elasticsearch else None,
         sinks=dict(place.sinks),
         logs=logs,
@@ -141,7 +151,7 @@ def topology_of(campaign: Campaign, production: Production, place: CellPlace, bu
 def _targets(campaign: Campaign, entry: StandsFor, place: CellPlace, where: Location) -> list[Target]:
     path = "/metrics" if entry.exposition else (entry.path or "")
     nodes = _nodes(campaign, entry, place, where)
-    return [Target(Link.direct(node), labels=entry.labels, scheme=entry.scheme, path=path) for node in nodes]
+    return [Target(place.way("scrape", node), labels=entry.labels, scheme=entry.scheme, path=path) for node in nodes]
 
 
 def client_of(credentials: Credentials, where: Location) -> dict[str, Any]:
@@ -177,7 +187,7 @@ def secret(variable: str, where: Location) -> str:
 
 def _nodes(campaign: Campaign, entry: StandsFor, place: CellPlace, where: Location) -> list[str]:
     if entry.part:
-        return [place.part(entry.part)]
+        return [place.part(entry.part)] if place.has(entry.part) else []
     if entry.exposition:
         return [place.stand_ins[entry.exposition]]
     port = entry.port or campaign.profile.ports[0]

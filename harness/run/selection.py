@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
+from harness.clauses.hops import links_cut
 from harness.clauses.model import Clause, Need
 from harness.clauses.until import awaited
 from harness.contract import Campaign
@@ -91,4 +92,8 @@ def _cell(campaign: Campaign, scenario: Scenario, chosen: Sequence[Clause], clau
             f"the story {scenario.name} needs {', '.join(sorted(missing))}, but the contract names no such artefact",
             location=campaign.promise("artefacts"),
         )
-    return CellPlan(scenario, needs, parts)
+    cutting = {
+        part for part in ("prometheus", "alertmanager") if any(phase.cut for phase in scenario.phases)
+    } & declared
+    proxy = {"toxiproxy"} if links_cut(scenario) else frozenset()
+    return CellPlan(scenario, needs, parts | cutting | proxy)

@@ -33,7 +33,7 @@ SABOTAGES = {
     "mail told by mail": Sabotage(
         change(
             ROUTES,
-            ('"RulesFailing|MailFailing"', "RulesFailing"),
+            ('|MailFailing"', '"'),
             ("alertname = ChatFailing", 'alertname =~ "MailFailing|ChatFailing"'),
         ),
         "mail_refused",

@@ -9,7 +9,7 @@ from pathlib import Path
 from harness.provision import Tool, elasticsearch_command
 from harness.run.stack.surface import ProcessSpec
 
-__all__ = ["alertmanager_spec", "elasticsearch_spec", "filebeat_spec", "prometheus_spec"]
+__all__ = ["alertmanager_spec", "elasticsearch_spec", "filebeat_spec", "prometheus_spec", "toxiproxy_spec"]
 
 # One thread of Go code each: cells share two cores, and a garbage collector on every core disturbs its neighbours.
 _GO = {"GOMAXPROCS": "1"}
@@ -66,3 +66,9 @@ def elasticsearch_spec(tool: Tool, id: str, folder: Path, port: int, transport: 
     settings = {"http.port": str(port), "transport.port": str(transport)}
     argv = tuple(elasticsearch_command(tool, folder / "home", settings))
     return ProcessSpec(id, argv, folder, folder / "output.log", env=_environment({}), ports=(port, transport))
+
+
+def toxiproxy_spec(tool: Tool, id: str, folder: Path, port: int) -> ProcessSpec:
+    """Toxiproxy without a link: they are made over its control port."""
+    argv = (str(tool.executable), "-host=127.0.0.1", f"-port={port}")
+    return ProcessSpec(id, argv, folder, folder / "output.log", env=_environment(_GO), ports=(port,))

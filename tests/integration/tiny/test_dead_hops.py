@@ -12,6 +12,7 @@ from tests.integration.tiny.gates import Ended, Home
 from tests.integration.tiny.hops import watched
 
 HOPS = {
+    "scrape_cut::monitoring::scrape": "chat was told by slack",
     "prometheus_killed::monitoring::prometheus": "the dead man's switch behind watchdog had heard nothing for 3m",
     "alertmanager_killed::monitoring::alertmanager": "the dead man's switch behind watchdog had heard nothing for 3m",
     "rules_failing::monitoring::rules": "chat was told by slack",
@@ -58,6 +59,22 @@ def test_the_alarm_of_the_dead_mans_switch_is_evidence(ended: Ended) -> None:
     for cell in ("prometheus_killed", "alertmanager_killed"):
         (alarm,) = records(ended, "silence", cell)
         assert (alarm["alert"], alarm["receiver"]) == ("Watchdog", "watchdog")
+
+
+def test_only_the_story_that_disturbs_a_way_has_a_proxy(ended: Ended) -> None:
+    assert ended.bundle is not None
+    found = {log.parent.name for log in (ended.bundle / "logs").glob("*/toxiproxy.log")}
+    assert found == {"scrape_cut"}
+
+
+def test_a_way_to_alertmanager_that_is_down_is_missed_by_the_switch(tmp_path: Path) -> None:
+    """Alertmanager lives and repeats for a while what it was last told."""
+    home, story = Home(tmp_path / "home"), watched(tmp_path / "tiny", "alertmanager_killed")
+    story.replace("alertmanager_killed.yaml", ("alertmanager: killed", "alertmanager: down"))
+    hop = "alertmanager_killed::monitoring::alertmanager::"
+    found = home.gate(story.folder, "--clause", f"{hop}noticed", "--clause", f"{hop}recovers")
+    assert found.verdicts == {f"{hop}noticed": "held", f"{hop}recovers": "held"}, found.out
+    home.assert_clean(sorted(found.ports), within_s=0.5)
 
 
 def test_one_clause_of_a_hop_plays_its_story_alone(tmp_path: Path) -> None:

@@ -110,6 +110,12 @@ def verdict(clause: Clause, *records: Any, planned: tuple[str, ...] = ("calm", "
     return clause.judge(Evidence(records, planned=planned)).verdict
 
 
+def test_the_end_of_a_page_from_before_the_story_is_no_page(table: dict[str, Clause]) -> None:
+    clause = table["calm::alerts::others::do_not_page"]
+    assert verdict(clause, started("calm"), page("calm", "Warn", 5, "resolved"), *ended("calm")) == "held"
+    assert verdict(clause, started("calm"), page("calm", "Warn", 5), *ended("calm")) == "violated"
+
+
 # --- quiet
 
 

@@ -13,7 +13,7 @@ from harness.clauses.bounds import phase_bound_s
 from harness.clauses.compiled import compile_campaign
 from harness.clauses.cutting import cut_stretches
 from harness.clauses.fitness import unfit
-from harness.clauses.hops import hops_of
+from harness.clauses.hops import hops_of, links_cut, scraped_jobs
 from harness.clauses.model import Clause, Judgement
 from harness.clauses.production import read_production
 from harness.clauses.until import awaited
@@ -115,7 +115,7 @@ MAIL = "mail_refused::monitoring::email::"
 def test_hops_are_those_of_the_artefacts_and_watchdogs_make_none(tiny: Story) -> None:
     campaign = load_campaign([tiny.folder])
     found = hops_of(campaign, read_production(campaign))
-    assert list(found) == ["prometheus", "rules", "alertmanager", "email", "slack"]
+    assert list(found) == ["scrape", "prometheus", "rules", "alertmanager", "email", "slack"]
     assert found["rules"] == ("tiny", "monitoring")
     assert found["email"] == ("refused",)
 
@@ -123,7 +123,7 @@ def test_hops_are_those_of_the_artefacts_and_watchdogs_make_none(tiny: Story) ->
 def test_every_hop_has_its_notice_and_its_recovery_with_the_terms_of_both(table: dict[str, Clause]) -> None:
     found = [clause for clause in table.values() if clause.plane == "monitoring"]
     assert {clause.promise for clause in found} == {"noticed", "recovers"}
-    assert len(found) == 10
+    assert len(found) == 12
     words = table[f"{PROMETHEUS}noticed"].statement
     assert words.startswith(
         "prometheus killed is noticed by the silence of Watchdog; latest: 4m until Alertmanager lets"
@@ -156,7 +156,7 @@ def test_a_story_that_the_campaign_lacks_leaves_its_hop_open_only_where_others_a
     tiny.path("chat_refused.yaml").unlink()
     clause = compiled(tiny)["campaign::monitoring::slack::noticed"]
     assert clause.judge(Evidence()).verdict == "inconclusive"
-    for name in ("prometheus_killed", "alertmanager_killed", "rules_failing", "mail_refused"):
+    for name in ("prometheus_killed", "alertmanager_killed", "rules_failing", "mail_refused", "scrape_cut"):
         tiny.path(f"{name}.yaml").unlink()
     tiny.write("calm.yaml", "harness: scenario/1\nstory: Nothing.\nphases:\n  - {name: idle, lasts: 1m}\n")
     assert not [clause for clause in compiled(tiny).values() if clause.plane == "monitoring"]
@@ -172,6 +172,9 @@ def test_a_story_that_the_campaign_lacks_leaves_its_hop_open_only_where_others_a
             "no hop 'prometeus' to cut",
         ),
         ("prometheus_killed.yaml", "prometheus: killed", "prometheus: kiled", "prometheus cannot be cut by 'kiled'"),
+        ("scrape_cut.yaml", "scrape: blackhole", "scrape: latency", "'latency': '' is not a duration"),
+        ("scrape_cut.yaml", "scrape: blackhole", "scrape: bandwidth much", "could not convert string to float: 'much'"),
+        ("scrape_cut.yaml", "scrape: blackhole", "scrape: down 3", "down takes no value"),
         ("rules_failing.yaml", "rules: tiny", "rules: tinny", "rules cannot be cut by 'tinny'"),
         ("contract.yaml", "    slack: {cut_in", "    slak: {cut_in", "production has no hop 'slak'"),
         ("contract.yaml", "noticed_by: ChatFailing", "noticed_by: ChatFails", "noticed by 'ChatFails'"),
@@ -199,6 +202,27 @@ def test_phases_wait_for_the_notice_of_what_they_cut_and_for_the_recovery_of_wha
     alone = phase_bound_s(campaign, production, calm, scenario.phases[1])
     # a refusal shows when something is to be told: first the alert must fire that the story allows
     assert phase_bound_s(campaign, production, scenario, scenario.phases[1]) > alone + 60
+
+
+def test_a_disturbed_way_to_alertmanager_leaves_it_repeating_for_a_while(tiny: Story) -> None:
+    clause = "alertmanager_killed::monitoring::alertmanager::noticed"
+    assert "until Alertmanager lets go" not in compiled(tiny)[clause].statement
+    tiny.replace("alertmanager_killed.yaml", ("alertmanager: killed", "alertmanager: latency 1s"))
+    assert "4m until Alertmanager lets go" in compiled(tiny)[clause].statement
+    scenario = next(s for s in load_campaign([tiny.folder]).scenarios if s.name == "alertmanager_killed")
+    assert links_cut(scenario) == {"alertmanager"}
+
+
+def test_scraped_are_the_jobs_and_addresses_of_the_subject_alone(tiny: Story) -> None:
+    def jobs() -> tuple[str, ...]:
+        campaign = load_campaign([tiny.folder])
+        return scraped_jobs(campaign, read_production(campaign))
+
+    assert jobs() == ("tiny",)
+    tiny.replace("profile.yaml", ("{job: tiny, port: app}", '{address: "tiny:8080", port: app}'))
+    assert jobs() == ("tiny",)
+    tiny.replace("profile.yaml", ('{address: "tiny:8080", port: app}', "{job: tiny, drop: true}"))
+    assert jobs() == ()
 
 
 # --- the silence of a watchdog
@@ -302,7 +326,7 @@ def test_the_missing_hop_of_the_alert_that_was_to_notice_is_named(table: dict[st
     ("changes", "clause", "doubt"),
     [
         (
-            [("production/alertmanager.yml", '"RulesFailing|MailFailing"', '"RulesFailing"'),
+            [("production/alertmanager.yml", '|MailFailing"', '"'),
              ("production/alertmanager.yml", "alertname = ChatFailing", 'alertname =~ "ChatFailing|MailFailing"')],
             f"{MAIL}noticed",
             "MailFailing is told through the dead hop itself: prometheus → rules monitoring → alertmanager → email",
@@ -381,6 +405,8 @@ def test_a_watchdog_may_fall_silent_where_its_own_way_is_cut(table: dict[str, Cl
         ("prometheus", "alertmanager", "alertmanager_notification_requests_failed_total", False),
         ("alertmanager", "prometheus", "prometheus_notifications_errors_total", True),
         ("alertmanager", "tiny x", "scrape_gap_s", False),
+        ("scrape", "tiny x", "scrape_gap_s", True),
+        ("scrape", "prometheus", "prometheus_notifications_errors_total", False),
         ("email", "alertmanager", "alertmanager_notification_requests_failed_total", True),
         ("email", "prometheus", "prometheus_notifications_errors_total", False),
         ("rules", "rules tiny", "evaluation_gap_s", True),
