@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from harness.clauses.alert_conduct import compile_conduct, compile_others, compile_quiet
 from harness.clauses.alerts import compile_alert_chain, story_of
+from harness.clauses.canary import compile_canaries
 from harness.clauses.endpoints import compile_endpoints, compile_health_expectation
 from harness.clauses.hops import check_cuts
 from harness.clauses.load import compile_load_expectation
@@ -17,6 +18,7 @@ from harness.clauses.model import Clause
 from harness.clauses.monitoring import compile_monitoring, noticing
 from harness.clauses.production import Production, read_production
 from harness.clauses.readings import compile_metric_expectation
+from harness.clauses.series_growth import compile_series_expectation
 from harness.clauses.subject import compile_subject
 from harness.clauses.until import awaited, until_alerts
 from harness.contract import Campaign
@@ -38,6 +40,7 @@ def compile_campaign(campaign: Campaign) -> tuple[Clause, ...]:
     clauses += compile_metrics(campaign)
     clauses += compile_logs(campaign)
     clauses += compile_endpoints(campaign)
+    clauses += compile_canaries(campaign)
     _check_unique(clauses)
     _check_waivers(campaign, clauses)
     for scenario in campaign.scenarios:
@@ -91,9 +94,11 @@ def _expectation(campaign: Campaign, scenario: Scenario, item: Expected) -> Iter
     if item.subject == "log":
         yield from compile_log_expectation(campaign, scenario, item)
     elif item.subject == "metric":
-        yield from compile_metric_expectation(scenario, item)
+        yield from compile_metric_expectation(campaign, scenario, item)
     elif item.subject == "health":
         yield compile_health_expectation(campaign, scenario, item)
+    elif item.subject == "series":
+        yield from compile_series_expectation(campaign, scenario, item)
     elif item.subject == "load":
         yield from compile_load_expectation(scenario, item)
 

@@ -1,10 +1,10 @@
-"""The short language of conservation, ``one per [failed|successful] KIND``, counted in the generator's ledger."""
+"""The short language of conservation, ``one per [failed|successful|aborted] KIND``, counted in the ledger."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from harness.evidence.records import Request
 from harness.evidence.store import Evidence
@@ -12,24 +12,28 @@ from harness.evidence.store import Evidence
 __all__ = ["Demand", "demand", "describe", "requests_meant"]
 
 
+Outcome = Literal["any", "failed", "successful", "aborted"]
+_OUTCOMES: Final[dict[str, Outcome]] = {"failed": "failed", "successful": "successful", "aborted": "aborted"}
+
+
 @dataclass(frozen=True, slots=True)
 class Demand:
-    """Which requests of the ledger are counted; ``kind`` is ``None`` for every kind."""
+    """Which requests of the ledger are counted, or their work units; ``kind`` is ``None`` for every kind."""
 
     kind: str | None
-    outcome: Literal["any", "failed", "successful"]
+    outcome: Outcome
+    measure: Literal["requests", "work units"] = "requests"
 
 
 def demand(text: str) -> Demand:
-    """Parse ``one per failed generate`` and the like; the loader has checked the grammar."""
-    words = text.split()[2:]
-    outcome: Literal["any", "failed", "successful"] = "any"
-    if words[0] == "failed":
-        outcome = "failed"
-    elif words[0] == "successful":
-        outcome = "successful"
+    """Parse ``one per failed generate``, ``work units of successful request`` and the like.
+
+    The loader has checked the grammar.
+    """
+    measure: Literal["requests", "work units"] = "work units" if text.startswith("work units of ") else "requests"
+    words = text.removeprefix("one per ").removeprefix("work units of ").split()
     kind = words[-1]
-    return Demand(None if kind == "request" else kind, outcome)
+    return Demand(None if kind == "request" else kind, _OUTCOMES.get(words[0], "any") if words[1:] else "any", measure)
 
 
 def describe(wanted: Demand) -> str:
@@ -49,5 +53,12 @@ def _meant(evidence: Evidence, cell: str, wanted: Demand) -> Iterator[Request]:
             continue
         if wanted.kind is not None and request.kind != wanted.kind:
             continue
-        if wanted.outcome == "any" or (wanted.outcome == "successful") == request.expected:
+        if wanted.outcome in {"any", _outcome(request)}:
             yield request
+
+
+def _outcome(request: Request) -> Outcome:
+    """A request that its client left, as it was meant to, neither failed nor succeeded."""
+    if not request.expected:
+        return "failed"
+    return "aborted" if request.aborted else "successful"

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 
+from harness.clauses.conservation import by_label, mismatches
 from harness.clauses.counting import demand, describe, requests_meant
 from harness.clauses.model import Clause, Judge, Judgement, Need, held, inconclusive, still_open, violated
 from harness.clauses.timeline import unconfirmed
+from harness.contract import Campaign
 from harness.contract.campaign import Expected, Scenario
 from harness.contract.expectations import ExpectMetric
 from harness.evidence.records import Barrier, Series, Unmet
@@ -20,23 +22,25 @@ __all__ = ["compile_metric_expectation", "values_of"]
 Point = tuple[float, float]
 
 
-def compile_metric_expectation(scenario: Scenario, item: Expected) -> Iterator[Clause]:
+def compile_metric_expectation(campaign: Campaign, scenario: Scenario, item: Expected) -> Iterator[Clause]:
     """What a story says about the value of a PromQL expression."""
     rule = item.rule
     assert isinstance(rule, ExpectMetric)
-    for promise, statement, judge in _promises(scenario.name, item.about, rule):
+    for promise, statement, judge in _promises(campaign, scenario.name, item.about, rule):
         needs = (Need("query", item.about), *((Need("ledger"), Need("barriers", "metrics")) if rule.counts else ()))
         yield Clause(
             scenario.name, "metrics", item.about, promise, item.source, statement, needs, judge, (scenario.name,)
         )
 
 
-def _promises(cell: str, query: str, rule: ExpectMetric) -> Iterator[tuple[str, str, Judge]]:
+def _promises(campaign: Campaign, cell: str, query: str, rule: ExpectMetric) -> Iterator[tuple[str, str, Judge]]:
     when = f" during {rule.during}" if rule.during else ""
     tag = f"_in_{rule.during.replace(' ', '_')}" if rule.during else ""
     if rule.counts:
-        statement = f"{query} grows by exactly {rule.counts}"
-        yield rule.counts.replace(" ", "_"), statement, _judge_counts(cell, query, rule.counts)
+        each = f" for each {' and '.join(rule.by)}" if rule.by else ""
+        tail = "".join(f"_by_{label}" for label in rule.by)
+        judge = _judge_counts(cell, query, rule, campaign.contract.counting.aborted)
+        yield rule.counts.replace(" ", "_") + tail, f"{query} grows by exactly {rule.counts}{each}", judge
     if rule.rises_in:
         promise = f"rises_in_{rule.rises_in.replace(' ', '_')}"
         yield promise, f"{query} rises during {rule.rises_in}", _judge_rises(cell, query, rule.rises_in)
@@ -53,11 +57,16 @@ def values_of(evidence: Evidence, cell: str, query: str) -> list[Point]:
 
 def _series_of(evidence: Evidence, cell: str, query: str) -> list[list[Point]]:
     """Points of each series that answers ``query``, in order of time."""
+    return list(_labelled(evidence, cell, query).values())
+
+
+def _labelled(evidence: Evidence, cell: str, query: str) -> dict[frozenset[tuple[str, str]], list[Point]]:
+    """As ``_series_of``, by labels."""
     found: dict[frozenset[tuple[str, str]], list[Point]] = defaultdict(list)
     for series in evidence.of(Series, cell):
         if series.query == query:
             found[frozenset(series.labels.items())] += (p for p in series.points if not math.isnan(p[1]))
-    return [sorted(points) for points in found.values() if points]
+    return {labels: sorted(points) for labels, points in found.items() if points}
 
 
 def _unrecorded(evidence: Evidence, cell: str, query: str) -> Judgement | None:
@@ -66,29 +75,40 @@ def _unrecorded(evidence: Evidence, cell: str, query: str) -> Judgement | None:
     return still_open(f"{need} was not recorded: {unmet.reason}") if unmet else None
 
 
-def _judge_counts(cell: str, query: str, text: str) -> Judge:
-    wanted = demand(text)
+def _judge_counts(cell: str, query: str, rule: ExpectMetric, aborted: Sequence[int]) -> Judge:
+    wanted = demand(rule.counts or "")
 
     def judge(evidence: Evidence) -> Judgement:
         if not evidence.completed(cell):
             return still_open("the story is not over")
-        meant = requests_meant(evidence, cell, wanted)
-        if not meant:
+        if not requests_meant(evidence, cell, wanted):
             return inconclusive(f"the generator sent no {describe(wanted)}: nothing was compared")
-        series = _series_of(evidence, cell, query)
+        series = _labelled(evidence, cell, query)
         if not series:
             return _unrecorded(evidence, cell, query) or violated(
                 f"{query} returned nothing throughout the story", hop="metric"
             )
-        growth = sum(_growth(evidence, cell, points) for points in series)
-        if growth == len(meant):
-            return held(f"grew by {growth:g}: {len(meant)} of {describe(wanted)}")
+        grown: dict[tuple[str, ...], float] = defaultdict(float)
+        for labels, points in series.items():
+            grown[tuple(dict(labels).get(label, "") for label in rule.by)] += _growth(evidence, cell, points)
+        ledger = by_label(evidence, cell, wanted, list(rule.by.values()), aborted)
+        problems, growth = mismatches(ledger, grown), sum(grown.values())
+        what = f"{wanted.measure} of {describe(wanted)}" if wanted.measure == "work units" else describe(wanted)
+        if not problems:
+            return held(f"grew by {growth:g}: {ledger.total:g} of {what}", *_told(grown, rule))
         restless = [item for item in evidence.of(Barrier, cell) if item.plane == "metrics" and not item.passed]
         if restless:
             return inconclusive(f"the metrics never came to rest: {restless[-1].detail}")
-        return violated(f"grew by {growth:g}, but there were {len(meant)} of {describe(wanted)}", hop="metric")
+        message = f"grew by {growth:g}, but there were {ledger.total:g} of {what}"
+        return violated(message, *(problems[:6] if rule.by else ()), hop="metric")
 
     return judge
+
+
+def _told(grown: Mapping[tuple[str, ...], float], rule: ExpectMetric) -> Iterator[str]:
+    """How much of the growth stood under which labels."""
+    if rule.by:
+        yield "; ".join(f"{', '.join(key)}: {value:g}" for key, value in sorted(grown.items()) if value)
 
 
 def _growth(evidence: Evidence, cell: str, points: list[Point]) -> float:

@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from pydantic import Field, model_validator
 
 from harness.contract.quantities import Ratio
 from harness.contract.strict import Strict
 
-__all__ = ["SUBJECTS", "ExpectAlert", "ExpectHealth", "ExpectLoad", "ExpectLog", "ExpectMetric", "Expectation"]
+__all__ = [
+    "SUBJECTS",
+    "WITHOUT_NAME",
+    "ExpectAlert",
+    "ExpectHealth",
+    "ExpectLoad",
+    "ExpectLog",
+    "ExpectMetric",
+    "ExpectSeries",
+    "Expectation",
+]
+
+
+_WHICH: Final = r"(failed |successful |aborted )?[\w-]+"
 
 
 class ExpectAlert(Strict):
@@ -24,11 +37,11 @@ class ExpectAlert(Strict):
 class ExpectLog(Strict):
     """Documents (or lines) of a stream: how many there must be, and which fields each carries.
 
-    ``events`` reads ``one per [failed|successful] KIND|request`` where KIND is a request kind.
+    ``events`` reads ``one per [failed|successful|aborted] KIND|request`` where KIND is a request kind.
     ``where`` narrows the stream to lines whose fields have these values.
     """
 
-    events: str | None = Field(default=None, pattern=r"^one per (failed |successful )?[\w-]+$")
+    events: str | None = Field(default=None, pattern=rf"^one per {_WHICH}$")
     where: dict[str, Any] = {}
     fields: list[str] = []
     at: Literal["documents", "lines"] | None = None
@@ -38,17 +51,21 @@ class ExpectLog(Strict):
 class ExpectMetric(Strict):
     """A PromQL expression, evaluated throughout: what it must do in the story.
 
-    ``counts`` reads as ``events`` of a log and compares the growth of a counter, exactly.
+    ``counts`` reads as ``events`` of a log, or ``work units of …``, and compares the growth of a counter, exactly;
+    ``by`` does so for each value of some labels of the metric.
     """
 
     rises_in: str | None = None
     above: float | None = None
     below: float | None = None
     during: str | None = None
-    counts: str | None = Field(default=None, pattern=r"^one per (failed |successful )?[\w-]+$")
+    counts: str | None = Field(default=None, pattern=rf"^(one per|work units of) {_WHICH}$")
+    by: dict[str, str] = {}
 
     @model_validator(mode="after")
     def _something(self) -> ExpectMetric:
+        if self.by and not self.counts:
+            raise ValueError("by says under which labels counts is compared: say what is counted")
         if not (self.rises_in or self.counts or self.above is not None or self.below is not None):
             raise ValueError("say what the metric does: rises_in, above, below or counts")
         return self
@@ -76,11 +93,21 @@ class ExpectLoad(Strict):
     all_answered: bool = False
 
 
-Expectation = ExpectAlert | ExpectLog | ExpectMetric | ExpectHealth | ExpectLoad
+class ExpectSeries(Strict):
+    """How many series an instance may give birth to in a phase, whatever clients send: none, unless said otherwise."""
+
+    during: str
+    grow_by: int = Field(default=0, ge=0)
+
+
+Expectation = ExpectAlert | ExpectLog | ExpectMetric | ExpectHealth | ExpectLoad | ExpectSeries
+WITHOUT_NAME: Final = frozenset({"load", "series"})
+"""Subjects of which there is one."""
 SUBJECTS: dict[str, type[Strict]] = {
     "alert": ExpectAlert,
     "log": ExpectLog,
     "metric": ExpectMetric,
     "health": ExpectHealth,
     "load": ExpectLoad,
+    "series": ExpectSeries,
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -21,6 +21,7 @@ __all__ = [
     "Budgets",
     "CampaignFile",
     "ContractFile",
+    "Counting",
     "Credentials",
     "Endpoint",
     "FaultHook",
@@ -193,6 +194,12 @@ class Budgets(Strict):
     exposition_bytes: int | None = Field(default=None, gt=0)
 
 
+class Counting(Strict):
+    """How a service counts requests that did not simply end."""
+
+    aborted: list[int] = []
+
+
 class ContractFile(Strict):
     """``harness: contract/1``: what a service promises its operators."""
 
@@ -205,6 +212,7 @@ class ContractFile(Strict):
     health: dict[str, HealthStates] = {}
     alerts: dict[str, Alert] = {}
     monitoring: Monitoring | None = None
+    counting: Counting = Counting()
     budgets: Budgets = Budgets()
 
     @model_validator(mode="after")
@@ -371,7 +379,11 @@ class Reading(Strict):
 
 
 class RequestKind(Strict):
-    """A kind of request as data; ``{{seq}}``, ``{{request_id}}`` and ``{{prompt}}`` are replaced in it."""
+    """A kind of request as data.
+
+    ``{{seq}}``, ``{{request_id}}``, ``{{random}}`` (another text every time), ``{{canary.NAME}}`` (another text every
+    run) and, but for headers, ``{{prompt}}`` are replaced in it.
+    """
 
     port: str
     method: Method = "POST"
@@ -381,6 +393,7 @@ class RequestKind(Strict):
     expects: list[int] = [200]
     streaming: Literal["none", "sse", "lines"] = "none"
     read: Reading = Reading()
+    labels: dict[str, str] = {}
     request_id_header: str | None = None
     timeout: WallDuration = WallSeconds(30.0)
     abort_after: WallDuration | None = None
@@ -416,6 +429,7 @@ class ProfileFile(Strict):
     requests: dict[str, RequestKind] = {}
     faults: dict[str, FaultHook] = {}
     corpus: list[str] = []
+    canaries: list[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]] = []
     stop_within: WallDuration = WallSeconds(5.0)
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any, Final
 
 from harness.contract.campaign import Campaign, Expected, Loaded, Scenario
-from harness.contract.expectations import SUBJECTS
+from harness.contract.expectations import SUBJECTS, WITHOUT_NAME
 from harness.contract.files import CampaignFile, ContractFile, ProfileFile, ScenarioFile
 from harness.contract.load_check import check_load
 from harness.contract.strict import Strict, known, relative_file, validate
@@ -133,7 +134,7 @@ def _expectation(document: Document, index: int, entry: dict[str, dict[str, Any]
     ((key, body),) = entry.items()
     subject, _, about = key.partition(" ")
     model = SUBJECTS.get(subject)
-    if model is None or bool(about) == (subject == "load"):
+    if model is None or bool(about) == (subject in WITHOUT_NAME):
         hint = nearest(subject, SUBJECTS) or f"known: {', '.join(f'{name} …' for name in SUBJECTS)}"
         raise ConfigError(f"{key!r} is not an expectation", location=where, remedy=hint)
     part = _part(document, ("expect", index, key), body)
@@ -155,6 +156,7 @@ def _check(campaign: Campaign) -> None:
             source = campaign.contract_source
             relative_file(source.folder, name, source.document, ("artefacts", kind))
     _check_names(campaign)
+    _check_canaries(campaign)
     for scenario in campaign.scenarios:
         _check_scenario(campaign, scenario)
     for index, waiver in enumerate(campaign.spec.waivers):
@@ -165,6 +167,15 @@ def _check(campaign: Campaign) -> None:
             raise ConfigError(
                 f"{waiver.expires!r} is not a date", location=where, remedy="write it as in 2027-01-31"
             ) from None
+
+
+def _check_canaries(campaign: Campaign) -> None:
+    """What is planted by name must be declared, or nobody would look for it."""
+    for name, kind in campaign.profile.requests.items():
+        written = "".join((kind.path, *kind.headers.values(), repr(kind.body)))
+        for planted in re.findall(r"\{\{canary\.([^}]*)\}\}", written):
+            place = campaign.profile_source.document.locate(("requests", name), key=True)
+            known(planted, campaign.profile.canaries, "canary", place)
 
 
 def _check_names(campaign: Campaign) -> None:

@@ -14,6 +14,7 @@ __all__ = [
     "RECORD_TYPES",
     "AlertSnapshot",
     "Barrier",
+    "Canary",
     "CellFinished",
     "CellStarted",
     "ComponentState",
@@ -279,6 +280,16 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
+class Canary:
+    """A made-up secret of this run, planted in requests: it must surface nowhere."""
+
+    cell: str
+    t: float
+    name: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
 class Reading:
     """A counter of the stack's own conduct, such as dropped notifications or missed evaluations."""
 
@@ -351,6 +362,7 @@ Record = (
     | Exposition
     | Federated
     | Request
+    | Canary
     | Reading
     | ComponentState
     | Barrier
@@ -374,6 +386,7 @@ RECORD_TYPES: Final[dict[str, type[Any]]] = {
     "exposition": Exposition,
     "federated": Federated,
     "request": Request,
+    "canary": Canary,
     "reading": Reading,
     "component": ComponentState,
     "barrier": Barrier,

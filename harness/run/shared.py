@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -13,8 +13,9 @@ from harness.artefacts.topology import FilebeatPlace, Link
 from harness.contract.files import RequestKind as DeclaredKind
 from harness.core.errors import HarnessError
 from harness.core.source import load_yaml
-from harness.evidence.records import CAMPAIGN
+from harness.evidence.records import CAMPAIGN, Canary
 from harness.run.bound import bind_pipeline, bound_template, write_edits
+from harness.run.canaries import canaries_of, planted
 from harness.run.cell import Cell
 from harness.run.clients.elasticsearch import ElasticsearchClient
 from harness.run.clients.filebeat import FilebeatClient
@@ -139,9 +140,13 @@ class SharedParts:
             return
         folder = self.context.folder / "generator"
         folder.mkdir(parents=True)
-        plans = tuple(_cell_plan(self.context, cell, folder) for cell in loaded)
+        run_id = self.context.supervisor.run_id
+        canaries = canaries_of(run_id, self.context.campaign.profile.canaries)
+        for name, value in canaries.items():
+            self.context.recorder.add(Canary(CAMPAIGN, time.time(), name, value))
+        plans = tuple(_cell_plan(self.context, cell, folder, canaries) for cell in loaded)
         offset = time.time() - time.monotonic()
-        self.generator = Generator(DriverPlan(plans, self.context.supervisor.run_id, (), offset), folder)
+        self.generator = Generator(DriverPlan(plans, run_id, (), offset), folder)
         self._start(
             ProcessSpec(
                 "campaign/generator",
@@ -222,10 +227,10 @@ def _needed_by(cell: Cell) -> frozenset[str]:
     return cell.plan.parts & {"elasticsearch", "filebeat"} | ({"generator"} if loaded else set())
 
 
-def _cell_plan(context: Context, cell: Cell, folder: Path) -> CellPlan:
+def _cell_plan(context: Context, cell: Cell, folder: Path, canaries: Mapping[str, str]) -> CellPlan:
     scenario, profile = cell.plan.scenario, context.campaign.profile
     names = dict.fromkeys(kind for phase in scenario.phases for kind in sorted(kinds_of(phase, scenario.source.folder)))
-    kinds = tuple(_kind(name, profile.requests[name], tuple(profile.corpus)) for name in names)
+    kinds = tuple(_kind(name, profile.requests[name], tuple(profile.corpus), canaries) for name in names)
     return CellPlan(
         name=cell.name,
         ledger=str(folder / f"{cell.name}.ndjson"),
@@ -238,20 +243,21 @@ def _cell_plan(context: Context, cell: Cell, folder: Path) -> CellPlan:
     )
 
 
-def _kind(name: str, declared: DeclaredKind, corpus: tuple[str, ...]) -> RequestKind:
-    headers = dict(declared.headers)
+def _kind(name: str, declared: DeclaredKind, corpus: tuple[str, ...], canaries: Mapping[str, str]) -> RequestKind:
+    headers: dict[str, str] = planted(declared.headers, canaries)
     if declared.request_id_header:
         headers[declared.request_id_header] = "{{request_id}}"
     return RequestKind(
         name=name,
         port=declared.port,
-        path=declared.path,
+        path=planted(declared.path, canaries),
         method=declared.method,
         headers=headers,
-        json=declared.body,
+        json=planted(declared.body, canaries),
         prompts=Corpus(texts=corpus),
         expect_status=tuple(declared.expects),
         streaming=declared.streaming,
+        labels=declared.labels,
         read=ReadFrom(declared.read.request_id, declared.read.work_units, dict(declared.read.labels)),
         abort_after_s=declared.abort_after,
         timeout_s=declared.timeout,

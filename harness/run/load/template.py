@@ -11,9 +11,9 @@ import orjson
 
 from harness.run.load.requests import Corpus, RequestKind
 
-__all__ = ["Template", "prompt", "request_id"]
+__all__ = ["Template", "nobodys", "prompt", "request_id"]
 
-_PLACEHOLDER = re.compile(r"\{\{(seq|request_id|prompt)\}\}")
+_PLACEHOLDER = re.compile(r"\{\{(seq|request_id|prompt|random)\}\}")
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 _WORDS = """
     river stone lantern orbit copper meadow signal harbor violet engine paper winter garden mirror thunder
@@ -45,6 +45,11 @@ def request_id(run_id: str, cell: str, seq: int) -> str:
     return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-8{digits[17:20]}-{digits[20:]}"
 
 
+def nobodys(request_id: str) -> str:
+    """A text that nobody can have foreseen, another one for each request, and repeatable."""
+    return f"x{blake2b(request_id.encode(), digest_size=8).hexdigest()}"
+
+
 class Template:
     """A kind compiled once, so that a request costs a few string joins."""
 
@@ -61,7 +66,7 @@ class Template:
 
     def fill(self, authority: str, seq: int, request_id: str, body: int) -> bytes:
         """The request's bytes; ``authority`` goes to the Host header, ``body`` is the number of the prompt."""
-        values = {"seq": str(seq), "request_id": request_id}
+        values = {"seq": str(seq), "request_id": request_id, "random": nobodys(request_id)}
         if any("prompt" in parts[1::2] for parts in self._places()):
             values["prompt"] = prompt(self._kind.prompts, self._seed, body)
         content = _join(self._body, values, self._escape).encode()

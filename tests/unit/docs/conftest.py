@@ -76,6 +76,9 @@ expect:
   - log requests: {events: one per failed work, fields: [request_id, error.name], at: lines}
   - log requests: {events: one per request, where: {level: info}}
   - metric sum(tiny_requests_total): {counts: one per successful request}
+  - metric sum by (code) (tiny_requests_total): {counts: one per request, by: {code: status}}
+  - metric sum(tiny_requests_total) * 4: {counts: work units of successful work}
+  - series: {during: failing}
   - metric sum(tiny_requests_total) * 1: {rises_in: failing, above: 0.5, during: failing}
   - metric sum(tiny_requests_total) * 2: {above: 10, below: 200}
   - metric sum(tiny_requests_total) * 3: {below: 300, during: baseline}
@@ -99,6 +102,8 @@ def everything(tmp_path_factory: pytest.TempPathFactory) -> tuple[Clause, ...]:
     for name in ("profile.yaml", "campaign.yaml"):
         shutil.copy(tiny / name, folder)
     (folder / "contract.yaml").write_text(CONTRACT)
+    with (folder / "profile.yaml").open("a") as profile:
+        profile.write("canaries: [key]\n")
     (folder / "everything.yaml").write_text(STORY)
     (folder / "cutting.yaml").write_text(CUTTING)
     rules = folder / "production" / "rules.yml"

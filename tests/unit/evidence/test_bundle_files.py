@@ -15,6 +15,7 @@ from harness.evidence.records import (
     RECORD_TYPES,
     AlertSnapshot,
     Barrier,
+    Canary,
     CellFinished,
     CellStarted,
     ComponentState,
@@ -60,6 +61,7 @@ SAMPLES: list[Any] = [
     Request(
         "c", "p", "k", 2, "r2", "tiny-0", T, T, T, T, T, 200, True, gaps=Gaps(9, 0.1, 0.1, 1 / 3, 0.5), worker="w1"
     ),
+    Canary(CAMPAIGN, T, "key", "cnry01"),
     Reading("c", T, "prometheus", "x_total", math.inf),
     ComponentState(CAMPAIGN, T, "filebeat", "stack", "exited", False, None, ("a", "b")),
     Barrier("c", T, "logs", passed=False, detail="3 of 4"),

@@ -13,7 +13,7 @@ from harness.run.load.plan import Ceiling, CellPlan, DriverPlan, Instance, read_
 from harness.run.load.requests import Corpus, ReadFrom, RequestKind
 from harness.run.load.schedule import steady
 from harness.run.load.tally import Allowance
-from harness.run.load.template import Template, prompt, request_id
+from harness.run.load.template import Template, nobodys, prompt, request_id
 
 KIND = RequestKind(
     "k",
@@ -48,6 +48,15 @@ def test_text_is_sent_as_it_stands_and_a_get_has_no_length() -> None:
     assert broken.fill("h", 0, "", 0).endswith(b'content-length: 4\r\n\r\n{"\xc3\xbc')
     assert b"content-length" not in Template(RequestKind("g", "/", method="GET"), 0).fill("h", 0, "", 0)
     assert b"content-length: 0\r\n" in Template(RequestKind("p", "/"), 0).fill("h", 0, "", 0)
+
+
+def test_a_random_text_is_another_one_for_each_request() -> None:
+    kind = RequestKind("odd", "/{{random}}", method="GET", headers={"x-model": "{{random}}"})
+    template = Template(kind, 0)
+    one, again, other = (template.fill("h", 0, name, 0) for name in ("r1", "r1", "r2"))
+    assert one == again != other
+    assert nobodys("r1").encode() in one
+    assert one.count(nobodys("r1").encode()) == 2
 
 
 def test_given_headers_replace_the_driver_s_own() -> None:
