@@ -78,7 +78,8 @@ def _places(campaign: Campaign) -> dict[str, tuple[tuple[Need, ...], Place]]:
 
 def _judge_place(place: Place, carriers: frozenset[str]) -> Judge:
     def judge(evidence: Evidence) -> Judgement:
-        planted = evidence.of(Canary, CAMPAIGN)
+        # a second attempt plants the same ones again
+        planted = {canary.value: canary for canary in evidence.of(Canary, CAMPAIGN)}.values()
         looked = carried = 0
         for cell in evidence.cells():
             sent = sum(r.kind in carriers and r.sent_t is not None for r in evidence.of(Request, cell))

@@ -44,6 +44,10 @@ def change(file: str, *changes: tuple[str, str]) -> Callable[[Story], object]:
 RULES, SERVICE = "production/rules.yml", "service/main.go"
 ARCHIVE = "receivers:\n  - {name: archive, webhook_configs: [{url: 'http://archive.example.test/'}]}\n"
 METRICS = "campaign::metrics::tiny_"
+PLANTED = (
+    ("requests:\n", "canaries: [key]\nrequests:\n"),
+    ("    path: /work\n", '    path: /work\n    headers: {Authorization: "Bearer {{canary.key}}"}\n'),
+)
 DROP = "    metric_relabel_configs: [{source_labels: [__name__], regex: .*_bucket, action: drop}]\n"
 SABOTAGES = {
     "a threshold that is never reached": Sabotage(
@@ -112,7 +116,10 @@ SABOTAGES = {
             SERVICE,
             ("[]int{200, 500} {\n", "[]int{200, 500} {\n\t\tif s.answered[code] == 0 {\n\t\t\tcontinue\n\t\t}\n"),
         ),
-        {f"{METRICS}requests_total::from_start": '{code="200"} does not exist from the start (failing/tiny-0)'},
+        {
+            f"{METRICS}requests_total::from_start": '{code="200"} does not exist from the start (failing/tiny-0)',
+            **counted("requests_total"),
+        },
     ),
     "a counter that begins anew when the fault heals": Sabotage(
         change(SERVICE, ("\t\ts.ratio = 0\n", "\t\ts.ratio, s.failures = 0, 0\n")),
@@ -171,6 +178,47 @@ SABOTAGES = {
             ("      - timestamp:\n", "      - timestamp:\n          when: {equals: {code: 0}}\n"),
         ),
         {"failing::logs::requests::keeps_time": "the event's own time"},
+    ),
+    "a secret in the log": Sabotage(
+        lambda story: (
+            story.replace("profile.yaml", *PLANTED),
+            story.replace(
+                SERVICE, ("s.write(r.Header.Get(", 's.user = r.Header.Get("Authorization")\n\ts.write(r.Header.Get(')
+            ),
+            story.replace(SERVICE, ("\tapplied  int\n", "\tapplied  int\n\tuser     string\n")),
+            story.replace(SERVICE, ('"msg": "request",\n', '"msg": "request", "user": s.user,\n')),
+            story.replace("contract.yaml", ("msg: string", "msg: string\n        user: string")),
+        ),
+        {
+            "campaign::canary::lines::holds_none": "the canary key (cnry",
+            "campaign::canary::documents::holds_none": "surfaced in document",
+        },
+    ),
+    "a label for everybody who asks": Sabotage(
+        lambda story: (
+            story.replace("profile.yaml", ("    path: /work\n", '    path: "/work?user={{random}}"\n')),
+            story.replace("failing.yaml", ("expect:\n", "expect:\n  - series: {during: recovery}\n")),
+            story.replace(
+                "contract.yaml",
+                ('{code: ["200", "500"]}, from_start: all', "{code: {at_most: 999}, user: {at_most: 9999}}"),
+            ),
+            story.replace(
+                SERVICE,
+                ("\tapplied  int\n", "\tapplied  int\n\tusers    []string\n"),
+                (
+                    "s.write(r.Header.Get(",
+                    's.users = append(s.users, r.URL.Query().Get("user"))\n\ts.write(r.Header.Get(',
+                ),
+                (
+                    '\tfor _, code := range []int{200, 500} {\n\t\tfmt.Fprintf(w, "tiny_requests_total{code=\\"%d\\"} %d\\n", code, s.answered[code])\n\t}\n',
+                    '\tfor _, user := range s.users {\n\t\tfmt.Fprintf(w, "tiny_requests_total{code=\\"200\\",user=\\"%s\\"} 1\\n", user)\n\t}\n',
+                ),
+            ),
+        ),
+        {
+            "failing::metrics::series::grow_by_0_in_recovery": 'such as tiny_requests_total{code="200",user="x',
+            **counted("requests_total"),
+        },
     ),
     "a pipeline that drops what matters": Sabotage(
         change(
