@@ -209,10 +209,8 @@ SABOTAGES = {
                     "s.write(r.Header.Get(",
                     's.users = append(s.users, r.URL.Query().Get("user"))\n\ts.write(r.Header.Get(',
                 ),
-                (
-                    '\tfor _, code := range []int{200, 500} {\n\t\tfmt.Fprintf(w, "tiny_requests_total{code=\\"%d\\"} %d\\n", code, s.answered[code])\n\t}\n',
-                    '\tfor _, user := range s.users {\n\t\tfmt.Fprintf(w, "tiny_requests_total{code=\\"200\\",user=\\"%s\\"} 1\\n", user)\n\t}\n',
-                ),
+                ("for _, code := range []int{200, 500} {", "for _, user := range s.users {"),
+                ('{code=\\"%d\\"} %d\\n", code, s.answered[code])', '{code=\\"200\\",user=\\"%s\\"} 1\\n", user)'),
             ),
         ),
         {
