@@ -10,9 +10,11 @@ from types import FrameType
 
 from harness.core.errors import HarnessError
 from harness.provision.doctor import doctor
-from harness.provision.ensuring import ensure
+from harness.provision.ensuring import ensure, print_progress
 from harness.provision.planning import cache_key, plan
+from harness.provision.pruning import prune
 from harness.provision.sets import NATIVE
+from harness.provision.settings import Settings
 
 __all__ = ["doctor_command", "provision_command"]
 
@@ -22,7 +24,7 @@ _INTERRUPTED = 130
 
 
 def provision_command(argv: Sequence[str]) -> int:
-    """``harness provision [--plan | --cache-key] [NAME ...]``; returns 0, 2 for an error, 130 when interrupted."""
+    """``harness provision [--plan | --cache-key | --prune] [NAME ...]``; 0, 2 for an error, 130 if interrupted."""
     options = _provision_parser().parse_args(list(argv))
     names = options.names or list(NATIVE.by_name)
     try:
@@ -56,6 +58,7 @@ def _provision_parser() -> argparse.ArgumentParser:
     only = parser.add_mutually_exclusive_group()
     only.add_argument("--plan", action="store_true", help="print what would be fetched or built, and stop")
     only.add_argument("--cache-key", action="store_true", help="print a key for the cache of a CI system, and stop")
+    only.add_argument("--prune", action="store_true", help="remove what no recipe names and no process uses, and stop")
     return parser
 
 
@@ -64,6 +67,8 @@ def _provision(names: Sequence[str], options: argparse.Namespace) -> int:
         _print(cache_key(names))
     elif options.plan:
         _print(*map(str, plan(names)))
+    elif options.prune:
+        _print(*map(str, prune(Settings.from_environment(), print_progress)))
     else:
         previous = signal.signal(signal.SIGTERM, _interrupt)
         try:

