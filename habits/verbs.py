@@ -19,6 +19,13 @@ from habits.trouble import TroubleError
 __all__ = ["VERBS", "perform"]
 
 CAMPAIGN = "scenarios/campaign.yaml"
+DOCUMENT_TESTS = (
+    "tests/unit/repository/test_documents.py",
+    "tests/unit/docs",
+    "tests/unit/contract/test_schema_files.py",
+)
+SIDE_BY_SIDE = ("-n", "2", "--dist", "loadfile")
+"""Two workers; ``tests/conftest.py`` says which files may be divided between them."""
 LINTERS = (("lint", "ruff", "check", "."), ("types", "mypy"), ("imports", "lint-imports"))
 
 
@@ -35,7 +42,8 @@ def test() -> int:
         [
             *linters,
             pytest_stage("unit", "tests/unit", "tests/plugin", "-n", "2"),
-            pytest_stage("integration", "tests/integration", "tests/sabotage"),
+            pytest_stage("integration", "tests/integration", "tests/sabotage", "-m", "not alone", *SIDE_BY_SIDE),
+            pytest_stage("alone", "tests/integration", "tests/sabotage", "-m", "alone"),
             command_stage("combine", tool("coverage"), "combine", "--quiet"),
             command_stage("coverage", tool("coverage"), "report"),
             command_stage("gate", tool("harness"), "gate", CAMPAIGN),
@@ -67,8 +75,8 @@ def provision(*options: str) -> int:
 
 
 def docs() -> int:
-    """check that every link in README.md and docs/ leads somewhere"""
-    return become(tool("python"), "-m", "pytest", "-q", "tests/unit/repository/test_documents.py")
+    """check that every link leads somewhere and that generated pages and schemas say what the code says"""
+    return become(tool("python"), "-m", "pytest", "-q", *DOCUMENT_TESTS)
 
 
 def bare() -> int:

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -157,7 +158,10 @@ def test_ctrl_c_cancels_in_good_order(
     stub("wait")
     project = stories.parent
     arguments = [sys.executable, "-m", "pytest", *plugin_options, "stories", *options]
-    process = subprocess.Popen(arguments, cwd=project, stdout=subprocess.PIPE, text=True, start_new_session=True)
+    heed = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # also below a shell that works in the background
+    process = subprocess.Popen(
+        arguments, cwd=project, stdout=subprocess.PIPE, text=True, start_new_session=True, preexec_fn=heed
+    )
     deadline = time.monotonic() + 30
     while not any((bundle / "events.ndjson").exists() for bundle in bundles(project)):
         assert time.monotonic() < deadline

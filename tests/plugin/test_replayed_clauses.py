@@ -172,6 +172,36 @@ def test_x_stops_at_the_first_failure(stories: Path, mixed: Path, run_pytest: Ru
     assert f"harness: replayed {mixed}" in result.outlines
 
 
+def test_collecting_a_replay_lists_every_clause_and_judges_none(
+    stories: Path, mixed: Path, run_pytest: RunPytest
+) -> None:
+    result = run_pytest("stories", f"--replay={mixed}", "--collect-only", "-q")
+    assert len(node_ids(result)) == len(verdicts(mixed))
+    assert "replayed" not in result.stdout.str()
+
+
+@pytest.mark.parametrize("options", [[], ["-n", "2"]], ids=["alone", "workers"])
+def test_ctrl_c_ends_a_replay_with_what_was_told_by_then(
+    stories: Path, mixed: Path, run_apart: RunPytest, pytester: pytest.Pytester, options: list[str]
+) -> None:
+    """The signal comes from a hook, where a terminal's would: in the process that the person started."""
+    pytester.makeconftest(
+        "import os, signal\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)  # also below a shell that works in the background\n"
+        "seen = []\n"
+        "def pytest_runtest_logreport(report):\n"
+        "    if report.when == 'call' and 'PYTEST_XDIST_WORKER' not in os.environ:\n"
+        "        seen.append(report.nodeid)\n"
+        "        if len(seen) == 3:\n"
+        "            signal.raise_signal(signal.SIGINT)\n"
+    )
+    result = run_apart("stories", f"--replay={mixed}", *options)
+    assert result.ret == pytest.ExitCode.INTERRUPTED
+    assert 3 <= sum(result.parseoutcomes().values()) < len(verdicts(mixed))
+    result.stdout.fnmatch_lines(["*KeyboardInterrupt*"])
+    assert not (stories.parent / ".harness").exists()
+
+
 def test_last_failed_and_failed_first(stories: Path, mixed: Path, run_pytest: RunPytest) -> None:
     expected = outcomes(mixed)
     run_pytest(f"--replay={mixed}")

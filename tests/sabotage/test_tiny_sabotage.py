@@ -238,7 +238,7 @@ SABOTAGES = {
 
 @pytest.mark.parametrize("sabotage", SABOTAGES.values(), ids=SABOTAGES)
 def test_exactly_these_verdicts_change(tmp_path: Path, sabotage: Sabotage) -> None:
-    story, home = Story(tmp_path / "tiny"), Home(tmp_path / "home")
+    story, home = Story(tmp_path / "tiny"), Home(tmp_path / "home", measured=False)
     sabotage.defect(story)
     ended = home.gate(story.folder)
     assert ended.code == 1, ended.out + ended.err

@@ -63,7 +63,7 @@ def test_rules_alerts_targets_and_status(prometheus: PrometheusClient) -> None:
     rule = prometheus.rules("alert")[0]["rules"][0]
     assert (rule["name"], rule["state"], rule["alerts"][0]["annotations"]) == ("Always", "firing", {"summary": "is 1"})
     assert prometheus.rules("record")[0:1] == []
-    assert prometheus.targets()[0]["scrapeInterval"] == "250ms"
+    assert soon(prometheus.targets)[0]["scrapeInterval"] == "250ms"
     assert "scrape_interval: 250ms" in prometheus.config()
     assert prometheus.flags()["web.route-prefix"] == "/prefix"
     assert "startTime" in prometheus.runtime()

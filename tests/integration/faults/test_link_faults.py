@@ -82,6 +82,7 @@ def fetch(link: Proxy) -> float:
     return Http(f"http://{link.listen}", headers={"connection": "close"}, timeout_s=0.5).get("/").duration_s
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize(
     ("kind", "value", "effect"),
     [("latency", 0.15, "slow"), ("bandwidth", 10, "slow"), ("reset_peer", 0, "cut"), ("blackhole", 0, "cut"),
@@ -105,6 +106,7 @@ def test_a_link_fault_has_its_effect_until_it_is_healed(
     assert fetch(link) < 0.1
 
 
+@pytest.mark.alone
 def test_an_effect_seen_from_outside_confirms(client: ToxiproxyClient, link: Proxy) -> None:
     def effect() -> str:
         took_s = fetch(link)

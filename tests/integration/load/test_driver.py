@@ -66,6 +66,7 @@ def test_500_requests_each_have_one_row_and_reach_the_server_once(server: Any, m
     assert all(b - a == pytest.approx(1 / 250, abs=1e-5) for a, b in pairwise(starts))
 
 
+@pytest.mark.alone
 def test_a_stall_is_counted_from_the_intended_time(server: Any, make_driver: MakeDriver) -> None:
     driver = make_driver([server.url], OK)
     driver.wait_ready()
@@ -84,6 +85,7 @@ def test_a_stall_is_counted_from_the_intended_time(server: Any, make_driver: Mak
     assert found.lateness.p99_s < 0.05
 
 
+@pytest.mark.alone
 def test_a_generator_that_was_held_up_says_so(server: Any, make_driver: MakeDriver) -> None:
     driver = make_driver([server.url], OK)
     driver.wait_ready()
@@ -115,6 +117,7 @@ def test_concurrency_is_bounded_and_what_it_cost_is_recorded(server: Any, make_d
     assert {(row.sent_t, row.end_t, row.status, row.error_kind) for row in lost} == {(None, None, None, "dropped")}
 
 
+@pytest.mark.alone
 def test_a_stream_has_a_first_token_and_gaps(server: Any, make_driver: MakeDriver) -> None:
     driver = make_driver([server.url], STREAM)
     driver.run(steady("streams", 20, 0.5, {"stream": 1}))
@@ -128,6 +131,7 @@ def test_a_stream_has_a_first_token_and_gaps(server: Any, make_driver: MakeDrive
         assert (row.request_id, row.work_units) == ("from-stream", 4.0)
 
 
+@pytest.mark.alone
 def test_an_abort_is_the_expected_end_of_its_kind(server: Any, make_driver: MakeDriver) -> None:
     driver = make_driver([server.url], HANG)
     report = driver.run(steady("leaving", 20, 0.5, {"hang": 1}))
@@ -194,6 +198,7 @@ def test_a_slow_phase_is_cut_at_once_although_nothing_is_due(server: Any, make_d
     assert time.monotonic() - began < 1.0
 
 
+@pytest.mark.alone
 def test_phases_follow_each_other_at_a_named_instant(server: Any, make_driver: MakeDriver) -> None:
     driver = make_driver([server.url], OK, speed=10.0)
     driver.wait_ready()

@@ -181,7 +181,7 @@ def test_a_component_that_hangs_holds_up_nobody_and_catches_up(story: Story, sta
             story.observer.poll(time.time())
             slowest = max(slowest, time.monotonic() - before)
             time.sleep(0.05)
-        assert slowest < 0.2, "a poll waited for a hanging component"
+        assert slowest < 1.0, "a poll waited for a hanging component"  # which takes two seconds to give up
         assert any("not answered within the bound" in fault for fault in story.observer.faults.values())
     finally:
         stack.processes["prometheus"].send_signal(SIGCONT)

@@ -118,17 +118,15 @@ def test_two_at_once_build_one_environment(root: Path, start: Bootstrap, tmp_pat
     assert (code, len(output)) == (0, 2)
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
-def test_an_install_cut_short_is_built_again(
-    root: Path, start: Bootstrap, tmp_path: Path, number: signal.Signals
-) -> None:
-    hold = tmp_path / "hold"
-    os.mkfifo(hold)
-    cut = start("gate", TEST_HOLD_AT=str(hold))
-    with hold.open():
-        cut.send_signal(number)
-        assert finish(cut)[0] != 0
-    assert not (root / ".venv").exists()
+def test_an_install_cut_short_again_and_again_is_built_again(root: Path, start: Bootstrap, tmp_path: Path) -> None:
+    for number in (signal.SIGKILL, signal.SIGTERM, signal.SIGINT):
+        hold = tmp_path / f"hold-{number}"
+        os.mkfifo(hold)
+        cut = start("gate", TEST_HOLD_AT=str(hold))
+        with hold.open():
+            cut.send_signal(number)
+            assert finish(cut)[0] != 0
+        assert not (root / ".venv").exists()
     code, output, _ = finish(start("gate"))
     assert code == 0
     assert "building the environment" in output[0]

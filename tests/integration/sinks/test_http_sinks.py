@@ -89,6 +89,7 @@ def test_a_path_of_nobody_is_recorded_without_a_receiver(webhooks: WebhookSink, 
     assert (got.receiver, got.integration, got.path) == ("", "", "/stray")
 
 
+@pytest.mark.alone
 def test_a_delayed_answer_takes_that_long_but_the_arrival_is_known_at_once(
     webhooks: WebhookSink, arrived: Arrived
 ) -> None:

@@ -25,11 +25,17 @@ def tiny(tmp_path: Path) -> Story:
     return Story(tmp_path / "tiny")
 
 
+@pytest.fixture
+def lasting(tiny: Story) -> Story:
+    """A story that does not end by itself before it is ended."""
+    return tiny.make_lasting()
+
+
 @pytest.fixture(scope="session")
 def kept(tmp_path_factory: pytest.TempPathFactory) -> Ended:
-    """One undisturbed gate, for all tests that ask what it said and left."""
+    """One undisturbed gate, for all tests that ask what it said and left. It would be held, had it broken a promise."""
     folder = tmp_path_factory.mktemp("plain")
     home = Home(folder / "home")
-    ended = home.gate(Story(folder / "tiny").folder, "-v")
+    ended = home.gate(Story(folder / "tiny").folder, "-v", "--hold")
     home.assert_clean(sorted(ended.ports), within_s=0.5)
     return ended

@@ -17,6 +17,8 @@ from typing import Any, Self
 
 import pytest
 
+from harness.clauses.compiled import compile_campaign
+from harness.contract import load_campaign
 from harness.run.stack import procfs
 from harness.run.stack.wait import NotYet, eventually
 
@@ -27,6 +29,8 @@ TINY = ROOT / "fixtures" / "tiny"
 SITUATION_S = 10.0
 """Wall seconds that a gate has to end in good order after whatever happened to it."""
 _STORY_S = 60.0
+_FAIR_LOAD = 2.0
+"""Runnable processes for each processor up to which the seconds above are meant as they stand."""
 Event = dict[str, Any]
 
 
@@ -69,6 +73,8 @@ class Home:
 
     root: Path
     env: dict[str, str] = field(default_factory=dict)
+    measured: bool = True
+    """Whether coverage follows its processes, which then take half as long again."""
 
     def __post_init__(self) -> None:
         for folder in (self.tmp, self.state, self.bundles):
@@ -89,7 +95,8 @@ class Home:
     def environment(self) -> dict[str, str]:
         """That of this process, with a place of its own for everything that a gate leaves while it runs."""
         own = {"TMPDIR": str(self.tmp), "HARNESS_STATE": str(self.state), "PYTHONPATH": str(ROOT)}
-        return {**os.environ, **own, **self.env}
+        inherited = {name: value for name, value in os.environ.items() if self.measured or "COVERAGE_" not in name}
+        return {**inherited, **own, **self.env}
 
     def start(self, *arguments: object, bundles: Path | None = None) -> Gate:
         """Start ``harness gate``; its evidence goes below ``bundles``."""
@@ -136,6 +143,7 @@ class Home:
         return found + [f"port {port}" for port in ports if _listens(port)]
 
     def assert_clean(self, ports: Sequence[int] = (), within_s: float = SITUATION_S) -> None:
+        within_s *= _crowding()
         eventually(lambda: not (found := self.left(ports)) or _say(found), what="nothing to be left", within_s=within_s)
 
 
@@ -156,6 +164,7 @@ class Gate:
                 cwd=home.root,
                 env=home.environment(),
                 start_new_session=True,
+                preexec_fn=_heed_ctrl_c,
             )
 
     def __enter__(self) -> Self:
@@ -190,7 +199,7 @@ class Gate:
                 pytest.fail(f"it ended with {self.process.returncode} before:\n{self.said()}", pytrace=False)
             return False
 
-        eventually(happened, what="a moment of the gate", within_s=_STORY_S, every_s=0.01)
+        eventually(happened, what="a moment of the gate", within_s=_STORY_S * _crowding(), every_s=0.01)
 
     def until_event(self, kind: str, **fields: object) -> None:
         """Wait until it told an event with these fields."""
@@ -220,6 +229,7 @@ class Gate:
 
     def end(self, within_s: float = SITUATION_S) -> Ended:
         """Wait for its end."""
+        within_s *= _crowding()
         try:
             code = self.process.wait(within_s)
         except subprocess.TimeoutExpired:
@@ -240,6 +250,10 @@ class Story:
     def path(self, name: str) -> Path:
         return self.folder / name
 
+    def clauses(self) -> set[str]:
+        """Ids of all clauses that its files make."""
+        return {clause.id for clause in compile_campaign(load_campaign([self.folder]))}
+
     def replace(self, name: str, *changes: tuple[str, str]) -> Self:
         """Change each text, which must be there exactly once, in one file."""
         text = self.path(name).read_text(encoding="utf-8")
@@ -249,9 +263,26 @@ class Story:
         self.path(name).write_text(text, encoding="utf-8")
         return self
 
+    def make_lasting(self) -> Self:
+        """After the page the fault stays for half a minute of wall time."""
+        load = "load: {rate: 0.5/s, mix: {work: 1}}"
+        lasting = f"  - {{name: lasting, lasts: 30m, fault: {{failures: 100%}}, {load}}}\n"
+        recovery = "  - {name: recovery, until: all resolved,"
+        return self.replace("failing.yaml", (recovery, lasting + recovery))
+
     def write(self, name: str, text: str) -> Self:
         self.path(name).write_text(text, encoding="utf-8")
         return self
+
+
+def _heed_ctrl_c() -> None:
+    """A shell that starts these tests in the background makes everything below them deaf to it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def _crowding() -> float:
+    """By how much longer everything takes on this machine now, because more wants to run than fairly fits."""
+    return max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1) / _FAIR_LOAD)
 
 
 def _say(found: Sequence[str]) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -26,6 +27,9 @@ def _in_phase(name: str) -> Moment:
 
 
 def _settling(gate: Gate) -> None:
+    """What has been written must become searchable, and does not: the shipper sleeps."""
+    gate.until_event("phase_started", phase="baseline")
+    os.kill(gate.pid_of("campaign/filebeat"), signal.SIGSTOP)
     gate.until_event("phase_ended", phase="recovery")
 
 
@@ -39,23 +43,27 @@ MOMENTS: dict[str, Moment] = {
 }
 
 
-@pytest.mark.parametrize("moment", MOMENTS.values(), ids=MOMENTS)
-def test_ctrl_c_judges_what_was_seen_and_leaves_nothing(home: Home, tiny: Story, moment: Moment) -> None:
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_ctrl_c_judges_what_was_seen_and_leaves_nothing(home: Home, tiny: Story, moment: str) -> None:
+    if moment == "recovery":
+        tiny.replace("failing.yaml", ("{name: recovery, until: all resolved,", "{name: recovery, lasts: 30m,"))
+    elif moment != "settling":
+        tiny.make_lasting()
     with home.start(tiny.folder) as gate:
-        moment(gate)
+        MOMENTS[moment](gate)
         gate.interrupt()
         ended = gate.end()
     assert ended.code == 4, ended.out + ended.err
     assert set(ended.verdicts.values()) <= {"held", "inconclusive"}
-    assert len(ended.verdicts) == 32
+    assert set(ended.verdicts) == tiny.clauses()
     assert ended.out.splitlines()[-1] == str(ended.bundle)
     assert "cancelling" in ended.err
     assert "Traceback" not in ended.out + ended.err
     home.assert_clean(sorted(ended.ports))
 
 
-def test_a_second_ctrl_c_ends_it_at_once(home: Home, tiny: Story) -> None:
-    with home.start(tiny.folder) as gate:
+def test_a_second_ctrl_c_ends_it_at_once(home: Home, lasting: Story) -> None:
+    with home.start(lasting.folder) as gate:
         gate.until_event("phase_started", phase="failing")
         gate.interrupt()
         gate.until(lambda gate: "cancelling" in gate.said())
@@ -66,8 +74,8 @@ def test_a_second_ctrl_c_ends_it_at_once(home: Home, tiny: Story) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
-def test_an_ended_terminal_or_a_service_manager_cancels_too(home: Home, tiny: Story, number: signal.Signals) -> None:
-    with home.start(tiny.folder) as gate:
+def test_an_ended_terminal_or_a_service_manager_cancels_too(home: Home, lasting: Story, number: signal.Signals) -> None:
+    with home.start(lasting.folder) as gate:
         gate.until_event("phase_started", phase="failing")
         gate.process.send_signal(number)
         ended = gate.end()
@@ -75,8 +83,8 @@ def test_an_ended_terminal_or_a_service_manager_cancels_too(home: Home, tiny: St
     home.assert_clean(sorted(ended.ports))
 
 
-def test_a_killed_campaign_is_reported_and_takes_everything_along(home: Home, tiny: Story) -> None:
-    with home.start(tiny.folder) as gate:
+def test_a_killed_campaign_is_reported_and_takes_everything_along(home: Home, lasting: Story) -> None:
+    with home.start(lasting.folder) as gate:
         gate.until_event("phase_started", phase="failing")
         gate.kill("campaign")
         ended = gate.end()
@@ -85,8 +93,8 @@ def test_a_killed_campaign_is_reported_and_takes_everything_along(home: Home, ti
     home.assert_clean(sorted(ended.ports))
 
 
-def test_a_killed_campaign_that_had_started_nothing_leaves_nothing(home: Home, tiny: Story) -> None:
-    with home.start(tiny.folder) as gate:
+def test_a_killed_campaign_that_had_started_nothing_leaves_nothing(home: Home, lasting: Story) -> None:
+    with home.start(lasting.folder) as gate:
         _at_once(gate)
         assert gate.bundle is not None
         os.kill(int((gate.bundle / "campaign.pid").read_text()), signal.SIGKILL)
@@ -95,13 +103,30 @@ def test_a_killed_campaign_that_had_started_nothing_leaves_nothing(home: Home, t
     home.assert_clean(sorted(ended.ports))
 
 
-def test_a_killed_warden_is_named(home: Home, tiny: Story) -> None:
-    with home.start(tiny.folder) as gate:
+def test_a_killed_warden_is_named(home: Home, lasting: Story) -> None:
+    with home.start(lasting.folder) as gate:
         gate.until_event("hop_seen", hop="pending")
         gate.kill("warden")
         ended = gate.end()
     _assert_cut_short(ended, "warden")
     home.assert_clean(sorted(ended.ports))
+
+
+def test_what_sigkill_of_campaign_and_warden_left_is_swept_by_the_next_gate(
+    home: Home, lasting: Story, tmp_path: Path
+) -> None:
+    with home.start(lasting.folder) as gate:
+        gate.until_event("phase_started", phase="failing")
+        pids = [gate.pid_of("campaign"), gate.pid_of("warden")]
+        for number in (signal.SIGSTOP, signal.SIGKILL):  # stopped first: neither may clean up after the other
+            for pid in pids:
+                os.kill(pid, number)
+        ended = gate.end()
+    assert ended.code == 2
+    assert [path for path in home.state.glob("run-*") if path.is_file()], "nobody was there to remove the record"
+    after = home.gate(Story(tmp_path / "next").folder)
+    assert after.code == 0, after.out + after.err
+    home.assert_clean(sorted(ended.ports | after.ports))
 
 
 def _assert_cut_short(ended: Ended, name: str) -> None:
@@ -112,8 +137,8 @@ def _assert_cut_short(ended: Ended, name: str) -> None:
 
 
 @pytest.mark.parametrize("phase", ["failing", None])
-def test_a_killed_front_takes_everything_along(home: Home, tiny: Story, phase: str | None) -> None:
-    with home.start(tiny.folder) as gate:
+def test_a_killed_front_takes_everything_along(home: Home, lasting: Story, phase: str | None) -> None:
+    with home.start(lasting.folder) as gate:
         if phase:
             gate.until_event("phase_started", phase=phase)
         else:
@@ -133,8 +158,8 @@ STACK = {
 
 
 @pytest.mark.parametrize("id", STACK)
-def test_a_part_that_is_killed_leaves_what_was_decided_and_is_named(home: Home, tiny: Story, id: str) -> None:
-    with home.start(tiny.folder) as gate:
+def test_a_part_that_is_killed_leaves_what_was_decided_and_is_named(home: Home, lasting: Story, id: str) -> None:
+    with home.start(lasting.folder) as gate:
         gate.until_event("hop_seen", hop="pending")
         gate.kill(id)
         ended = gate.end()
@@ -146,8 +171,8 @@ def test_a_part_that_is_killed_leaves_what_was_decided_and_is_named(home: Home, 
     home.assert_clean(sorted(ended.ports))
 
 
-def test_a_subject_that_is_killed_violates_stays_up(home: Home, tiny: Story) -> None:
-    with home.start(tiny.folder) as gate:
+def test_a_subject_that_is_killed_violates_stays_up(home: Home, lasting: Story) -> None:
+    with home.start(lasting.folder) as gate:
         gate.until_event("hop_seen", hop="pending")
         gate.kill("failing/tiny-0")
         ended = gate.end()
@@ -158,8 +183,8 @@ def test_a_subject_that_is_killed_violates_stays_up(home: Home, tiny: Story) -> 
 
 
 @pytest.mark.parametrize("id", ["failing/tiny-0", "failing/prometheus", "campaign/elasticsearch"])
-def test_a_part_that_is_killed_before_it_is_ready_is_named(home: Home, tiny: Story, id: str) -> None:
-    with home.start(tiny.folder) as gate:
+def test_a_part_that_is_killed_before_it_is_ready_is_named(home: Home, lasting: Story, id: str) -> None:
+    with home.start(lasting.folder) as gate:
         gate.until(lambda gate: any(id.encode() in path.read_bytes() for path in home.state.glob("run-*")))
         gate.kill(id)
         ended = gate.end()

@@ -27,9 +27,3 @@ def test_a_failing_cell_is_held_with_urls_and_queries_until_ctrl_c(home: Home, t
     assert ended.code == 1, ended.out + ended.err
     assert "failing::alerts::TinyFailing::pends" in ended.of("violated")
     home.assert_clean(sorted(ended.ports))
-
-
-def test_a_cell_that_keeps_its_promises_is_not_held(home: Home, tiny: Story) -> None:
-    ended = home.gate(tiny.folder, "--hold")
-    assert ended.code == 0
-    assert not any(event["event"] == "cell_held" for event in ended.events)

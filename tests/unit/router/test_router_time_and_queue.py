@@ -95,6 +95,8 @@ def test_the_queue_serves_in_order_and_refuses_beyond_its_capacity() -> None:
         seen, order, leave = Seen(), [], asyncio.Event()
         queue = WorkQueue(1, 2, seen)
         tasks = [asyncio.create_task(_hold(queue, order, index, leave)) for index in range(3)]
+        while queue.size < 2:
+            await asyncio.sleep(0)
         await asyncio.sleep(0.01)
         assert (queue.busy, queue.size, order) == (1, 2, [0])
         with pytest.raises(QueueFull):
