@@ -159,6 +159,7 @@ def _gate(options: argparse.Namespace) -> int:
 
 
 def _lint(options: argparse.Namespace) -> int:
+    from harness.clauses.alert_places import alert_gaps
     from harness.front.choosing import load_chosen
 
     for item in load_chosen(options.paths):
@@ -167,6 +168,7 @@ def _lint(options: argparse.Namespace) -> int:
         count = len(item.campaign.scenarios)
         stories = f"{count} scenario{'s' if count != 1 else ''}"
         print(f"{item.campaign.name}: {stories}, {len(item.clauses)} clauses")
+        print(*(f"  {gap}\n" for gap in alert_gaps(item.campaign, item.clauses)), sep="", end="")
     return 0
 
 

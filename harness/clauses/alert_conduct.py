@@ -7,14 +7,13 @@ from functools import partial
 from itertools import pairwise
 
 from harness.artefacts.bounds import FaultTiming, fire_bounds
+from harness.clauses.alert_places import expects_alert
 from harness.clauses.bounds import story_bound_s
 from harness.clauses.cutting import cut_stretches
 from harness.clauses.hops import passes_through
 from harness.clauses.model import Clause, Judgement, Need, held, still_open, violated
-from harness.clauses.monitoring import noticing
 from harness.clauses.production import AlertFacts, Production
 from harness.clauses.timeline import alert_instants, mentions, notices
-from harness.clauses.until import until_alerts
 from harness.clauses.watchdog import MISSED_REPEATS, silence_s
 from harness.contract import Campaign
 from harness.contract.campaign import Scenario
@@ -171,7 +170,7 @@ def compile_quiet(campaign: Campaign, production: Production, scenario: Scenario
             raise ConfigError(
                 f"the story is too short to claim that {name} stays quiet: it may fire after {bound}", location=source
             )
-        others = [other for other in campaign.scenarios if other is not scenario and _expects(campaign, other, name)]
+        others = [s for s in campaign.scenarios if s is not scenario and expects_alert(campaign, s, name)]
         elsewhere = tuple(s.name for s in sorted(others, key=partial(story_bound_s, campaign, production)))
         yield Clause(
             scenario.name,
@@ -189,11 +188,6 @@ def compile_quiet(campaign: Campaign, production: Production, scenario: Scenario
 def _cuts(campaign: Campaign, phase: Phase) -> bool:
     """Whether a phase cuts the monitoring itself: a subject that is stopped or killed cannot be scraped."""
     return bool(phase.cut) or any(campaign.profile.faults[name].signal for name in phase.fault)
-
-
-def _expects(campaign: Campaign, scenario: Scenario, alert: str) -> bool:
-    expected = {item.about for item in scenario.expectations if item.subject == "alert"}
-    return alert in expected | set(until_alerts(scenario)) | noticing(campaign, scenario)
 
 
 def _judge_quiet(cell: str, name: str, elsewhere: tuple[str, ...], evidence: Evidence) -> Judgement:

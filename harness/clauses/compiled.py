@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from harness.clauses.alert_conduct import compile_conduct, compile_others, compile_quiet
+from harness.clauses.alert_places import compile_places
 from harness.clauses.alerts import compile_alert_chain, story_of
 from harness.clauses.canary import compile_canaries
 from harness.clauses.endpoints import compile_endpoints, compile_health_expectation
@@ -37,6 +38,7 @@ def compile_campaign(campaign: Campaign) -> tuple[Clause, ...]:
     clauses = [clause for scenario in campaign.scenarios for clause in _story(campaign, production, scenario)]
     clauses += compile_conduct(campaign, production)
     clauses += compile_monitoring(campaign, production)
+    clauses += compile_places(campaign, clauses)
     clauses += compile_metrics(campaign)
     clauses += compile_logs(campaign)
     clauses += compile_endpoints(campaign)

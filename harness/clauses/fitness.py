@@ -21,8 +21,11 @@ _EVALUATION_GAP: Final = "evaluation_gap_s"
 _UP_ZERO: Final = "up_zero_while_answered"
 _CLOCK_STEP: Final = "clock_step_s"
 _OVERSLEPT: Final = "overslept_s"
-_OVERSLEPT_LIMIT_S = 0.5
+_OVERSLEPT_LIMIT_S: Final = 0.5
 """A machine that wakes the harness this late had no time for the subject either."""
+_PROCESSOR_WAIT: Final = "processor_wait_s"
+_PROCESSOR_WAIT_LIMIT_S: Final = 0.5
+"""A subject that waits this long within about a second answers late whatever it does."""
 GAP_LIMIT: Final = 3
 """A gap above this many intervals makes a cell unfit; below it, the gap stands for the interval."""
 _POLL_S = 2.0
@@ -100,7 +103,12 @@ def lateness_p99_s(evidence: Evidence, cell: str) -> float:
 
 def unfit(evidence: Evidence, cell: str, lateness_limit_s: float) -> tuple[str, ...]:
     """Reasons why verdicts of ``cell`` are invalid; none for a fit cell."""
-    return (*_gaps(evidence, cell), *_counters(evidence, cell), *_generator(evidence, cell, lateness_limit_s))
+    return (
+        *_gaps(evidence, cell),
+        *_starved(evidence, cell),
+        *_counters(evidence, cell),
+        *_generator(evidence, cell, lateness_limit_s),
+    )
 
 
 def _gaps(evidence: Evidence, cell: str) -> Iterator[str]:
@@ -115,6 +123,14 @@ def _gaps(evidence: Evidence, cell: str) -> Iterator[str]:
             yield f"{reading.component} was {what} for {reading.value:g} s wall, over {GAP_LIMIT} intervals"
         if reading.name == _OVERSLEPT and reading.value > _OVERSLEPT_LIMIT_S:
             yield f"the machine stood still for {reading.value:g} s: something else took its processors"
+
+
+def _starved(evidence: Evidence, cell: str) -> Iterator[str]:
+    """One line for each instance that was kept waiting, with the longest time; readings only ever grow."""
+    waited = {r.component: r.value for r in evidence.of(Reading, cell) if r.name == _PROCESSOR_WAIT}
+    for instance, longest_s in waited.items():
+        if longest_s > _PROCESSOR_WAIT_LIMIT_S:
+            yield f"{instance} waited {longest_s:g} s within a second for a processor that others had"
 
 
 def _counters(evidence: Evidence, cell: str) -> Iterator[str]:

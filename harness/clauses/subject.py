@@ -25,6 +25,9 @@ def compile_subject(campaign: Campaign, scenario: Scenario) -> Iterator[Clause]:
     """One clause for each instance of the scenario; raises ``ConfigError`` for a signal to one that it has not."""
     names = instance_names(campaign, scenario)
     _check_signals(campaign, scenario, names)
+    if campaign.profile.start.running:
+        _check_alone(scenario, names)
+        return  # who started it watches over it
     for name in names:
         yield Clause(
             scenario.name,
@@ -42,12 +45,27 @@ def compile_subject(campaign: Campaign, scenario: Scenario) -> Iterator[Clause]:
 def _check_signals(campaign: Campaign, scenario: Scenario, names: tuple[str, ...]) -> None:
     for index, phase in enumerate(scenario.phases):
         for fault, value in phase.fault.items():
+            if campaign.profile.faults[fault].signal and campaign.profile.start.running:
+                raise ConfigError(
+                    f"{fault} sends a signal, and a subject that is running already is not ours to signal",
+                    location=scenario.place("phases", index, "fault", fault, key=True),
+                    remedy="let the profile start the subject, or leave this story out",
+                )
             if campaign.profile.faults[fault].signal and value not in names:
                 raise ConfigError(
                     f"a signal goes to one instance, and there is no instance {value!r}",
                     location=scenario.place("phases", index, "fault", fault),
                     remedy=nearest(str(value), names) or f"known: {', '.join(names)}",
                 )
+
+
+def _check_alone(scenario: Scenario, names: tuple[str, ...]) -> None:
+    if len(names) > 1:
+        raise ConfigError(
+            f"the story wants {len(names)} instances, and the one that is running already is all there is",
+            location=scenario.place("instances"),
+            remedy="let the profile start the subject, or leave instances out",
+        )
 
 
 def _judge_stays_up(cell: str, name: str) -> Judge:

@@ -78,6 +78,8 @@ class Campaign:
     profile: ProfileFile
     profile_source: Loaded
     scenarios: tuple[Scenario, ...]
+    listed: tuple[str, ...] = ()
+    """Names of all stories of the campaign file, whether or not they were asked for now."""
     speed_override: float | None = None
     """Speed that a command line asked for, instead of those that the files name."""
     speed_factor: float = 1.0
@@ -94,9 +96,19 @@ class Campaign:
         return self.source.folder
 
     @property
+    def is_whole(self) -> bool:
+        """Whether all stories that the campaign file lists are loaded."""
+        return len(self.scenarios) == len(self.listed)
+
+    @property
     def speed(self) -> float:
         """Default speed of a cell: production seconds per wall second."""
         return (self.speed_override or self.spec.speed) * self.speed_factor
+
+    @property
+    def side_by_side(self) -> int:
+        """How many stories may be played at once: one, where the subject runs already and is there only once."""
+        return 1 if self.profile.start.running else self.spec.side_by_side
 
     @property
     def waivers(self) -> tuple[Waiver, ...]:

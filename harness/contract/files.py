@@ -22,6 +22,7 @@ __all__ = [
     "CampaignFile",
     "ContractFile",
     "Counting",
+    "Coverage",
     "Credentials",
     "Endpoint",
     "FaultHook",
@@ -200,6 +201,12 @@ class Counting(Strict):
     aborted: list[int] = []
 
 
+class Coverage(Strict):
+    """What the stories of a whole campaign must show between them; the rest of what they do not show is told only."""
+
+    require: list[Literal["alerts fire", "alerts stay quiet"]] = []
+
+
 class ContractFile(Strict):
     """``harness: contract/1``: what a service promises its operators."""
 
@@ -214,6 +221,7 @@ class ContractFile(Strict):
     monitoring: Monitoring | None = None
     counting: Counting = Counting()
     budgets: Budgets = Budgets()
+    coverage: Coverage = Coverage()
 
     @model_validator(mode="after")
     def _references(self) -> ContractFile:
@@ -258,15 +266,27 @@ class Start(Strict):
 
     ``{port.NAME}``, ``{logs}``, ``{data}``, ``{build}``, ``{speed}``, ``{seed}``, ``{instance}``, ``{index}``,
     ``{python}`` and ``{helper.NAME.PORT}`` are replaced in command and environment. ``secrets`` maps a variable to the
-    environment variable of the caller that holds its value: it is never written to a bundle.
+    environment variable of the caller that holds its value: it is never written to a bundle. A subject that runs
+    already has ``running`` alone: it is neither started nor signalled nor ended.
     """
 
-    command: list[str] = Field(min_length=1)
+    command: list[str] = []
+    running: dict[str, Annotated[int, Field(ge=1, le=65535)]] = {}
+    """Named port → where on loopback the subject, started by somebody else, listens."""
     folder: str = "."
     environment: dict[str, str] = {}
     secrets: dict[str, str] = {}
     build: list[str] = []
     """A command that is run once before the campaign starts, such as a compiler."""
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Start:
+        if bool(self.command) == bool(self.running):
+            raise ValueError("a subject has either a command that starts it or the ports where it is running")
+        if self.running and len(self.model_fields_set) > 1:
+            others = ", ".join(sorted(self.model_fields_set - {"running"}))
+            raise ValueError(f"a subject that is running already is not started: leave out {others}")
+        return self
 
 
 class LogSource(Strict):
@@ -431,6 +451,21 @@ class ProfileFile(Strict):
     corpus: list[str] = []
     canaries: list[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]] = []
     stop_within: WallDuration = WallSeconds(5.0)
+
+    @model_validator(mode="after")
+    def _running_fits(self) -> ProfileFile:
+        if not self.start.running:
+            return self
+        if set(self.start.running) != set(self.ports):
+            raise ValueError(f"running must name each of the ports {', '.join(self.ports)}, and no other")
+        for what, is_asked in {
+            "instances: it is one": self.instances > 1,
+            "logs: its files are not this run's": bool(self.logs),
+            "clock: nobody told it the speed": self.clock == "scaled",
+        }.items():
+            if is_asked:
+                raise ValueError(f"a subject that is running already cannot have {what}")
+        return self
 
 
 # --- scenario -------------------------------------------------------------------------------------

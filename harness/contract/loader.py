@@ -53,6 +53,7 @@ def load_campaign(paths: Sequence[Path]) -> Campaign:
         profile=validate(ProfileFile, profile_source.document),
         profile_source=profile_source,
         scenarios=tuple(_scenario(path, root) for path in _selected(scenario_paths, wanted)),
+        listed=tuple(path.stem for path in scenario_paths),
     )
     _check(campaign)
     return campaign

@@ -19,6 +19,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from harness.clauses.alert_places import alert_gaps
 from harness.clauses.bounds import story_bound_s
 from harness.clauses.compiled import compile_campaign
 from harness.clauses.conclusion import conclude, planned
@@ -121,11 +122,13 @@ class _Campaign:
                 planned(self.selection.clauses),
             )
         )
+        for gap in alert_gaps(campaign, self.clauses):
+            recorder.note(gap)
         if not self.selection.clauses:
             raise HarnessError("no clause is selected", remedy="give the scenarios something to expect")
         tools = self._provision()
         if not self.cancel.is_set():
-            self._play(tools, self.campaign, self.selection, self.campaign.spec.side_by_side)
+            self._play(tools, self.campaign, self.selection, self.campaign.side_by_side)
             self._play_again(tools)
         return self._judge(paths)
 
@@ -152,7 +155,7 @@ class _Campaign:
         self.played_again = tuple(cell.name for cell in cells)
         self.recorder.begin_again(self.played_again)
         slower = replace(self.campaign, speed_factor=0.5)
-        size = max(1, min(len(planned), self.campaign.spec.side_by_side) // 2)
+        size = max(1, min(len(planned), self.campaign.side_by_side) // 2)
         self._play(tools, slower, replace(self.selection, cells=tuple(cells)), size)
 
     def _play(self, tools: dict[str, Tool], campaign: Campaign, selection: Selection, side_by_side: int) -> None:

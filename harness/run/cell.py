@@ -21,6 +21,7 @@ from harness.run.placement import (
     CellPlace,
     InstancePlace,
     fill,
+    helper_values,
     secret,
     secret_values,
     topology_of,
@@ -73,7 +74,8 @@ class Cell:
         instances = []
         for index, name in enumerate(instance_names(self.context.campaign, self.plan.scenario)):
             folder = self.folder / name
-            place = InstancePlace(name, index, {p: claim() for p in profile.ports}, folder / "logs", folder / "data")
+            ports = profile.start.running or {port: claim() for port in profile.ports}
+            place = InstancePlace(name, index, ports, folder / "logs", folder / "data")
             place.logs.mkdir(parents=True)
             place.data.mkdir()
             instances.append(place)
@@ -119,21 +121,20 @@ class Cell:
         """Start the profile's helpers and wait for those that say when they are ready."""
         for name, helper in self.context.campaign.profile.helpers.items():
             ports = self.place.helpers[name]
-            self._start(self._helper_spec(name, helper, ports))
+            self._start(self._helper_spec(name, helper))
             if helper.ready:
                 self._await_http(name, "helper", f"http://127.0.0.1:{ports[helper.ready.port]}", helper.ready)
 
-    def _helper_spec(self, name: str, helper: Helper, ports: Mapping[str, int]) -> ProcessSpec:
+    def _helper_spec(self, name: str, helper: Helper) -> ProcessSpec:
         where = self.context.campaign.profile_source.document.locate(("helpers", name))
-        values = {f"port.{port}": str(number) for port, number in ports.items()} | {"speed": f"{self.speed:g}"}
+        values = helper_values(self.place, name, self.context.build, self.context.request.seed)
         folder = self.folder / "helpers" / name
         folder.mkdir(parents=True)
         environment = {**os.environ, **{k: fill(v, values, where) for k, v in helper.environment.items()}}
         argv = tuple(fill(part, values, where) for part in helper.command)
         cwd = (self.context.campaign.profile_source.folder / helper.folder).resolve()
-        return ProcessSpec(
-            f"{self.name}/{name}", argv, cwd, folder / "output.log", env=environment, ports=tuple(ports.values())
-        )
+        ports = tuple(self.place.helpers[name].values())
+        return ProcessSpec(f"{self.name}/{name}", argv, cwd, folder / "output.log", env=environment, ports=ports)
 
     def start(self) -> None:
         """Start everything of the cell at once."""
@@ -143,7 +144,7 @@ class Cell:
             self._start(self.proxies.spec(self.context.tools["toxiproxy"], f"{self.name}/toxiproxy", folder))
             self.proxies.open()
         for instance in self.place.instances:
-            self._start(self._instance_spec(instance))
+            self._start_instance(instance)
         if self.bound.prometheus:
             tool, folder = self.context.tools["prometheus"], self.folder / "prometheus"
             spec = prometheus_spec(
@@ -154,6 +155,12 @@ class Cell:
             tool, folder = self.context.tools["alertmanager"], self.folder / "alertmanager"
             name = f"{self.name}/alertmanager"
             self._start(alertmanager_spec(tool, name, folder, self.place.alertmanager, self.bound.alertmanager))
+
+    def _start_instance(self, instance: InstancePlace) -> None:
+        if self.context.campaign.profile.start.running:
+            self._began[instance.name] = time.monotonic()  # that is, it is waited for from now on
+        else:
+            self._start(self._instance_spec(instance))
 
     def _start(self, spec: ProcessSpec) -> None:
         name = spec.id.removeprefix(f"{self.name}/")
@@ -272,6 +279,8 @@ class Cell:
 
 
 def _is_wrong(target: Mapping[str, Any]) -> bool:
-    """Errors of transport quote the request, and may pass, unless nobody listens; others are about the answer."""
+    """Errors of transport quote the request, and may pass, unless nobody listens or is trusted; others are final."""
     error = str(target.get("lastError", ""))
-    return bool(error) and (not error.startswith("Get ") or "connection refused" in error)
+    return bool(error) and (
+        not error.startswith("Get ") or any(final in error for final in ("connection refused", "tls: failed to verify"))
+    )

@@ -14,9 +14,17 @@ from harness.run.bound import scaled_query
 from harness.run.cell import Cell
 from harness.run.clients.http import Http, basic_auth, bearer_auth
 from harness.run.observe.cell import CellObserver
-from harness.run.observe.targets import CellTargets, DocumentTarget, EndpointTarget, ExpositionTarget, LogTarget
+from harness.run.observe.targets import (
+    CellTargets,
+    DocumentTarget,
+    EndpointTarget,
+    ExpositionTarget,
+    LogTarget,
+    ProcessTarget,
+)
 from harness.run.placement import log_path, secret
 from harness.run.shared import SharedParts
+from harness.run.stack.surface import Process
 
 __all__ = ["exposition_targets", "observer_of"]
 
@@ -60,6 +68,7 @@ def _targets(cell: Cell, shared: SharedParts) -> CellTargets:
         endpoints=tuple(_endpoints(cell)),
         expositions=tuple(exposition_targets(cell)),
         logs=tuple(_logs(cell)),
+        processes=tuple(_processes(cell)),
     )
 
 
@@ -104,10 +113,11 @@ def exposition_targets(cell: Cell) -> list[ExpositionTarget]:
     if scrape is None:
         return []
     headers = {**scrape.headers, **_entering(cell, scrape)}
-    return [
-        ExpositionTarget(place.name, f"{scrape.scheme}://{place.address(scrape.port)}{scrape.path}", headers)
-        for place in cell.place.instances
-    ]
+    any_certificate = bool(scrape.credentials and scrape.credentials.any_certificate)
+    urls = {
+        place.name: f"{scrape.scheme}://{place.address(scrape.port)}{scrape.path}" for place in cell.place.instances
+    }
+    return [ExpositionTarget(name, url, headers, any_certificate) for name, url in urls.items()]
 
 
 def _entering(cell: Cell, scrape: Scrape) -> dict[str, str]:
@@ -117,6 +127,14 @@ def _entering(cell: Cell, scrape: Scrape) -> dict[str, str]:
     if entry and entry.username and entry.password_from:
         return basic_auth(entry.username, secret(entry.password_from, where))
     return bearer_auth(secret(entry.bearer_from, where)) if entry and entry.bearer_from else {}
+
+
+def _processes(cell: Cell) -> list[ProcessTarget]:
+    def pid_of(process: Process) -> Callable[[], int | None]:
+        return lambda: process.pid if process.alive else None
+
+    own = [place.name for place in cell.place.instances if place.name in cell.processes]
+    return [ProcessTarget(name, pid_of(cell.processes[name])) for name in own]
 
 
 def _logs(cell: Cell) -> list[LogTarget]:

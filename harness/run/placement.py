@@ -22,6 +22,7 @@ __all__ = [
     "InstancePlace",
     "client_of",
     "fill",
+    "helper_values",
     "log_path",
     "secret",
     "secret_values",
@@ -99,16 +100,27 @@ def fill(text: str, values: Mapping[str, str], where: Location) -> str:
 
 def values_of(place: CellPlace, instance: InstancePlace, build: Path, seed: int) -> dict[str, str]:
     """What the fields of a profile's command, environment and paths stand for."""
-    values = {f"port.{name}": str(port) for name, port in instance.ports.items()}
-    values |= {f"helper.{name}.{port}": str(n) for name, ports in place.helpers.items() for port, n in ports.items()}
-    return values | {
+    own = {f"port.{name}": str(port) for name, port in instance.ports.items()} | {
         "logs": str(instance.logs),
         "data": str(instance.data),
+        "instance": instance.name,
+        "index": str(instance.index),
+    }
+    return own | _common_values(place, build, seed)
+
+
+def helper_values(place: CellPlace, name: str, build: Path, seed: int) -> dict[str, str]:
+    """What the fields of a helper's command and environment stand for."""
+    own = {f"port.{port}": str(number) for port, number in place.helpers[name].items()}
+    return own | _common_values(place, build, seed)
+
+
+def _common_values(place: CellPlace, build: Path, seed: int) -> dict[str, str]:
+    helpers = {f"helper.{name}.{port}": str(n) for name, ports in place.helpers.items() for port, n in ports.items()}
+    return helpers | {
         "build": str(build),
         "speed": f"{place.speed:g}",
         "seed": str(seed),
-        "instance": instance.name,
-        "index": str(instance.index),
         "python": sys.executable,
     }
 

@@ -1,4 +1,4 @@
-"""One HTTP exchange: keep-alive, an explicit bound, no retry, no redirect, and an error that names what was asked."""
+"""One HTTP exchange: keep-alive, an explicit bound, no retry, an error that names what was asked."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from urllib.parse import urlencode, urlsplit, urlunsplit
 
 import orjson
 import urllib3
+from urllib3.util import Retry
 
 from harness.core.errors import HarnessError
 
@@ -28,13 +29,26 @@ _FORM: Final = {"content-type": "application/x-www-form-urlencoded"}
 _JSON: Final = {"content-type": "application/json"}
 
 
+_FOLLOWING: Final = Retry(
+    None, connect=False, read=False, status=0, other=0, redirect=10, respect_retry_after_header=False
+)
+"""As many redirects as Prometheus follows, and still no retry."""
+
+
 @functools.cache
 def _shared_pool() -> urllib3.PoolManager:
     return urllib3.PoolManager(num_pools=_POOLS, maxsize=_CONNECTIONS_PER_POOL, retries=False)
 
 
+@functools.cache
+def _trusting_pool() -> urllib3.PoolManager:
+    urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)  # somebody wrote that any certificate will do
+    return urllib3.PoolManager(num_pools=_POOLS, maxsize=_CONNECTIONS_PER_POOL, retries=False, cert_reqs="CERT_NONE")
+
+
 # Connections inherited over a fork would be read by two processes.
-os.register_at_fork(after_in_child=_shared_pool.cache_clear)
+for _pool in (_shared_pool, _trusting_pool):
+    os.register_at_fork(after_in_child=_pool.cache_clear)
 
 
 def basic_auth(user: str, password: str) -> dict[str, str]:
@@ -105,7 +119,9 @@ class Answer:
 class Http:
     """One server: ``base`` may have a path prefix and credentials (which are never shown in an error).
 
-    ``headers`` go with every request. ``timeout_s`` bounds connecting and every single read. Threads may share it.
+    ``headers`` go with every request. ``timeout_s`` bounds connecting and every single read. ``any_certificate``
+    accepts what nobody vouches for. ``follow`` takes redirects, without credentials to another host. Threads may share
+    it.
     """
 
     def __init__(
@@ -114,12 +130,16 @@ class Http:
         *,
         headers: Mapping[str, str] | None = None,
         timeout_s: float = 2.0,
+        any_certificate: bool = False,
+        follow: bool = False,
         pool: urllib3.PoolManager | None = None,
     ) -> None:
         self.base, credentials = _split_base(base)
         self.timeout_s = timeout_s
         self._headers = {"user-agent": "observability-harness", **credentials, **(headers or {})}
         self._pool = pool
+        self._pool_of = _trusting_pool if any_certificate else _shared_pool
+        self._follow = follow
 
     def send(
         self,
@@ -135,14 +155,14 @@ class Http:
         url = self.base + path + (f"?{urlencode(params, doseq=True)}" if params else "")
         began = time.perf_counter()
         try:
-            response = (self._pool or _shared_pool()).request(
+            response = (self._pool or self._pool_of()).request(
                 method,
                 url,
                 body=body,
                 headers={**self._headers, **headers} if headers else self._headers,
                 timeout=timeout_s or self.timeout_s,
-                retries=False,
-                redirect=False,
+                retries=_FOLLOWING if self._follow else False,
+                redirect=self._follow,
             )
         except (urllib3.exceptions.HTTPError, UnicodeError, ValueError) as error:
             raise HttpFault(method, url, reason=_reason(error)) from None
@@ -168,11 +188,12 @@ class Http:
         return self.send("POST", path, body=urlencode(form, doseq=True).encode(), headers=_FORM)
 
 
-def server_of(url: str, timeout_s: float) -> tuple[Http, str]:
+def server_of(url: str, timeout_s: float, *, any_certificate: bool = False, follow: bool = False) -> tuple[Http, str]:
     """The server of ``url`` and the path, with its query, to ask it for."""
     parts = urlsplit(url)
     base = urlunsplit((parts.scheme, parts.netloc, "", "", ""))
-    return Http(base, timeout_s=timeout_s), urlunsplit(("", "", parts.path or "/", parts.query, ""))
+    http = Http(base, timeout_s=timeout_s, any_certificate=any_certificate, follow=follow)
+    return http, urlunsplit(("", "", parts.path or "/", parts.query, ""))
 
 
 def _split_base(base: str) -> tuple[str, dict[str, str]]:

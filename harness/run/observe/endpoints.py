@@ -63,7 +63,8 @@ class ExpositionSource:
         self.components = frozenset({target.instance})
         self.cells = (cell,)
         self._cell, self._target, self._clock = cell, target, clock
-        self._http, self._path = server_of(target.url, target.timeout_s)
+        any_certificate = target.any_certificate
+        self._http, self._path = server_of(target.url, target.timeout_s, any_certificate=any_certificate, follow=True)
 
     def read(self, now: float, moment: Moment) -> Sequence[Record]:  # noqa: ARG002 (part of the interface)
         """The text as it stands."""

@@ -13,6 +13,7 @@ from harness.run.observe.alerts import AlertSource
 from harness.run.observe.documents import DocumentSource
 from harness.run.observe.endpoints import AnswerSource, ExpositionSource
 from harness.run.observe.lines import LineSource
+from harness.run.observe.processors import ProcessorSource
 from harness.run.observe.readings import (
     CounterSource,
     alertmanager_counters,
@@ -81,6 +82,8 @@ def _of_alertmanager(targets: CellTargets, needs: frozenset[Need], clock: Clock)
 
 
 def _of_subject(targets: CellTargets, needs: frozenset[Need], clock: Clock) -> Iterator[Source]:
+    for process in targets.processes:
+        yield ProcessorSource(targets.cell, process, clock)
     for endpoint in targets.endpoints:
         if Need("answers", endpoint.name) in needs:
             yield AnswerSource(targets.cell, endpoint, clock)

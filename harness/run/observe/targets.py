@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from harness.run.clients.http import Http
 
-__all__ = ["CellTargets", "DocumentTarget", "EndpointTarget", "ExpositionTarget", "LogTarget"]
+__all__ = [
+    "CellTargets",
+    "DocumentTarget",
+    "EndpointTarget",
+    "ExpositionTarget",
+    "LogTarget",
+    "ProcessTarget",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +34,12 @@ class EndpointTarget:
 
 @dataclass(frozen=True, slots=True)
 class ExpositionTarget:
-    """The metrics endpoint of one instance, read beside Prometheus."""
+    """The metrics endpoint of one instance, read beside Prometheus, and as Prometheus does: redirects are followed."""
 
     instance: str
     url: str
     headers: Mapping[str, str] = field(default_factory=dict)
+    any_certificate: bool = False
     timeout_s: float = 2.0
 
 
@@ -42,6 +50,14 @@ class LogTarget:
     stream: str
     instance: str
     pattern: str
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessTarget:
+    """The process of one instance; its pid changes when it is restarted, and is None while nobody knows it."""
+
+    instance: str
+    pid: Callable[[], int | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,3 +92,4 @@ class CellTargets:
     endpoints: tuple[EndpointTarget, ...] = ()
     expositions: tuple[ExpositionTarget, ...] = ()
     logs: tuple[LogTarget, ...] = ()
+    processes: tuple[ProcessTarget, ...] = ()

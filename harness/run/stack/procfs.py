@@ -8,10 +8,12 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
+from typing import NamedTuple
 
 __all__ = [
     "FOLDER_MARK",
     "RUN_MARK",
+    "ThreadTimes",
     "all_pids",
     "carries_mark",
     "command_line",
@@ -19,6 +21,7 @@ __all__ = [
     "owns_folder",
     "remove_folder",
     "start_ticks",
+    "thread_times",
 ]
 
 RUN_MARK = "HARNESS_RUN_ID"
@@ -73,6 +76,35 @@ def descendants(root: int) -> Iterator[int]:
         found = table.get(waiting.pop(), [])
         waiting += found
         yield from found
+
+
+class ThreadTimes(NamedTuple):
+    """What one thread had of the processors since it began, in nanoseconds."""
+
+    ran_ns: int
+    waited_ns: int
+    """Ready to run, while others ran."""
+
+
+def thread_times(root: int) -> dict[int, ThreadTimes]:
+    """By thread id, the times of every thread of ``root`` and of the processes below it; empty where nobody counts."""
+    found: dict[int, ThreadTimes] = {}
+    waiting = [root]
+    while waiting:
+        pid = waiting.pop()
+        for thread in _threads(pid):
+            fields = _read(f"/proc/{pid}/task/{thread}/schedstat").split()
+            if len(fields) == 3:
+                found[thread] = ThreadTimes(int(fields[0]), int(fields[1]))
+            waiting += map(int, _read(f"/proc/{pid}/task/{thread}/children").split())
+    return found
+
+
+def _threads(pid: int) -> list[int]:
+    try:
+        return [int(name) for name in os.listdir(f"/proc/{pid}/task")]  # noqa: PTH208
+    except OSError:
+        return []
 
 
 def owns_folder(folder: str, run_id: str) -> bool:

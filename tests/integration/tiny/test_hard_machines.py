@@ -1,7 +1,8 @@
-"""A machine that refuses: a port in use, a cache that cannot be written, a disk that is full."""
+"""A machine that refuses: a port in use, a cache that cannot be written, a full disk, no processor for the subject."""
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -107,4 +108,27 @@ def test_a_port_that_is_taken_names_who_holds_it(home: Home, tiny: Story) -> Non
     assert ended.code == 2, said
     assert re.search(r"port \d+, which failing/tiny-0 needs, is taken by process \d+ \(.*grasping\.py", said), said
     assert "remedy: end that process" in said
+    home.assert_clean(sorted(ended.ports))
+
+
+@pytest.mark.alone
+def test_a_subject_that_is_kept_from_its_processor_is_not_blamed(home: Home, tiny: Story) -> None:
+    """One processor for the subject, which always has something to do, and for four others that have as well."""
+    processor = min(os.sched_getaffinity(0))
+    spin = f"{{command: [taskset, -c, '{processor}', '{{python}}', -c, 'while True: pass']}}"
+    greedy = "".join(f"  greedy-{number}: {spin}\n" for number in range(4))  # each in a session of its own
+    tiny.replace(
+        "profile.yaml",
+        ("ports: [app]", f"helpers:\n{greedy}ports: [app]"),
+        ('command: ["{build}/tiny"', f'command: [taskset, -c, "{processor}", "{{build}}/tiny"'),
+    )
+    tiny.replace(
+        "service/main.go", ("\tport := flag.Int(", "\tgo func() {\n\t\tfor {\n\t\t}\n\t}()\n\tport := flag.Int(")
+    )
+    ended = home.gate(tiny.folder)
+    assert ended.code == 4, ended.out + ended.err
+    assert "invalid" in ended.verdicts.values()
+    waits = [json.loads(line) for line in ended.lines("records/reading.ndjson")]
+    longest_s = max(wait["value"] for wait in waits if wait["name"] == "processor_wait_s")
+    assert f"tiny-0 waited {longest_s:g} s within a second for a processor that others had" in ended.out
     home.assert_clean(sorted(ended.ports))

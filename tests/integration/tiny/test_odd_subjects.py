@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import pytest
+
 from tests.integration.tiny.gates import Home, Story
 
 SERVICE = "service/main.go"
@@ -56,4 +60,49 @@ def test_a_line_that_is_no_json_is_named_with_its_number(home: Home, tiny: Story
     envelope = ended.words("campaign::logs::requests::envelope")
     assert "requests.log:4 is not a JSON object\na line for people" in envelope
     assert "first missing hop: Filebeat" in ended.words("failing::logs::requests::arrives")
+    home.assert_clean(sorted(ended.ports))
+
+
+STREAM = "campaign::logs::failures::envelope"
+
+
+@pytest.fixture
+def odd(home: Home, tmp_path: Path) -> Story:
+    """Behind https, a password and a redirect; it logs to its outputs, and stands on an upstream that can fail."""
+    home.env["ODD_TEST_PASSWORD"] = "from the caller alone"
+    return Story(tmp_path / "odd", Path(__file__).parent / "data" / "odd")
+
+
+def test_a_service_that_does_everything_differently_is_known_by_its_profile(home: Home, odd: Story) -> None:
+    """Its one line for people is told; everything that it promises holds, whatever it takes to ask for it."""
+    ended = home.gate(odd.folder)
+    assert ended.code == 1, ended.out + ended.err
+    assert ended.of("violated") == {STREAM, "failing::logs::failures::arrives"}
+    assert ended.of("violated") | ended.of("held") == set(ended.verdicts)
+    assert "stderr.log:1 is not a JSON object\nodd: a line for people" in ended.words(STREAM)
+    order = [event["component"] for event in ended.events if event["event"] == "component_ready"]
+    assert order.index("upstream") < order.index("odd-0")
+    assert ended.bundle is not None
+    files = [path for path in ended.bundle.rglob("*") if path.is_file()]
+    assert [path for path in files if b"from the caller alone" in path.read_bytes()] == []
+    home.assert_clean(sorted(ended.ports))
+
+
+def test_a_certificate_that_nobody_vouches_for_is_refused_unless_any_will_do(home: Home, odd: Story) -> None:
+    path = odd.path("profile.yaml")
+    path.write_text(path.read_text().replace("ODD_TEST_PASSWORD, any_certificate: true}", "ODD_TEST_PASSWORD}"))
+    ended = home.gate(odd.folder)
+    assert ended.code == 1, ended.out + ended.err
+    clause = "campaign::metrics::odd_failures_total::exists"
+    assert ended.verdicts[clause] == "inconclusive"
+    assert "certificate verify failed" in ended.words(clause)
+    assert "first missing hop: scrape" in ended.words("failing::alerts::OddFailing::pends")
+    home.assert_clean(sorted(ended.ports))
+
+
+def test_a_secret_that_the_caller_does_not_hold_is_told_by_its_name(home: Home, odd: Story) -> None:
+    del home.env["ODD_TEST_PASSWORD"]
+    ended = home.gate(odd.folder)
+    assert ended.code == 2
+    assert "the variable ODD_TEST_PASSWORD, which holds a secret, is not set" in ended.out + ended.err
     home.assert_clean(sorted(ended.ports))

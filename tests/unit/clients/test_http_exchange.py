@@ -122,3 +122,28 @@ def test_an_address_is_split_into_its_server_and_what_to_ask_it_for(server: Any)
         http, asked = module.server_of(url, 0.5)
         assert http.send("GET", asked).ok
         assert (server.asked[-1].path, http.timeout_s) == (path, 0.5)
+
+
+def test_a_redirect_is_an_answer_unless_it_is_to_be_followed(server: Any) -> None:
+    server.answer("GET", "/metrics", b"", status=302, location="/internal/metrics")
+    server.answer("GET", "/internal/metrics", b"up 1")
+    assert Http(server.url).send("GET", "/metrics").status == 302
+    followed = Http(server.url, follow=True).send("GET", "/metrics", headers=bearer_auth("t0k"))
+    assert (followed.status, followed.text) == (200, "up 1")
+    assert server.asked[-1].headers["authorization"] == "Bearer t0k"
+
+
+def test_another_host_is_not_told_the_credentials(server: Any) -> None:
+    server.answer("GET", "/metrics", b"", status=302, location=server.url.replace("127.0.0.1", "localhost") + "/other")
+    server.answer("GET", "/other", b"")
+    assert Http(server.url, follow=True).send("GET", "/metrics", headers=bearer_auth("t0k")).ok
+    assert "authorization" not in {name.lower() for name in server.asked[-1].headers}
+
+
+def test_a_circle_of_redirects_and_a_dead_server_are_faults(server: Any) -> None:
+    server.answer("GET", "/metrics", b"", status=302, location="/metrics")
+    with pytest.raises(HttpFault, match="too many redirects"):
+        Http(server.url, follow=True).get("/metrics")
+    assert len(server.asked) == 11
+    with pytest.raises(HttpFault, match=r"no answer: .*refused"):
+        Http("http://127.0.0.1:9", follow=True).get("/metrics")

@@ -20,6 +20,7 @@ artefacts:
   prometheus: production/prometheus.yml
   alertmanager: production/alertmanager.yml
   filebeat: production/filebeat.yml
+coverage: {require: [alerts fire, alerts stay quiet]}
 metrics:
   prefix: tiny_
   also_at: health

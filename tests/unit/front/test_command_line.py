@@ -149,7 +149,10 @@ def test_lint_counts_and_lists(run: Run, capfd: pytest.CaptureFixture[str]) -> N
     assert run("lint", TINY, "-v") == 0
     lines = capfd.readouterr().out.splitlines()
     assert FIRES in lines
-    assert lines[-1] == f"tiny: 1 scenario, {len(lines) - 1} clauses"
+    assert lines[-2:] == [
+        f"tiny: 1 scenario, {len(lines) - 2} clauses",
+        "  no story shows that these alerts stay quiet: TinyFailing",
+    ]
 
 
 def test_explain_says_what_a_clause_promises(

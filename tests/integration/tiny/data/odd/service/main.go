@@ -1,0 +1,116 @@
+// Command odd is a service that does everything a little differently: its metrics lie behind https, a password and a
+// redirect, it logs to standard output and error, and it works only where its folder, environment and upstream are.
+package main
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log"
+	"math/big"
+	"net"
+	"net/http"
+	"os"
+	"sync"
+	"time"
+)
+
+type service struct {
+	mu       sync.Mutex
+	seq      int
+	failures int
+	upstream string
+	password string
+}
+
+func must(name string) string {
+	value := os.Getenv(name)
+	if value == "" {
+		log.Fatalf("%s is not set", name)
+	}
+	return value
+}
+
+// ask passes a request on to the upstream service and says whether it did its part.
+func (s *service) ask() bool {
+	answer, err := http.Get(s.upstream)
+	if err != nil {
+		return false
+	}
+	defer answer.Body.Close()
+	_, _ = io.Copy(io.Discard, answer.Body)
+	return answer.StatusCode == http.StatusOK
+}
+
+func (s *service) work(w http.ResponseWriter, r *http.Request) {
+	code := http.StatusOK
+	if !s.ask() {
+		code = http.StatusBadGateway
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	out := os.Stdout
+	if code != http.StatusOK {
+		s.failures++
+		out = os.Stderr
+	}
+	s.seq++
+	line, _ := json.Marshal(map[string]any{
+		"time": time.Now().UTC().Format("2006-01-02T15:04:05.000Z"), "msg": "request",
+		"request_id": r.Header.Get("X-Request-Id"), "code": code, "pid": os.Getpid(), "seq": s.seq,
+	})
+	_, _ = out.Write(append(line, '\n'))
+	w.WriteHeader(code)
+}
+
+func (s *service) metrics(w http.ResponseWriter, r *http.Request) {
+	user, password, _ := r.BasicAuth()
+	if user != "prometheus" || password != s.password {
+		w.WriteHeader(http.StatusUnauthorized)
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
+	fmt.Fprintf(w, "# HELP odd_failures_total Requests that failed.\n# TYPE odd_failures_total counter\n")
+	fmt.Fprintf(w, "odd_failures_total %d\n", s.failures)
+}
+
+// certificate is one that nobody has reason to trust.
+func certificate() tls.Certificate {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		log.Fatal(err)
+	}
+	template := x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour)}
+	der, err := x509.CreateCertificate(rand.Reader, &template, &template, &key.PublicKey, key)
+	if err != nil {
+		log.Fatal(err)
+	}
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
+}
+
+func main() {
+	s := &service{upstream: must("ODD_UPSTREAM"), password: must("ODD_PASSWORD")}
+	if _, err := os.Stat("greeting.txt"); err != nil {
+		log.Fatal(err)
+	}
+	closed := http.NewServeMux()
+	closed.HandleFunc("/internal/metrics", s.metrics)
+	closed.Handle("/metrics", http.RedirectHandler("/internal/metrics", http.StatusFound))
+	listener, err := net.Listen("tcp", "127.0.0.1:"+must("ODD_METRICS_PORT"))
+	if err != nil {
+		log.Fatal(err)
+	}
+	secure := &tls.Config{Certificates: []tls.Certificate{certificate()}}
+	go func() { log.Fatal(http.Serve(tls.NewListener(listener, secure), closed)) }()
+	http.HandleFunc("/work", s.work)
+	http.HandleFunc("/healthz", func(http.ResponseWriter, *http.Request) {})
+	fmt.Fprintln(os.Stderr, "odd: a line for people")
+	log.Fatal(http.ListenAndServe("127.0.0.1:"+must("ODD_PORT"), nil))
+}

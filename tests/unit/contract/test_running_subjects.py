@@ -1,0 +1,79 @@
+"""The profile of a subject that runs already: what cannot be asked of it is refused by name."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from harness.clauses.compiled import compile_campaign
+from harness.contract import Campaign, load_campaign
+from harness.core.errors import ConfigError
+
+TINY = Path("fixtures/tiny")
+COMMAND = """\
+start:
+  build: [go, build, -o, "{build}/tiny", .]
+  folder: service
+  command: ["{build}/tiny", -port, "{port.app}", -log, "{logs}/requests.log"]
+"""
+RUNNING = "start: {running: {app: 8080}}\n"
+
+
+@pytest.fixture
+def tiny(tmp_path: Path) -> Path:
+    folder = tmp_path / "tiny"
+    shutil.copytree(TINY, folder)
+    return folder
+
+
+def with_profile(folder: Path, *changes: tuple[str, str]) -> Campaign:
+    path = folder / "profile.yaml"
+    text = path.read_text()
+    for before, after in ((COMMAND, RUNNING), ('logs:\n  requests: "{logs}/requests.log"\n', ""), *changes):
+        assert before in text
+        text = text.replace(before, after)
+    path.write_text(text.replace('  - {logs: "/var/log/tiny/*.log", stream: requests}\n', ""))
+    campaign = load_campaign([folder])
+    compile_campaign(campaign)
+    return campaign
+
+
+def test_its_stories_are_played_one_after_the_other(tiny: Path) -> None:
+    campaign = with_profile(tiny)
+    assert (campaign.spec.side_by_side, campaign.side_by_side) == (8, 1)
+    assert [clause for clause in compile_campaign(campaign) if clause.plane == "subject"] == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ([("app: 8080}}", "app: 8080}, command: [tiny]}")], "either a command that starts it or the ports"),
+        ([(RUNNING, "start: {}\n")], "either a command that starts it or the ports"),
+        ([("app: 8080}}", "app: 8080}, folder: service}")], "not started: leave out folder"),
+        ([("{running: {app: 8080}}", "{running: {application: 8080}}")], "each of the ports app, and no other"),
+        ([("ports: [app]", "ports: [app]\ninstances: 2")], "cannot have instances"),
+        ([("ports: [app]", "ports: [app]\nlogs: {requests: /var/log/requests.log}")], "cannot have logs"),
+        ([("ports: [app]", "ports: [app]\nclock: scaled")], "cannot have clock"),
+        ([("app: 8080", "app: 80800")], "65535"),
+    ],
+)
+def test_what_only_its_owner_can_do_is_refused(tiny: Path, changes: list[tuple[str, str]], told: str) -> None:
+    with pytest.raises(ConfigError, match=told) as caught:
+        with_profile(tiny, *changes)
+    assert "profile.yaml:" in str(caught.value)
+
+
+def test_a_story_that_signals_it_is_refused_at_its_place(tiny: Path) -> None:
+    story = tiny / "failing.yaml"
+    story.write_text(story.read_text().replace("fault: {failures: 100%}", "fault: {killed: tiny-0}"))
+    with pytest.raises(ConfigError, match=r"failing\.yaml:6:\d+: killed sends a signal, .* is not ours to signal"):
+        with_profile(tiny, ("faults:\n", "faults:\n  killed: {signal: kill}\n"))
+
+
+def test_a_story_that_wants_more_than_one_is_refused_at_its_place(tiny: Path) -> None:
+    with (tiny / "failing.yaml").open("a") as story:
+        story.write("instances: 2\n")
+    with pytest.raises(ConfigError, match=r"failing\.yaml:17:\d+: the story wants 2 instances"):
+        with_profile(tiny)
