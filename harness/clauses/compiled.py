@@ -10,6 +10,7 @@ from harness.clauses.alert_places import compile_places
 from harness.clauses.alerts import compile_alert_chain, story_of
 from harness.clauses.canary import compile_canaries
 from harness.clauses.endpoints import compile_endpoints, compile_health_expectation
+from harness.clauses.health_checks import compile_agreement, compile_checks, compile_proof
 from harness.clauses.hops import check_cuts
 from harness.clauses.load import compile_load_expectation
 from harness.clauses.log_expectations import compile_log_expectation
@@ -42,6 +43,7 @@ def compile_campaign(campaign: Campaign) -> tuple[Clause, ...]:
     clauses += compile_metrics(campaign)
     clauses += compile_logs(campaign)
     clauses += compile_endpoints(campaign)
+    clauses += compile_checks(campaign)
     clauses += compile_canaries(campaign)
     _check_unique(clauses)
     _check_waivers(campaign, clauses)
@@ -57,6 +59,7 @@ def _story(campaign: Campaign, production: Production, scenario: Scenario) -> It
     for item in scenario.expectations:
         yield from _expectation(campaign, scenario, item)
     yield from compile_log_arrival(campaign, scenario)
+    yield from compile_agreement(campaign, scenario)
 
 
 def _alerts(campaign: Campaign, production: Production, scenario: Scenario) -> Iterator[Clause]:
@@ -98,7 +101,8 @@ def _expectation(campaign: Campaign, scenario: Scenario, item: Expected) -> Iter
     elif item.subject == "metric":
         yield from compile_metric_expectation(campaign, scenario, item)
     elif item.subject == "health":
-        yield compile_health_expectation(campaign, scenario, item)
+        compile_one = compile_proof if getattr(item.rule, "proves", None) else compile_health_expectation
+        yield compile_one(campaign, scenario, item)
     elif item.subject == "series":
         yield from compile_series_expectation(campaign, scenario, item)
     elif item.subject == "load":

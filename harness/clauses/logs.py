@@ -13,6 +13,7 @@ from harness.clauses.validation import Validator
 from harness.clauses.values import at_path, broken_fields
 from harness.contract import Campaign
 from harness.contract.campaign import Scenario
+from harness.contract.expectations import ExpectLog
 from harness.contract.fields import FieldRule
 from harness.contract.files import Logs, LogStream
 from harness.core.errors import Location
@@ -107,12 +108,12 @@ def _judge_declared(name: str, stream: LogStream) -> Judge:
 def compile_log_arrival(campaign: Campaign, scenario: Scenario) -> Iterator[Clause]:
     """Where a pipeline is declared: lines written and documents found are the same, stream by stream.
 
-    Only in stories that expect something of a log: shipping every story's logs would prove the same thing at a cost.
+    Only in stories that expect something of documents: shipping all logs would prove the same thing at a cost.
     """
     plane = campaign.contract.logs
     if plane is None or campaign.artefact("filebeat") is None:
         return
-    if not any(item.subject == "log" for item in scenario.expectations):
+    if not any(isinstance(item.rule, ExpectLog) and item.rule.at != "lines" for item in scenario.expectations):
         return
     for name in plane.streams:
         yield Clause(

@@ -57,8 +57,8 @@ def _judge_growth(cell: str, prefix: str, rule: ExpectSeries) -> Judge:
 
 
 def _at(texts: list[Exposition], t: float) -> Exposition | None:
-    """The text that was read at a mark of the story: the first that is not older."""
-    return next((item for item in texts if item.t >= t), None)
+    """The text that was read at a mark of the story: the last that is not younger."""
+    return next((item for item in reversed(texts) if item.t <= t), None)
 
 
 def _keys(item: Exposition, prefix: str) -> set[SeriesKey]:

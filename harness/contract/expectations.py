@@ -72,16 +72,17 @@ class ExpectMetric(Strict):
 
 
 class ExpectHealth(Strict):
-    """The state that a health endpoint reports: always, or at some time in a phase."""
+    """The state that a health endpoint reports: always, or at some time in a phase; or which checks the story fails."""
 
     is_: str | None = Field(default=None, alias="is")
     becomes: str | None = None
+    proves: Literal["alone", "pairs"] | None = None
     during: str | None = None
 
     @model_validator(mode="after")
     def _one(self) -> ExpectHealth:
-        if (self.is_ is None) == (self.becomes is None):
-            raise ValueError("say either is (at every probe) or becomes (at some probe)")
+        if sum(said is not None for said in (self.is_, self.becomes, self.proves)) != 1:
+            raise ValueError("say one of is (at every probe), becomes (at some probe) and proves (which checks fail)")
         return self
 
 

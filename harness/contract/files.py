@@ -168,6 +168,25 @@ class HealthStates(Strict):
     codes: dict[str, int]
     checks_at: str | None = None
     checks: list[str] = []
+    caused_by: dict[str, list[str]] = {}
+    fails_where: dict[str, Any] = {"healthy": False}
+    gauge: str | None = None
+    gauge_label: str = "status"
+
+    @property
+    def at_rest(self) -> str:
+        """The state while no check fails."""
+        return next(state for state in self.codes if state not in self.caused_by)
+
+    @model_validator(mode="after")
+    def _caused(self) -> HealthStates:
+        strange = sorted({name for names in self.caused_by.values() for name in names} - set(self.checks))
+        if strange:
+            raise ValueError(f"caused_by names the check {strange[0]!r}, which is not listed in checks")
+        rest = [state for state in self.codes if state not in self.caused_by]
+        if self.caused_by and (len(rest) != 1 or not self.caused_by.keys() <= self.codes.keys()):
+            raise ValueError("caused_by names every state of codes but one: that of no failed check")
+        return self
 
 
 class Hop(Strict):
@@ -378,7 +397,7 @@ class FaultHook(Strict):
     confirm: HookCall | None = None
     heal: HookCall | None = None
     signal: Literal["kill", "stop", "restart"] | None = None
-    unit: Literal["ratio", "seconds", "number", "text"] = "number"
+    unit: Literal["ratio", "seconds", "number", "text", "list"] = "number"
     replaces: bool = False
     """Injecting another value takes the place of the one in force; otherwise that one is healed first."""
     within: WallDuration = WallSeconds(5.0)
@@ -480,6 +499,8 @@ class Phase(Strict):
     at_most: Duration | None = None
     load: LoadSpec | None = None
     fault: dict[str, str | int | float] = {}
+    each: dict[str, list[str | int | float]] = {}
+    """Fault → values: the phase is played once for each of them (written out by ``sweep.unrolled``)."""
     cut: dict[str, str] = {}
     """Hops of the monitoring that are dead in this phase, and how."""
 

@@ -14,6 +14,7 @@ from harness.contract.expectations import SUBJECTS, WITHOUT_NAME
 from harness.contract.files import CampaignFile, ContractFile, ProfileFile, ScenarioFile
 from harness.contract.load_check import check_load
 from harness.contract.strict import Strict, known, relative_file, validate
+from harness.contract.sweep import unrolled
 from harness.core.errors import ConfigError, Location
 from harness.core.kinds import file_kind
 from harness.core.source import Document, load_yaml, nearest
@@ -122,7 +123,8 @@ def _selected(paths: Sequence[Path], wanted: Sequence[Path]) -> list[Path]:
 
 
 def _scenario(path: Path, root: Path) -> Scenario:
-    source = _load(path, root)
+    written = _load(path, root)
+    source = Loaded(written.path, unrolled(written.document))
     spec = validate(ScenarioFile, source.document)
     expected = [_expectation(source.document, i, entry) for i, entry in enumerate(spec.expect)]
     return Scenario(path.stem, source, spec, tuple(expected))

@@ -130,8 +130,8 @@ class Conductor:
         reason = self._until(observer, began + bound_s / self.cell.speed, waiting, fixed=phase.lasts is not None)
         if index + 1 < len(self._scenario.phases) and self._scenario.phases[index + 1].load is None:
             self._load.stop()
+        observer.phase_ended(time.time())  # what is read at its end belongs to the phase
         ended = time.time()
-        observer.phase_ended(ended)
         self._add(PhaseMark(self.cell.name, ended, phase.name, "end", reason))
         self._recorder.say(PhaseEnded(ended, self.cell.name, phase.name, self._production_s(ended), reason))
 

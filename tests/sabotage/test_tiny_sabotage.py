@@ -169,7 +169,9 @@ SABOTAGES = {
         {"campaign::logs::all::one_type": "msg is text in"},
     ),
     "a line for a request that nobody sent": Sabotage(
-        change(SERVICE, ('\tstate := "healthy"\n', '\tstate := "healthy"\n\ts.write("probe", http.StatusOK, 0)\n')),
+        change(
+            SERVICE, ('\thttp.HandleFunc("/work"', '\ts.write("probe", http.StatusOK, 0)\n\thttp.HandleFunc("/work"')
+        ),
         {"campaign::logs::requests::joins": "request_id 'probe' was sent by nobody"},
     ),
     "a pipeline that keeps the time of reading": Sabotage(

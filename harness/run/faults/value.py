@@ -14,8 +14,9 @@ from harness.core.units import parse_duration
 
 __all__ = ["Unit", "Value", "at_pointer", "fill", "fill_path", "mismatch", "parse_value"]
 
-Unit = Literal["ratio", "seconds", "number", "text"]
-Value = str | int | float
+Unit = Literal["ratio", "seconds", "number", "text", "list"]
+Written = str | int | float
+Value = Written | list[str]
 
 _MARK: Final = "{{value}}"
 _COMPARISON: Final = re.compile(r"(>=|<=|==|!=|>|<)\s*(.+)")
@@ -30,13 +31,15 @@ _OPERATORS: Final[Mapping[str, Callable[[Any, Any], bool]]] = {
 _ABSENT: Final = object()
 
 
-def parse_value(written: Value, unit: Unit) -> Value:
-    """``40%`` as 0.4, ``35s`` as 35.0 production seconds, a number as it is.
+def parse_value(written: Written, unit: Unit) -> Value:
+    """``40%`` as 0.4, ``35s`` as 35.0 production seconds, ``a, b`` as a list of two, a number as it is.
 
     A bare number is taken in every unit. Raises ``ConfigError`` for anything that the unit cannot read.
     """
     if unit == "text":
         return str(written)
+    if unit == "list":
+        return [word.strip() for word in str(written).split(",")]
     if isinstance(written, int | float):
         return written
     try:

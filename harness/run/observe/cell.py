@@ -11,7 +11,7 @@ from typing import Final
 from harness.clauses.model import Need, NeedKind
 from harness.evidence.records import Reading, Record, Unmet
 from harness.run.observe.documents import DocumentSource
-from harness.run.observe.endpoints import ExpositionSource
+from harness.run.observe.endpoints import AnswerSource, ExpositionSource
 from harness.run.observe.lines import LineSource
 from harness.run.observe.series import QuerySource
 from harness.run.observe.slot import Slot
@@ -103,7 +103,7 @@ class CellObserver:
 
     def phase_ended(self, now: float) -> None:
         """Read what is read at marks only, before what the next phase changes; one that hangs is left for later."""
-        marked = [slot for slot in self._slots if isinstance(slot.source, ExpositionSource)]
+        marked = [slot for slot in self._slots if isinstance(slot.source, ExpositionSource | AnswerSource)]
         for slot in marked:
             slot.trigger()
             self._write(slot.turn(now, self._monotonic(), self._workers))

@@ -40,6 +40,7 @@ logs:
       other_events: forbidden
 endpoints:
   health: {port: app, path: /healthz, answers: {200: {}}}
+  ready: {port: app, path: /ready, answers: {200: {}}}
 health:
   service:
     endpoint: health
@@ -47,6 +48,9 @@ health:
     codes: {healthy: 200, failing: 200}
     checks_at: /checks
     checks: [disk]
+    caused_by: {failing: [disk]}
+    gauge: tiny_health
+  readiness: {endpoint: ready, state_at: /status, codes: {healthy: 200, failing: 200}}
 budgets: {exposition: 100ms wall, exposition_bytes: 100000}
 alerts:
   TinyFailing: {means: It fails., reaches: on-call, always: true}
@@ -85,6 +89,7 @@ expect:
   - metric sum(tiny_requests_total) * 3: {below: 300, during: baseline}
   - health service: {is: healthy, during: baseline}
   - health service: {becomes: failing}
+  - health service: {proves: pairs}
   - load: {all_answered: true, during: baseline}
   - load: {fails: 100%, during: failing}
 """

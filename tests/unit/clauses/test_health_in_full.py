@@ -1,0 +1,165 @@
+"""States that follow from checks, each check failing alone and in pairs, and all who tell of health agreeing."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.clauses.compiled import compile_campaign
+from harness.clauses.model import Clause
+from harness.contract import load_campaign
+from harness.core.errors import ConfigError
+from harness.evidence.records import CellFinished, CellStarted, HttpAnswer, Series
+from harness.evidence.store import Evidence
+
+T = 1_800_000_000.0
+ROOT = Path(__file__).parents[3]
+HEALTH = """\
+  ready: {port: app, path: /ready, answers: {200: {}}}
+
+health:
+  service:
+    endpoint: health
+    state_at: /status
+    codes: {fine: 200, poor: 200, bad: 503}
+    checks_at: /checks
+    checks: [a, b, c]
+    caused_by: {bad: [a], poor: [b, c]}
+    gauge: tiny_health
+  readiness:
+    endpoint: ready
+    state_at: /status
+    codes: {fine: 200, poor: 200, bad: 503}
+
+alerts:
+"""
+STORY = """\
+harness: scenario/1
+story: Checks fail.
+phases:
+  - {name: all, lasts: 1m}
+expect:
+  - health service: {proves: alone}
+  - health service: {proves: pairs}
+  - health readiness: {becomes: bad}
+"""
+
+
+def compiled(folder: Path, *changes: tuple[str, str]) -> dict[str, Clause]:
+    shutil.copytree(ROOT / "fixtures" / "tiny", folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("service"))
+    (folder / "failing.yaml").unlink()
+    contract = (folder / "contract.yaml").read_text()
+    head, _, rest = contract.partition("\nhealth:\n")
+    health = HEALTH
+    for before, after in changes:
+        health = health.replace(before, after)
+    (folder / "contract.yaml").write_text(head + health + rest.partition("alerts:\n")[2])
+    (folder / "story.yaml").write_text(STORY)
+    clauses = compile_campaign(load_campaign([folder]))
+    return {clause.id.partition("::")[2]: clause for clause in clauses}
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> dict[str, Clause]:
+    """Clauses by their plane, name and promise."""
+    return compiled(tmp_path)
+
+
+def answer(t: float, state: str, *failed: str, endpoint: str = "health", **fields: Any) -> HttpAnswer:
+    checks = {name: {"healthy": name not in failed} for name in "abc"}
+    body = {"status": state, "checks": checks}
+    return HttpAnswer("story", T + t, "tiny-0", endpoint, 503 if state == "bad" else 200, 0.01, body=body, **fields)
+
+
+def gauge(t: float, state: str) -> list[Series]:
+    names = ("fine", "poor", "bad")
+    point = {name: ((T + t, 1.0 if name == state else 0.0),) for name in names}
+    return [Series("story", T + t, "tiny_health", {"status": name}, point[name]) for name in names]
+
+
+def judge(clause: Clause, *records: Any, completed: bool = True) -> Any:
+    frame = [CellStarted("story", T, 1.0, 0.2, 0.2, ("tiny-0",)), CellFinished("story", T + 60, completed)]
+    return clause.judge(Evidence([*frame, *records], planned=("story",)))
+
+
+@pytest.mark.parametrize(
+    ("state", "failed", "problem"),
+    [
+        ("fine", "", ""),
+        ("poor", "b", ""),
+        ("poor", "bc", ""),
+        ("bad", "a", ""),
+        ("bad", "ac", ""),
+        ("fine", "a", "story/tiny-0: fine with a failed, not bad"),
+        ("poor", "ab", "poor with a, b failed, not bad"),
+        ("bad", "c", "bad with c failed, not poor"),
+        ("poor", "", "poor with no check failed, not fine"),
+    ],
+)
+def test_the_state_follows_from_the_checks(table: dict[str, Clause], state: str, failed: str, problem: str) -> None:
+    found = judge(table["health::service::follows_checks"], answer(1, state, *failed))
+    assert found.verdict == ("violated" if problem else "held")
+    assert problem in found.message
+
+
+def test_answers_without_checks_show_nothing(table: dict[str, Clause]) -> None:
+    clause = table["health::service::follows_checks"]
+    text = HttpAnswer("story", T, "tiny-0", "health", 200, 0.01, body="ok")
+    mute = HttpAnswer("story", T, "tiny-0", "health", 0, 0.01, error="refused")
+    assert judge(clause, text, mute).verdict == "open"
+    assert judge(clause, answer(1, "fine"), completed=False).verdict == "open"
+
+
+def test_each_check_alone_and_each_two_together(table: dict[str, Clause]) -> None:
+    alone, pairs = (table[f"health::service::proves_{what}"] for what in ("alone", "pairs"))
+    singly = [answer(n, "x", check) for n, check in enumerate("abc")]
+    assert judge(alone, *singly[:2]).message == "never seen failing: c"
+    assert judge(alone, *singly).verdict == "held"
+    assert judge(pairs, *singly).message == "never seen failing: a and b; a and c; b and c"
+    both = [answer(n, "x", *two) for n, two in enumerate(("ab", "ac", "bc"))]
+    assert judge(pairs, *singly, *both).verdict == "held"
+
+
+@pytest.mark.parametrize(
+    ("samples", "verdict"),
+    [
+        ([(1.5, "fine"), (3.5, "poor"), (5.5, "fine")], "held"),
+        ([(2.9, "fine"), (3.1, "fine")], "held"),
+        ([(3.5, "fine")], "violated"),
+        ([(1.5, "poor")], "violated"),
+        ([(-1.0, "bad"), (9.0, "bad")], "open"),
+        ([], "open"),
+    ],
+)
+def test_the_gauge_tells_what_the_endpoint_tells(
+    table: dict[str, Clause], samples: list[tuple[float, str]], verdict: str
+) -> None:
+    answers = [answer(t, "poor", "b") if 3 <= t < 5 else answer(t, "fine") for t in (1, 2, 3, 4, 4.9, 5, 6)]
+    seen = [series for t, state in samples for series in gauge(t, state)]
+    assert judge(table["health::service::gauge_agrees"], *answers, *seen).verdict == verdict
+    assert judge(table["health::service::gauge_agrees"], completed=False).verdict == "open"
+
+
+def test_two_endpoints_tell_the_same(table: dict[str, Clause]) -> None:
+    clause = table["health::service::agrees_with_readiness"]
+    answers = [answer(1, "fine"), answer(2, "bad", "a"), answer(3, "bad", "a"), answer(4, "bad", "a")]
+    assert judge(clause, *answers, answer(1.5, "bad", endpoint="ready")).verdict == "held"
+    found = judge(clause, *answers, answer(2.5, "fine", endpoint="ready"))
+    assert found.message == "ready said fine, health said bad around then"
+    assert judge(clause, *answers, answer(9, "fine", endpoint="ready")).verdict == "open"
+    assert judge(clause, completed=False).verdict == "open"
+    assert "health::readiness::agrees_with_service" not in table
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "problem"),
+    [
+        ("poor: [b, c]}", "poor: [b, d]}", "names the check 'd'"),
+        ("poor: [b, c]}", "odd: [b, c]}", "names every state of codes but one"),
+        (", poor: [b, c]}", "}", "names every state of codes but one"),
+    ],
+)
+def test_causes_that_cannot_be(tmp_path: Path, before: str, after: str, problem: str) -> None:
+    with pytest.raises(ConfigError, match=problem):
+        compiled(tmp_path, (before, after))
