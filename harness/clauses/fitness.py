@@ -19,6 +19,7 @@ __all__ = ["COUNTERS", "GAP_LIMIT", "lateness_p99_s", "unfit", "widest_gaps"]
 _SCRAPE_GAP: Final = "scrape_gap_s"
 _EVALUATION_GAP: Final = "evaluation_gap_s"
 _UP_ZERO: Final = "up_zero_while_answered"
+_TIMED_OUT: Final = "scrape_timed_out_s"
 _CLOCK_STEP: Final = "clock_step_s"
 _OVERSLEPT: Final = "overslept_s"
 _OVERSLEPT_LIMIT_S: Final = 0.5
@@ -37,11 +38,11 @@ _PROMETHEUS: Final = frozenset({_SCRAPE_GAP, _EVALUATION_GAP, "prometheus_rule_g
 _SENDING: Final = frozenset({"prometheus_notifications_dropped_total", "prometheus_notifications_errors_total"})
 _DELIVERING: Final = frozenset({"alertmanager_notification_requests_failed_total"})
 _EXPLAINS: Final[Mapping[str, frozenset[str]]] = {
-    "scrape": frozenset({_SCRAPE_GAP, _UP_ZERO}),
+    "scrape": frozenset({_SCRAPE_GAP, _UP_ZERO, _TIMED_OUT}),
     "prometheus": _PROMETHEUS | _SENDING,
     # its groups are loaded anew
     "rules": frozenset({_EVALUATION_GAP, "prometheus_rule_group_iterations_missed_total"}),
-    "alertmanager": _SENDING | _DELIVERING | {_UP_ZERO},
+    "alertmanager": _SENDING | _DELIVERING | {_UP_ZERO, _TIMED_OUT},
 }
 """What the cut of a hop can do to a reading, and no more is excused; of a kind of integration it is ``_DELIVERING``."""
 
@@ -105,6 +106,7 @@ def unfit(evidence: Evidence, cell: str, lateness_limit_s: float) -> tuple[str, 
     """Reasons why verdicts of ``cell`` are invalid; none for a fit cell."""
     return (
         *_gaps(evidence, cell),
+        *_timed_out(evidence, cell),
         *_starved(evidence, cell),
         *_counters(evidence, cell),
         *_generator(evidence, cell, lateness_limit_s),
@@ -123,6 +125,20 @@ def _gaps(evidence: Evidence, cell: str) -> Iterator[str]:
             yield f"{reading.component} was {what} for {reading.value:g} s wall, over {GAP_LIMIT} intervals"
         if reading.name == _OVERSLEPT and reading.value > _OVERSLEPT_LIMIT_S:
             yield f"the machine stood still for {reading.value:g} s: something else took its processors"
+
+
+def _timed_out(evidence: Evidence, cell: str) -> Iterator[str]:
+    """One line for each target with its first scrape that ran out of time which production would have given it.
+
+    Such a scrape makes series stale and lets pending alerts begin anew: what follows is about the compressed time.
+    """
+    start = evidence.started(cell)
+    first: dict[str, float] = {}
+    for reading in evidence.of(Reading, cell) if start and start.speed > 1 else ():
+        if reading.name == _TIMED_OUT and not _in_fault(evidence, reading, reading.value, _ANY):
+            first.setdefault(reading.component, reading.value)
+    for target, length_s in first.items():
+        yield f"a scrape of {target} ran out of time after {length_s:g} s, which is more at the speed of production"
 
 
 def _starved(evidence: Evidence, cell: str) -> Iterator[str]:

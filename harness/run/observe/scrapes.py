@@ -24,6 +24,7 @@ class ScrapeSource:
     ``up_zero_s`` is the length of a stretch at 0 that ended at its ``t``.
     ``up_zero_while_answered`` counts the failed scrapes right before which the target answered us, after one that had
     failed too: it is asked only while it is down.
+    ``scrape_timed_out_s`` is how long a failed scrape was waited for, where that was the whole of its timeout.
     """
 
     components = PROMETHEUS
@@ -42,15 +43,16 @@ class ScrapeSource:
         self.cells, self.needs, self.every_s = (cell,), needs, self._samples.every_s
         self._client, self._clock, self._scrape_s = client, clock, scrape_s
         self._targets: dict[str, _Target] = {}
-        self._unread: list[Series] = []  # kept where the question about their targets fails
+        self._unread: list[Series] = []  # kept where a question about their targets fails
 
     def read(self, now: float, moment: Moment) -> Sequence[Record]:
         """The samples, and what they say about each target."""
         self._unread += self._samples.stretches(now, moment)
         if any(_name(series.labels) not in self._targets for series in self._unread):
             self._meet(self._unread)
+        late = list(self._timed_out(self._unread))
         stretches, self._unread = self._unread, []
-        records: list[Record] = [*stretches]
+        records: list[Record] = [*stretches, *late]
         for series in stretches:
             records += self._targets[_name(series.labels)].follow(series)
         for target in self._targets.values():
@@ -59,6 +61,19 @@ class ScrapeSource:
             else:
                 target.ask_if_down(self._clock)
         return records
+
+    def _timed_out(self, stretches: Sequence[Series]) -> Iterator[Reading]:
+        """Failed scrapes that took all the time that they were given: Prometheus records how long each took."""
+        failed = {(_name(s.labels), t) for s in stretches for t, value in s.points if value == 0}
+        if not failed:
+            return
+        instants = [t for _, t in failed]
+        took = self._client.samples("scrape_duration_seconds", min(instants) - 0.001, max(instants))
+        for series in took.series:
+            name = _name(series.labels)
+            for t, length_s in series.points:
+                if (name, t) in failed and length_s >= self._targets[name].timeout_s:
+                    yield Reading(self.cells[0], t, name, "scrape_timed_out_s", round(length_s, 3))
 
     def _meet(self, stretches: Sequence[Series]) -> None:
         told = {_name(item["labels"]): item for item in self._client.targets()}
@@ -73,6 +88,7 @@ class _Target:
     def __init__(self, cell: str, name: str, scrape_s: float, told: Mapping[str, Any]) -> None:
         self._cell, self._name, self._url = cell, name, str(told.get("scrapeUrl", ""))
         self._interval_s = parse_duration(told["scrapeInterval"]) if told else scrape_s
+        self.timeout_s = parse_duration(told.get("scrapeTimeout", told["scrapeInterval"])) if told else scrape_s
         self._widest_s = 1.5 * self._interval_s if self._interval_s > scrape_s else 0.0
         self._last_t: float | None = None
         self._zero_since: float | None = None

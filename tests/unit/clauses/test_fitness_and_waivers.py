@@ -31,6 +31,7 @@ UNFIT: dict[str, tuple[Callable[[Any], Any], str]] = {
     "scrape gap": (reading("scrape_gap_s", 130, 0.6, "tiny"), "tiny was not scraped for 0.6 s wall, over 3 intervals"),
     "evaluation gap": (reading("evaluation_gap_s", 130, 0.6, "rules tiny"), "rules tiny was not evaluated for 0.6 s"),
     "up is 0": (reading("up_zero_while_answered", 130, 1, "tiny"), "tiny was down for Prometheus though it answered"),
+    "a scrape out of time": (reading("scrape_timed_out_s", 130, 0.17, "tiny"), "tiny ran out of time after 0.17 s"),
     "notifications": (reading(DROPPED, 100, 2), f"Prometheus dropped notifications (prometheus: {DROPPED} grew by 2)"),
     "restarted counter": (
         lambda s: reading(DROPPED, 101, 1)(reading(DROPPED, 100, 5)(s)),
@@ -65,6 +66,7 @@ FIT: dict[str, Callable[[Any], Any]] = {
     "a gap inside a fault": reading("scrape_gap_s", 50, 5.0, "tiny"),
     "a gap that the healing ends": reading("scrape_gap_s", 80, 0.9, "tiny"),
     "down inside a fault": reading("up_zero_while_answered", 50, 3, "tiny"),
+    "out of time inside a fault": reading("scrape_timed_out_s", 50, 0.17, "tiny"),
     "down without an answer": reading("up_zero_s", 130, 3.0, "tiny"),
     "a counter that stood before": lambda s: reading("alertmanager_notification_requests_failed_total", 130, 3)(
         reading("alertmanager_notification_requests_failed_total", 2, 3)(s)

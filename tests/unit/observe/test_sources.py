@@ -33,7 +33,7 @@ class Fake:
     def __getattr__(self, name: str) -> Any:
         def call(*args: Any, **kwargs: Any) -> Any:
             self.asked.append((name, *args))
-            queue = self.answers[name]
+            queue = self.answers["durations" if args[:1] == ("scrape_duration_seconds",) else name]
             answer = queue.pop(0) if len(queue) > 1 else queue[0]
             if isinstance(answer, Exception):
                 raise answer
@@ -186,7 +186,8 @@ def ups(*points: tuple[float, float], job: str = "j") -> Result:
     return series(*points, job=job, instance="i")
 
 
-TARGETS = [{"labels": {"job": "j", "instance": "i"}, "scrapeInterval": "1s", "scrapeUrl": "http://127.0.0.1:1/m"},
+TARGETS = [{"labels": {"job": "j", "instance": "i"}, "scrapeInterval": "1s", "scrapeTimeout": "900ms",
+            "scrapeUrl": "http://127.0.0.1:1/m"},
            {"labels": {"job": "slow", "instance": "i"}, "scrapeInterval": "5s", "scrapeUrl": ""}]  # fmt: skip
 
 
@@ -211,7 +212,7 @@ def test_a_job_that_is_scraped_more_slowly_has_no_gap_for_that(hand: Any) -> Non
 
 
 def test_a_target_unknown_to_the_server_takes_the_cells_interval(hand: Any) -> None:
-    fake = Fake(samples=[ups((0.0, 0), (2.0, 1), job="new")], targets=[[]])
+    fake = Fake(samples=[ups((0.0, 0), (2.0, 1), job="new")], targets=[[]], durations=[Result(())])
     assert readings(ScrapeSource("c", fake, hand.wall, scrape_s=1.0, lag_s=1.1), 1002) == [  # type: ignore[arg-type]
         ("up_zero_while_answered", 0.0),
         ("scrape_gap_s", 2.0),
@@ -246,7 +247,8 @@ def test_a_target_that_answers_us_while_its_scrapes_fail_is_told(hand: Any, monk
         ups((1004.0, 0)),
         ups((1005.0, 1)),
     ]
-    source = ScrapeSource("c", Fake(samples=batches, targets=[TARGETS]), hand.wall, scrape_s=1.0, lag_s=1.1)  # type: ignore[arg-type]
+    fake = Fake(samples=batches, targets=[TARGETS], durations=[ups((1000.0, 0.02), (1001.0, 0.02))])
+    source = ScrapeSource("c", fake, hand.wall, scrape_s=1.0, lag_s=1.1)  # type: ignore[arg-type]
     told: list[tuple[str, float]] = []
     for _ in range(6):
         hand.move(0.5)  # asked at 1000.5 (answered), 1001.5 (not), 1002.5 (answered, but then it was up), 1004.5
@@ -259,6 +261,17 @@ def test_a_target_that_answers_us_while_its_scrapes_fail_is_told(hand: Any, monk
         ("up_zero_while_answered", 1),
         ("up_zero_s", 1.0),
     ]
+
+
+def test_a_scrape_that_ran_out_of_time_is_told_and_one_that_was_refused_is_not(hand: Any) -> None:
+    took = Result((*ups((1000.0, 0.02), (1001.0, 0.01), (1002.0, 0.9)).series,
+                   *ups((1002.0, 5.0), job="slow").series))  # fmt: skip
+    fake = Fake(samples=[ups((1000.0, 1), (1001.0, 0), (1002.0, 0))], targets=[TARGETS], durations=[DOWN, took, took])
+    source = ScrapeSource("c", fake, hand.wall, scrape_s=1.0, lag_s=1.1)  # type: ignore[arg-type]
+    with pytest.raises(HttpFault):
+        source.read(1004, "poll")
+    told = [r for r in source.read(1005, "poll") if isinstance(r, Reading) and r.name == "scrape_timed_out_s"]
+    assert told[0] == Reading("c", 1002.0, "j i", "scrape_timed_out_s", 0.9)
 
 
 # --- counters
