@@ -2,8 +2,8 @@
 
 Pages are written by hand around generated parts, each between a line ``<!-- generated: NAME -->`` and a line
 ``<!-- end -->``. ``files.md`` gets the models of the four kinds of files; what a key means stands in ``keys.yaml``,
-else below its field in the model. ``commands.md`` gets the arguments of every verb, ``bundle.md`` records and events.
-``tests/unit/docs/`` fails when anything differs.
+else below its field in the model. ``specification-coverage.md`` gets the table of the specification, ``commands.md``
+the arguments of every verb, ``bundle.md`` records and events. ``tests/unit/docs/`` fails when anything differs.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from typing import Any, Final
 import yaml
 
 from harness import cli, pytest_plugin
-from harness.contract import alert, expectations, fields, files, load
+from harness.contract import alert, beside, expectations, fields, files, load
 from harness.contract.expectations import SUBJECTS
 from harness.contract.schema import schema
 from harness.core import events
@@ -33,11 +33,14 @@ from harness.evidence import records
 from harness.provision import commands
 from harness.virtual import command as virtual
 
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+import specification_table
+
 __all__ = ["documents", "key_names", "main", "meanings", "verbs", "words_by_hand"]
 
 REFERENCE: Final = Path(__file__).resolve().parent / "reference"
 KINDS: Final = ("campaign", "profile", "contract", "scenario")
-MODELS: Final = (files, alert, fields, load, expectations)
+MODELS: Final = (files, alert, beside, fields, load, expectations)
 GENERATED: Final = re.compile(r"(?ms)^<!-- generated: ([^\n]+?) -->\n.*?^<!-- end -->$")
 UNSAID: Final = {"format": "how it is told", "clause": "id of the clause"}
 """Words for arguments that the command line explains by their name alone."""
@@ -64,6 +67,7 @@ def documents() -> dict[str, str]:
         "files.md": _filled("files.md", _files),
         "commands.md": _filled("commands.md", _commands),
         "bundle.md": _filled("bundle.md", _bundle),
+        "specification-coverage.md": _filled("specification-coverage.md", lambda _: specification_table.table()),
     }
 
 

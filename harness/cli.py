@@ -63,7 +63,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     verbs = parser.add_subparsers(metavar="VERB", required=True)
-    for add in (_add_gate, _add_lint, _add_replay, _add_report, _add_explain, _add_schema):
+    for add in (_add_gate, _add_lint, _add_coverage, _add_replay, _add_report, _add_explain, _add_schema):
         add(verbs)
     for name, text in _OWN_PARSERS.items():
         verbs.add_parser(name, help=text, add_help=False)
@@ -79,7 +79,6 @@ def _add_gate(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     verb.add_argument("--backend", choices=("auto", "native"), default="auto", help="where the components run")
     verb.add_argument("--bundle-dir", type=Path, metavar="DIR", help="make bundles in DIR (.harness/bundles)")
     _add_reports(verb)
-    verb.add_argument("--workers", type=_workers, default=0, metavar="N", help="share the load among N processes")
     verb.add_argument("--hold", action="store_true", help="keep a failing cell alive until Ctrl-C")
     verb.set_defaults(run=_gate)
 
@@ -89,6 +88,13 @@ def _add_lint(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     _add_paths(verb)
     verb.add_argument("-v", "--verbose", action="store_true", help="list the ids of all clauses")
     verb.set_defaults(run=_lint)
+
+
+def _add_coverage(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    verb = verbs.add_parser("coverage", help="list what stands beside every alert, metric and log event")
+    _add_paths(verb)
+    verb.add_argument("--missing", action="store_true", help="print the gaps only, as a baseline lists them")
+    verb.set_defaults(run=_coverage)
 
 
 def _add_replay(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -135,12 +141,6 @@ def _add_reports(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("-v", "--verbose", action="store_true", help="list held clauses too")
 
 
-def _workers(text: str) -> int:
-    if not text.isdecimal() or not 0 < int(text) <= 64:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of processes from 1 to 64")
-    return int(text)
-
-
 def _speed(text: str) -> float:
     value = float(text)
     if not 0 < value < float("inf"):
@@ -157,7 +157,6 @@ def _gate(options: argparse.Namespace) -> int:
         speed=options.speed,
         backend=options.backend,
         hold=options.hold,
-        workers=options.workers,
         bundle_dir=options.bundle_dir,
         json=options.json,
         junit=options.junit,
@@ -177,6 +176,15 @@ def _lint(options: argparse.Namespace) -> int:
         stories = f"{count} scenario{'s' if count != 1 else ''}"
         print(f"{item.campaign.name}: {stories}, {len(item.clauses)} clauses")
         print(*(f"  {gap}\n" for gap in alert_gaps(item.campaign, item.clauses)), sep="", end="")
+    return 0
+
+
+def _coverage(options: argparse.Namespace) -> int:
+    from harness.front.choosing import load_chosen
+    from harness.front.covering import covering
+
+    for item in load_chosen(options.paths):
+        print(*covering(item.campaign, only_missing=options.missing), sep="\n")
     return 0
 
 

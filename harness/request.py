@@ -25,7 +25,7 @@ class CampaignRequest:
 
     ``paths`` are campaign or scenario files; ``clauses`` the selected clause ids, in the order in which
     they are reported (empty: all); ``bundle`` the folder that the evidence goes to. ``replay`` names a
-    bundle to judge again: then nothing is started. ``workers`` share the load among so many processes; 0 is one alone.
+    bundle to judge again: then nothing is started.
     """
 
     paths: tuple[str, ...]
@@ -36,7 +36,6 @@ class CampaignRequest:
     hold: bool = False
     replay: str = ""
     seed: int = 1
-    workers: int = 0
 
     def write(self, path: Path) -> None:
         """Write the request as JSON."""

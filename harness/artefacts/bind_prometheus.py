@@ -39,7 +39,7 @@ GRACE_S = 600.0
 
 def bind_prometheus(document: Document, topology: Topology, clock: Clock) -> BoundArtefact:
     """The configuration as it runs here; raises ``ConfigError`` with everything that nothing binds."""
-    config = read_prometheus(document)
+    config = read_prometheus(document, topology.discovered)
     editor = Editor(document)
     _global(editor, clock, config)
     for job in config.jobs:
@@ -58,7 +58,7 @@ def bind_prometheus(document: Document, topology: Topology, clock: Clock) -> Bou
 def bind_scrape_configs(document: Document, topology: Topology, clock: Clock) -> BoundArtefact:
     """A file that ``scrape_config_files`` names, bound as the jobs of a prometheus.yml are."""
     editor = Editor(document)
-    for job in read_prometheus(document).jobs:
+    for job in read_prometheus(document, topology.discovered).jobs:
         _job(editor, topology, clock, job)
     refuse_unbound(editor, topology, _CONTENT)
     return editor.finish(_REMEDY)

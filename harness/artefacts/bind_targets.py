@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
+from harness.artefacts.bind_common import files
 from harness.artefacts.edits import Editor
 from harness.artefacts.prometheus_config import ScrapeJob
 from harness.artefacts.topology import JobBinding, Target, Topology
@@ -38,8 +39,16 @@ def bind_targets(editor: Editor, topology: Topology, job: ScrapeJob) -> None:
                 (*job.path, f"{kind}_configs"), f"the job {job.name!r} asks {kind}, which nothing stands for"
             )
         editor.remove((*job.path, f"{kind}_configs"), f"discovery: {kind} is not asked; its targets are written out")
+    _bind_files(editor, topology, job)
     _write_targets(editor, job, targets)
     _write_guard(editor, job, targets)
+
+
+def _bind_files(editor: Editor, topology: Topology, job: ScrapeJob) -> None:
+    """Discovery files that lie beside production's configuration are read as they are, from copies of this run."""
+    path: DocumentPath = (*job.path, "file_sd_configs")
+    for index in range(len(editor.get(path) or ())):
+        files(editor, topology, (*path, index, "files"), "discovery file")
 
 
 def _by_job(binding: JobBinding, written: list[str]) -> list[Target]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from harness.artefacts.clock import ScrapeIntervals
@@ -11,27 +11,56 @@ from harness.artefacts.reading import Node
 from harness.core.errors import ConfigError, Location
 from harness.core.source import Document, DocumentPath
 
-__all__ = ["DEFAULT_INTERVAL_S", "Discovery", "PrometheusConfig", "ScrapeJob", "read_prometheus"]
+__all__ = [
+    "DEFAULT_INTERVAL_S",
+    "Discovery",
+    "PrometheusConfig",
+    "ScrapeJob",
+    "TargetGroup",
+    "read_prometheus",
+    "read_targets",
+]
 
 DEFAULT_INTERVAL_S = 60.0
 DEFAULT_TIMEOUT_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
+class TargetGroup:
+    """Targets (``host:port``) with the labels that they share, as static and file discovery write them."""
+
+    targets: tuple[str, ...]
+    labels: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class Discovery:
-    """Where targets come from: written targets (``host:port``), and the kinds of live discovery asked.
+    """Where targets come from: written targets, in the file or in discovery files, and the live discovery asked.
+
+    ``file_patterns`` are discovery files as written; those that lie beside the file are read, and others are live.
 
     ``fixed_addresses`` are those that relabelling sets, as for probes; where it sets one for every
     target, ``is_relayed``, the written targets themselves are never dialled.
     """
 
-    static_targets: tuple[str, ...]
+    groups: tuple[TargetGroup, ...]
+    file_patterns: tuple[str, ...]
     fixed_addresses: tuple[str, ...]
     is_relayed: bool
     live_kinds: tuple[str, ...]
     scheme: str
     path: DocumentPath
     location: Location
+
+    @property
+    def static_targets(self) -> tuple[str, ...]:
+        """Every written target."""
+        return tuple(target for group in self.groups for target in group.targets)
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """Labels of written targets; of one that several groups set, the last."""
+        return {name: value for group in self.groups for name, value in group.labels.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +108,15 @@ class PrometheusConfig:
         return ScrapeIntervals(min(intervals), max(intervals)) if intervals else None
 
 
-def read_prometheus(document: Document) -> PrometheusConfig:
-    """View of a prometheus.yml; raises ``ConfigError`` for what Prometheus would not load."""
+Discovered = Mapping[str, tuple[TargetGroup, ...]]
+
+
+def read_prometheus(document: Document, discovered: Discovered | None = None) -> PrometheusConfig:
+    """View of a prometheus.yml; ``discovered`` holds what its discovery files say, by pattern as written.
+
+    Raises ``ConfigError`` for what Prometheus would not load.
+    """
+    found = discovered or {}
     root = Node.root(document)
     shared = root.get("global")
     interval_s = shared.get("scrape_interval").seconds(0) or DEFAULT_INTERVAL_S
@@ -93,8 +129,8 @@ def read_prometheus(document: Document) -> PrometheusConfig:
         external_labels=shared.get("external_labels").text_map(),
         rule_files=root.get("rule_files").texts(),
         scrape_config_files=root.get("scrape_config_files").texts(),
-        jobs=_jobs(root, interval_s, timeout_s),
-        alertmanagers=tuple(_discovery(node) for node in root.get("alerting").get("alertmanagers").items()),
+        jobs=_jobs(root, interval_s, timeout_s, found),
+        alertmanagers=tuple(_discovery(node, found) for node in root.get("alerting").get("alertmanagers").items()),
         remote_write=_urls(root.get("remote_write")),
         remote_read=_urls(root.get("remote_read")),
     )
@@ -104,8 +140,18 @@ def _urls(node: Node) -> tuple[str, ...]:
     return tuple(each.need("url").text() for each in node.items())
 
 
-def _jobs(root: Node, interval_s: float, timeout_s: float) -> tuple[ScrapeJob, ...]:
-    jobs = tuple(_job(node, interval_s, timeout_s) for node in root.get("scrape_configs").items())
+def read_targets(document: Document) -> tuple[TargetGroup, ...]:
+    """Target groups of a discovery file; raises ``ConfigError`` for what Prometheus would not read."""
+    root = Node(document, (), document.data)
+    return tuple(_group(node) for node in root.items())
+
+
+def _group(node: Node) -> TargetGroup:
+    return TargetGroup(node.get("targets").texts(), node.get("labels").text_map())
+
+
+def _jobs(root: Node, interval_s: float, timeout_s: float, discovered: Discovered) -> tuple[ScrapeJob, ...]:
+    jobs = tuple(_job(node, interval_s, timeout_s, discovered) for node in root.get("scrape_configs").items())
     seen: set[str] = set()
     for job in jobs:
         if job.name in seen:
@@ -114,7 +160,7 @@ def _jobs(root: Node, interval_s: float, timeout_s: float) -> tuple[ScrapeJob, .
     return jobs
 
 
-def _job(node: Node, interval_s: float, timeout_s: float) -> ScrapeJob:
+def _job(node: Node, interval_s: float, timeout_s: float, discovered: Discovered) -> ScrapeJob:
     own_s = node.get("scrape_interval").seconds(0) or interval_s
     written_timeout_s = node.get("scrape_timeout").seconds(0)
     if written_timeout_s > own_s:
@@ -126,20 +172,28 @@ def _job(node: Node, interval_s: float, timeout_s: float) -> ScrapeJob:
         timeout_s=written_timeout_s or min(timeout_s, own_s),
         metrics_path=node.get("metrics_path").text("/metrics"),
         honor_labels=node.get("honor_labels").flag(False),
-        discovery=_discovery(node),
+        discovery=_discovery(node, discovered),
         path=node.path,
         location=node.location,
     )
 
 
-def _discovery(node: Node) -> Discovery:
-    targets = (each.get("targets").texts() for each in node.get("static_configs").items())
+def _discovery(node: Node, discovered: Discovered) -> Discovery:
+    patterns = tuple(name for each in node.get("file_sd_configs").items() for name in each.get("files").texts())
+    kinds = [key.removesuffix("_configs") for key in node.mapping() if key.endswith("_sd_configs")]
+    is_read = bool(patterns) and all(pattern in discovered for pattern in patterns)
+    if is_read:
+        kinds.remove("file_sd")
     fixed = [rule for rule in node.get("relabel_configs").items() if _sets_address(rule)]
     return Discovery(
-        static_targets=tuple(target for group in targets for target in group),
+        groups=(
+            *(_group(each) for each in node.get("static_configs").items()),
+            *(group for pattern in patterns if is_read for group in discovered[pattern]),
+        ),
+        file_patterns=patterns,
         fixed_addresses=tuple(rule.get("replacement").text() for rule in fixed),
         is_relayed=any(rule.get("source_labels").value is None for rule in fixed),
-        live_kinds=tuple(key.removesuffix("_configs") for key in node.mapping() if key.endswith("_sd_configs")),
+        live_kinds=tuple(kinds),
         scheme=node.get("scheme").text("http"),
         path=node.path,
         location=node.location,

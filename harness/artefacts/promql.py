@@ -19,7 +19,7 @@ import promql_parser as pp
 from harness.artefacts import promql_tokens as tokens
 from harness.core.errors import ConfigError, Location
 
-__all__ = ["Aggregation", "Comparison", "Matcher", "Query", "Selector", "children", "parse", "selectors_of"]
+__all__ = ["Aggregation", "Comparison", "Matcher", "Query", "Selector", "children", "constant", "parse", "selectors_of"]
 
 Place = Callable[[int], Location]
 _OPERATORS = {"Equal": "=", "NotEqual": "!=", "Re": "=~", "NotRe": "!~"}
@@ -129,6 +129,11 @@ class Query:
     def functions(self) -> frozenset[str]:
         """Names of all functions called (aggregations are not functions)."""
         return frozenset(node.func.name for node in _nodes(self.tree) if isinstance(node, pp.Call))
+
+    @cached_property
+    def operators(self) -> frozenset[str]:
+        """Binary operators, as written."""
+        return frozenset(str(node.op) for node in _nodes(self.tree) if isinstance(node, pp.BinaryExpr))
 
     @cached_property
     def aggregations(self) -> tuple[Aggregation, ...]:
@@ -256,24 +261,25 @@ def _comparisons(node: Any) -> Iterator[Comparison]:
 
 
 def _comparison(node: Any) -> Iterator[Comparison]:
-    left, right, sign = _constant(node.lhs), _constant(node.rhs), str(node.op)
+    left, right, sign = constant(node.lhs), constant(node.rhs), str(node.op)
     if right is not None:
         yield Comparison(node.lhs.prettify(), sign, right)
     elif left is not None:
         yield Comparison(node.rhs.prettify(), _COMPARISONS[sign], left)
 
 
-def _constant(node: Any) -> float | None:
+def constant(node: Any) -> float | None:
+    """Value of a tree node that is made of numbers only; ``None`` for every other."""
     match node:
         case pp.NumberLiteral():
             return float(node.val)
         case pp.ParenExpr():
-            return _constant(node.expr)
+            return constant(node.expr)
         case pp.UnaryExpr():
-            value = _constant(node.expr)
+            value = constant(node.expr)
             return None if value is None else -value
         case pp.BinaryExpr() if str(node.op) in _ARITHMETIC:
-            left, right = _constant(node.lhs), _constant(node.rhs)
+            left, right = constant(node.lhs), constant(node.rhs)
             if left is not None and right is not None:
                 return _calculated(str(node.op), left, right)
     return None

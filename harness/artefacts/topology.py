@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from harness.artefacts.prometheus_config import TargetGroup
+
 __all__ = ["FilebeatPlace", "JobBinding", "Link", "LogSource", "Target", "Topology"]
 
 
@@ -84,6 +86,7 @@ class Topology:
     - ``sinks``: (receiver, integration such as ``slack-0``) → URL, or ``host:port`` for mail.
     - ``outputs``: Filebeat outputs other than Elasticsearch → their hosts.
     - ``logs``: log path as the artefact writes it → local files. ``files``: other file patterns → local files.
+    - ``discovered``: discovery file pattern → what production's own files there say; ``files`` holds the local copies.
     - ``environment``: values of ``${NAME}`` references.
     - ``absent``: what is deliberately left out: an address, ``remote_write``, ``remote_read``, ``alertmanagers``,
       ``alertmanagers[1]``, ``output.kafka``, or a path pattern.
@@ -98,6 +101,7 @@ class Topology:
     sinks: Mapping[tuple[str, str], str] = field(default_factory=dict)
     logs: Mapping[str, tuple[LogSource, ...]] = field(default_factory=dict)
     files: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    discovered: Mapping[str, tuple[TargetGroup, ...]] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
     filebeat: FilebeatPlace | None = None
     absent: frozenset[str] = frozenset()

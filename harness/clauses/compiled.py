@@ -9,6 +9,8 @@ from harness.clauses.alert_conduct import compile_conduct, compile_others, compi
 from harness.clauses.alert_places import compile_places
 from harness.clauses.alerts import compile_alert_chain, story_of
 from harness.clauses.canary import compile_canaries
+from harness.clauses.coverage import compile_coverage
+from harness.clauses.dashboards import compile_dashboards
 from harness.clauses.endpoints import compile_endpoints, compile_health_expectation
 from harness.clauses.health_checks import compile_agreement, compile_checks, compile_proof
 from harness.clauses.hops import check_cuts
@@ -37,6 +39,8 @@ def compile_campaign(campaign: Campaign) -> tuple[Clause, ...]:
     for scenario in campaign.scenarios:
         check_cuts(campaign, production, scenario)
     clauses = [clause for scenario in campaign.scenarios for clause in _story(campaign, production, scenario)]
+    clauses += compile_dashboards(campaign, production)
+    clauses += compile_coverage(campaign, production)
     clauses += compile_conduct(campaign, production)
     clauses += compile_monitoring(campaign, production)
     clauses += compile_places(campaign, clauses)

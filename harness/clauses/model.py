@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from harness.core.errors import Location
 from harness.evidence.store import Evidence
 
 __all__ = [
+    "REFUSED",
     "Clause",
     "Judge",
     "Judgement",
@@ -17,12 +18,16 @@ __all__ = [
     "NeedKind",
     "held",
     "inconclusive",
+    "recorded_as",
     "still_open",
     "violated",
 ]
 
+REFUSED: Final = "Prometheus refuses it: "
+"""How the reason begins for which an expression could not be recorded that the server answers with an error."""
 NeedKind = Literal[
     "query",  # detail: a PromQL expression, recorded over the whole story
+    "snapshot",  # detail: a PromQL expression, asked at the end of every phase
     "series",  # detail: a selector, recorded as raw samples over the whole story
     "rules",  # state of the alerting rules
     "alerts",  # alerts as Alertmanager holds them
@@ -48,6 +53,11 @@ class Need:
 
     def __str__(self) -> str:
         return f"{self.kind} {self.detail}".rstrip()
+
+
+def recorded_as(need: Need) -> str:
+    """The ``query`` of the series that meet ``need``: snapshots are told apart from what is recorded throughout."""
+    return str(need) if need.kind == "snapshot" else need.detail
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +95,8 @@ class Clause:
     needs: tuple[Need, ...]
     judge: Judge
     cells: tuple[str, ...]
+    not_applicable: str = ""
+    """Why it cannot be judged, where that is known before anything runs; empty for every clause that can."""
 
     @property
     def id(self) -> str:

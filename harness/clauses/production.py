@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness.artefacts.alertmanager_config import AlertmanagerConfig, read_alertmanager
 from harness.artefacts.bounds import AlertTiming
 from harness.artefacts.clock import Clock
-from harness.artefacts.prometheus_config import PrometheusConfig, read_prometheus
+from harness.artefacts.dashboard import Dashboard, read_dashboard
+from harness.artefacts.prometheus_config import PrometheusConfig, TargetGroup, read_prometheus, read_targets
 from harness.artefacts.routing import Route
 from harness.artefacts.rules import Rule, RuleFile, RuleGroup, read_rules, with_recorded_families
 from harness.contract import Campaign
 from harness.core.errors import ConfigError
+from harness.core.json_source import load_json
 from harness.core.source import Document, load_yaml, nearest
 
 __all__ = ["AlertFacts", "Production", "clock_of", "read_production"]
@@ -52,6 +54,11 @@ class Production:
     """File patterns as the artefacts write them (rules, templates) → the files beside them."""
     scrape_s: float
     evaluation_s: float
+    dashboards: tuple[Dashboard, ...] = ()
+    discovered: Mapping[str, tuple[Path, ...]] = field(default_factory=dict)
+    """Patterns of discovery files → the files beside prometheus.yml; patterns that match none are left out."""
+    groups: Mapping[str, tuple[TargetGroup, ...]] = field(default_factory=dict)
+    """The same patterns → the targets in those files."""
 
     @property
     def alert_names(self) -> tuple[str, ...]:
@@ -106,7 +113,9 @@ def read_production(campaign: Campaign) -> Production:
     prometheus_path = campaign.artefact("prometheus")
     alertmanager_path = campaign.artefact("alertmanager")
     document = _document(campaign, prometheus_path)
-    prometheus = read_prometheus(document) if document else None
+    discovered = _discovered(prometheus_path, document)
+    groups = _groups(campaign, discovered)
+    prometheus = read_prometheus(document, groups) if document else None
     rule_files = _named(prometheus_path, prometheus.rule_files) if prometheus and prometheus_path else {}
     rule_paths = dict.fromkeys(path for paths in rule_files.values() for path in paths)
     rule_documents = {path: load_yaml(path, shown_as=campaign.shown(path)) for path in rule_paths}
@@ -123,6 +132,11 @@ def read_production(campaign: Campaign) -> Production:
         files={**rule_files, **templates},
         scrape_s=max((job.interval_s for job in prometheus.jobs), default=60.0) if prometheus else 60.0,
         evaluation_s=prometheus.evaluation_interval_s if prometheus else 60.0,
+        discovered=discovered,
+        groups=groups,
+        dashboards=tuple(
+            read_dashboard(load_json(path, shown_as=campaign.shown(path))) for path in campaign.artefacts("dashboards")
+        ),
     )
 
 
@@ -139,9 +153,31 @@ def _named(owner: Path, patterns: tuple[str, ...]) -> dict[str, tuple[Path, ...]
     return {pattern: tuple(path.resolve() for path in _matches(owner, pattern)) for pattern in patterns}
 
 
-def _matches(owner: Path, pattern: str) -> list[Path]:
+def _discovered(owner: Path | None, document: Document | None) -> dict[str, tuple[Path, ...]]:
+    if owner is None or document is None:
+        return {}
+    patterns = dict.fromkeys(name for job in read_prometheus(document).jobs for name in job.discovery.file_patterns)
+    found = {pattern: tuple(path.resolve() for path in _beside(owner, pattern)) for pattern in patterns}
+    return {pattern: paths for pattern, paths in found.items() if paths}
+
+
+def _groups(campaign: Campaign, files: Mapping[str, tuple[Path, ...]]) -> dict[str, tuple[TargetGroup, ...]]:
+    read = {path: read_targets(_targets(campaign, path)) for path in {path for each in files.values() for path in each}}
+    return {pattern: tuple(group for path in paths for group in read[path]) for pattern, paths in files.items()}
+
+
+def _targets(campaign: Campaign, path: Path) -> Document:
+    load = load_json if path.suffix == ".json" else load_yaml
+    return load(path, shown_as=campaign.shown(path))
+
+
+def _beside(owner: Path, pattern: str) -> list[Path]:
     absolute = Path(pattern).is_absolute()
-    found = sorted(owner.parent.rglob(Path(pattern).name) if absolute else owner.parent.glob(pattern))
+    return sorted(owner.parent.rglob(Path(pattern).name) if absolute else owner.parent.glob(pattern))
+
+
+def _matches(owner: Path, pattern: str) -> list[Path]:
+    found = _beside(owner, pattern)
     if not found:
         there = [path.name for path in owner.parent.iterdir()]
         raise ConfigError(

@@ -23,6 +23,7 @@ EXIT_INCONCLUSIVE: Final = 4
 
 _COMPONENTS: Final[dict[str, tuple[str, ...]]] = {
     "query": ("prometheus",),
+    "snapshot": ("prometheus",),
     "series": ("prometheus",),
     "rules": ("prometheus",),
     "alerts": ("prometheus", "alertmanager"),
@@ -63,6 +64,8 @@ def _verdict(
     waiver: Waiver | None,
     today: date,
 ) -> ClauseVerdict:
+    if clause.not_applicable:
+        return ClauseVerdict(clause, "not applicable", clause.not_applicable)
     invalid = [f"{cell}: {reason}" for cell in clause.cells for reason in reasons.get(cell, ())]
     if invalid:
         return ClauseVerdict(clause, "invalid", invalid[0], tuple(invalid[1:]))

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from harness.contract.expectations import Expectation
 from harness.contract.files import CampaignFile, ContractFile, Phase, ProfileFile, ScenarioFile, Waiver
+from harness.contract.strict import matching_files
 from harness.core.errors import Location
 from harness.core.source import Document
 
@@ -121,8 +122,14 @@ class Campaign:
 
     def artefact(self, kind: str) -> Path | None:
         """Absolute path of a production artefact, or ``None`` where the contract names none."""
-        name = getattr(self.contract.artefacts, kind)
-        return (self.contract_source.folder / name).resolve() if name else None
+        return next(iter(self.artefacts(kind)), None)
+
+    def artefacts(self, kind: str) -> tuple[Path, ...]:
+        """Absolute paths of the production artefacts of a kind: those named, and those that patterns match."""
+        named = getattr(self.contract.artefacts, kind) or []
+        patterns = [named] if isinstance(named, str) else named
+        folder = self.contract_source.folder
+        return tuple(path for pattern in patterns for path in matching_files(folder, pattern))
 
     def shown(self, path: Path) -> str:
         """``path`` as messages name it: below the root where it lies there."""

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from harness.contract.alert import Alert
+from harness.contract.beside import Coverage, Dashboards, Found
 from harness.contract.fields import Derived, FieldRule, LabelRule
 from harness.contract.load import LoadSpec
 from harness.contract.quantities import Duration, Ratio, WallDuration
@@ -22,7 +23,6 @@ __all__ = [
     "CampaignFile",
     "ContractFile",
     "Counting",
-    "Coverage",
     "Credentials",
     "Endpoint",
     "FaultHook",
@@ -60,6 +60,8 @@ class Artefacts(Strict):
     alertmanager: str | None = None
     filebeat: str | None = None
     index_template: str | None = None
+    dashboards: str | list[str] = []
+    """Grafana dashboards: files, or patterns such as ``production/dashboards/*.json``."""
 
 
 class MetricFamily(Strict):
@@ -70,6 +72,8 @@ class MetricFamily(Strict):
     buckets: list[float] | None = None
     unit: str | None = None
     clock: Literal["production", "wall"] = "production"
+    measures: Literal["seconds", "milliseconds", "bytes", "bits", "ratio", "percent", "count"] | None = None
+    """What it measures, where its name does not end with it."""
     optional: bool = False
     from_start: Literal["all"] | list[dict[str, list[str]]] = []
     rests_at: float | None = None
@@ -220,18 +224,15 @@ class Counting(Strict):
     aborted: list[int] = []
 
 
-class Coverage(Strict):
-    """What the stories of a whole campaign must show between them; the rest of what they do not show is told only."""
-
-    require: list[Literal["alerts fire", "alerts stay quiet"]] = []
-
-
 class ContractFile(Strict):
     """``harness: contract/1``: what a service promises its operators."""
 
     harness: Literal["contract/1"]
     service: str
     artefacts: Artefacts = Artefacts()
+    dashboards: Dashboards = Dashboards()
+    coverage: Coverage = Coverage()
+    discovery: dict[str, dict[str, Found]] = {}
     metrics: Metrics | None = None
     logs: Logs | None = None
     endpoints: dict[str, Endpoint] = {}
@@ -240,7 +241,6 @@ class ContractFile(Strict):
     monitoring: Monitoring | None = None
     counting: Counting = Counting()
     budgets: Budgets = Budgets()
-    coverage: Coverage = Coverage()
 
     @model_validator(mode="after")
     def _references(self) -> ContractFile:

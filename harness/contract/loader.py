@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any, Final
@@ -13,13 +14,13 @@ from harness.contract.campaign import Campaign, Expected, Loaded, Scenario
 from harness.contract.expectations import SUBJECTS, WITHOUT_NAME
 from harness.contract.files import CampaignFile, ContractFile, ProfileFile, ScenarioFile
 from harness.contract.load_check import check_load
-from harness.contract.strict import Strict, known, relative_file, validate
+from harness.contract.strict import Strict, known, matching_files, relative_file, validate
 from harness.contract.sweep import unrolled
 from harness.core.errors import ConfigError, Location
 from harness.core.kinds import file_kind
-from harness.core.source import Document, load_yaml, nearest
+from harness.core.source import Document, DocumentPath, load_yaml, nearest
 
-__all__ = ["KINDS", "file_kind", "load_campaign"]
+__all__ = ["KINDS", "file_kind", "load_campaign", "stories_beside"]
 
 KINDS: Final[dict[str, type[Strict]]] = {
     "campaign": CampaignFile,
@@ -58,6 +59,14 @@ def load_campaign(paths: Sequence[Path]) -> Campaign:
     )
     _check(campaign)
     return campaign
+
+
+def stories_beside(campaign: Campaign) -> tuple[Scenario, ...]:
+    """Stories in the campaign's folder that it does not list: other campaigns play them."""
+    listed = {(campaign.folder / name).resolve() for name in campaign.spec.scenarios}
+    listed |= {scenario.file for scenario in campaign.scenarios}
+    found = (path.resolve() for path in sorted(campaign.folder.glob("*.yaml")) if file_kind(path) == "scenario")
+    return tuple(_scenario(path, campaign.root) for path in found if path not in listed)
 
 
 def _resolve(paths: Sequence[Path]) -> tuple[Path, list[Path]]:
@@ -99,12 +108,17 @@ def _beside(scenario: Path) -> Path:
 
 
 def _root(files: Sequence[Path], contract: Path) -> Path:
-    raw = load_yaml(contract).data
-    artefacts = raw.get("artefacts") if isinstance(raw, dict) else None
-    named = [name for name in artefacts.values() if isinstance(name, str)] if isinstance(artefacts, dict) else []
-    there = [contract.parent / name for name in named if "\0" not in name]
+    there = [contract.parent / name for name in _named(load_yaml(contract).data) if "\0" not in name]
     folders = [path.parent for path in files] + [path.resolve().parent for path in there]
     return Path(os.path.commonpath(folders))
+
+
+def _named(raw: Any) -> Iterator[str]:
+    """Files that a contract names, as far as it is one: artefacts and runbooks."""
+    tables = [raw.get(key) for key in ("artefacts", "alerts")] if isinstance(raw, dict) else []
+    for each in (value for table in tables if isinstance(table, dict) for value in table.values()):
+        found = each.get("runbook") if isinstance(each, dict) else each
+        yield from (name for name in (found if isinstance(found, list) else [found]) if isinstance(name, str))
 
 
 def _load(path: Path, root: Path) -> Loaded:
@@ -153,11 +167,10 @@ def _part(document: Document, path: tuple[str | int, ...], data: Any) -> Documen
 
 
 def _check(campaign: Campaign) -> None:
-    for kind in type(campaign.contract.artefacts).model_fields:
-        name = getattr(campaign.contract.artefacts, kind)
-        if name is not None:
-            source = campaign.contract_source
-            relative_file(source.folder, name, source.document, ("artefacts", kind))
+    for kind, named in campaign.contract.artefacts:
+        for index, name in enumerate([named] if isinstance(named, str) else named or []):
+            step = () if isinstance(named, str) else (index,)
+            _check_artefact(campaign.contract_source, name, ("artefacts", kind, *step))
     _check_names(campaign)
     _check_canaries(campaign)
     for scenario in campaign.scenarios:
@@ -170,6 +183,14 @@ def _check(campaign: Campaign) -> None:
             raise ConfigError(
                 f"{waiver.expires!r} is not a date", location=where, remedy="write it as in 2027-01-31"
             ) from None
+
+
+def _check_artefact(source: Loaded, name: str, path: DocumentPath) -> None:
+    if not glob.has_magic(name):
+        relative_file(source.folder, name, source.document, path)
+    elif not matching_files(source.folder, name):
+        where = source.document.locate(path)
+        raise ConfigError(f"no file matches {name}", location=where, remedy="patterns start at the contract's folder")
 
 
 def _check_canaries(campaign: Campaign) -> None:

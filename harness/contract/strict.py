@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -13,7 +14,7 @@ from pydantic_core import CoreSchema
 from harness.core.errors import ConfigError, Location
 from harness.core.source import Document, nearest
 
-__all__ = ["Strict", "known", "relative_file", "validate"]
+__all__ = ["Strict", "known", "matching_files", "relative_file", "validate"]
 
 
 class Strict(BaseModel):
@@ -160,3 +161,11 @@ def known(name: str, table: Any, what: str, where: Location) -> None:
         known = ", ".join(table) or "none is declared"
         remedy = nearest(name, table) or f"known: {known}"
         raise ConfigError(f"there is no {what} {name!r}", location=where, remedy=remedy)
+
+
+def matching_files(folder: Path, pattern: str) -> tuple[Path, ...]:
+    """Files below ``folder`` that ``pattern`` matches, in order of their names; a plain name is that file."""
+    if not glob.has_magic(pattern):
+        return ((folder / pattern).resolve(),)
+    found = glob.glob(pattern, root_dir=folder, recursive=True)  # noqa: PTH207 (Path.glob refuses what leads upwards)
+    return tuple((folder / name).resolve() for name in sorted(found))

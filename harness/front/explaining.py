@@ -30,7 +30,7 @@ def _described(clause: Clause) -> Iterator[str]:
     yield clause.id
     yield f"  promises: {clause.statement}"
     yield f"  written:  {clause.source}"
-    yield f"  reads:    {', '.join(clause.cells)}"
+    yield f"  reads:    {', '.join(clause.cells) or 'files alone'}"
     for need in clause.needs:
         yield f"  needs:    {need}"
 

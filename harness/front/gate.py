@@ -35,7 +35,6 @@ class GateOptions:
     speed: float | None = None
     backend: str = "auto"
     hold: bool = False
-    workers: int = 0
     bundle_dir: Path | None = None
     json: Path | None = None
     junit: Path | None = None
@@ -101,7 +100,6 @@ def _prove(item: Chosen, options: GateOptions) -> int:
         speed=options.speed,
         backend=options.backend,
         hold=options.hold,
-        workers=options.workers,
     )
     try:
         with _Interrupts() as interrupts, CampaignProcess(request) as process:

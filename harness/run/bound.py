@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -50,7 +51,8 @@ def bind_cell(
         return path
 
     files = _write_rules(production, clock, folder, write) | _copy_templates(production, folder)
-    topology = replace(topology, files={**topology.files, **files})
+    files |= _copy_discovered(production, folder)
+    topology = replace(topology, files={**topology.files, **files}, discovered=production.groups)
     prometheus = alertmanager = None
     flags: tuple[str, ...] = ()
     if "prometheus" in parts and production.prometheus_document and production.prometheus:
@@ -105,6 +107,15 @@ def _copy_templates(production: Production, folder: Path) -> dict[str, tuple[str
             copy.write_bytes(path.read_bytes())
             copies.append(str(copy))
         found[pattern] = tuple(copies)
+    return found
+
+
+def _copy_discovered(production: Production, folder: Path) -> dict[str, tuple[str, ...]]:
+    found: dict[str, tuple[str, ...]] = {}
+    for index, (pattern, paths) in enumerate(production.discovered.items()):
+        place = folder / "prometheus" / f"targets-{index}"
+        place.mkdir(parents=True, exist_ok=True)
+        found[pattern] = tuple(str(shutil.copyfile(path, place / path.name)) for path in paths)
     return found
 
 

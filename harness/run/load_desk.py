@@ -64,8 +64,6 @@ class LoadDesk:
             return True
         with _generator_lock:
             self._generator.poll()
-            while self._generator.lost:
-                self.cell.context.recorder.note(self._generator.lost.pop(), warning=True)
             return all(self._generator.report(self.cell.name, name) for name in self._phases)
 
     def drain(self, tick: Callable[[], None]) -> bool:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 import orjson
 
-from harness.clauses.model import Need
+from harness.clauses.model import Need, recorded_as
 from harness.contract.files import Scrape
 from harness.evidence.records import Record, Series, Unmet
 from harness.run.bound import scaled_query
@@ -36,22 +37,31 @@ def observer_of(cell: Cell, shared: SharedParts, sink: Callable[[Record], None])
     """
     production = cell.context.production
     scaled = {
-        need: Need("query", scaled_query(need.detail, cell.bound.clock, production))
+        need: Need(need.kind, scaled_query(need.detail, cell.bound.clock, production))
         for need in cell.plan.needs
-        if need.kind == "query"
+        if need.kind in {"query", "snapshot"}
     }
-    names = {asked.detail: need.detail for need, asked in scaled.items()}
-    needs_by_text = {str(asked): str(need) for need, asked in scaled.items()}
+    # two expressions may be the same in the time of the cell: what is seen is seen of both
+    needed: dict[str, list[Need]] = defaultdict(list)
+    for need, asked in scaled.items():
+        needed[str(asked)].append(need)
 
     def renamed(record: Record) -> None:
-        if isinstance(record, Series) and record.query in names:
-            record = replace(record, query=names[record.query])
-        elif isinstance(record, Unmet) and record.need in needs_by_text:
-            record = replace(record, need=needs_by_text[record.need])
-        sink(record)
+        for told in _renamed(record, needed):
+            sink(told)
 
     needs = frozenset(scaled.get(need, need) for need in cell.plan.needs)
     return CellObserver(_targets(cell, shared), needs, renamed)
+
+
+def _renamed(record: Record, needed: Mapping[str, Sequence[Need]]) -> Sequence[Record]:
+    """The record under the words of the contract, once for each need that it meets."""
+    if isinstance(record, Series):
+        named = needed.get(record.query, needed.get(f"query {record.query}", ()))
+        return [replace(record, query=recorded_as(need)) for need in named] or [record]
+    if isinstance(record, Unmet):
+        return [replace(record, need=str(need)) for need in needed.get(record.need, ())] or [record]
+    return [record]
 
 
 def _targets(cell: Cell, shared: SharedParts) -> CellTargets:

@@ -18,6 +18,7 @@ __all__ = ["CellPlan", "Selection", "select"]
 
 _PARTS: dict[str, frozenset[str]] = {
     "query": frozenset({"prometheus"}),
+    "snapshot": frozenset({"prometheus"}),
     "series": frozenset({"prometheus"}),
     "federated": frozenset({"prometheus"}),
     "rules": frozenset({"prometheus"}),
@@ -69,7 +70,9 @@ def select(campaign: Campaign, clauses: Sequence[Clause], wanted: Collection[str
 
 
 def _stories(campaign: Campaign, chosen: Sequence[Clause]) -> list[Scenario]:
-    named = {cell for clause in chosen if clause.scope != CAMPAIGN for cell in clause.cells}
+    everywhere = {scenario.name for scenario in campaign.scenarios}
+    told = (clause for clause in chosen if clause.scope != CAMPAIGN or set(clause.cells) != everywhere)
+    named = {cell for clause in told for cell in clause.cells}
     if not named:
         # clauses that hold over all stories are shown by the shortest one alone
         return sorted(campaign.scenarios, key=_length)[:1] if chosen else []
@@ -81,7 +84,7 @@ def _length(scenario: Scenario) -> float:
 
 
 def _cell(campaign: Campaign, scenario: Scenario, chosen: Sequence[Clause], clauses: Sequence[Clause]) -> CellPlan:
-    own = [clause for clause in chosen if clause.scope == CAMPAIGN or scenario.name in clause.cells]
+    own = [clause for clause in chosen if scenario.name in clause.cells]
     waited = [clause for phase in scenario.phases for clause in awaited(scenario, phase, clauses)]
     needs = frozenset(need for clause in (*own, *waited) for need in clause.needs)
     parts = frozenset(part for need in needs for part in _PARTS.get(need.kind, frozenset()))

@@ -1,4 +1,4 @@
-"""``harness test``: what every alert does under the standard conditions, and where its pages would go."""
+"""``harness test``: what every alert does under the standard conditions, what discovery keeps, where pages would go."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import argparse
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,6 +17,7 @@ from harness.contract import Campaign, load_campaign
 from harness.core.errors import ConfigError, HarnessError
 from harness.core.source import nearest
 from harness.provision import ensure
+from harness.virtual.discovery import examine_discovery
 from harness.virtual.routes import Routed, routed
 from harness.virtual.subjects import examined_alerts, rule_set
 from harness.virtual.suite import Report, examine
@@ -87,6 +89,9 @@ def _check_alerts(campaign: Campaign, wanted: Sequence[str]) -> None:
 def _conditions(campaign: Campaign, options: argparse.Namespace) -> int:
     promtool = ensure(["prometheus"])["prometheus"].extra["promtool"]
     report = examine(campaign, promtool, alerts=options.alert)
+    if not options.alert:
+        found = examine_discovery(campaign, read_production(campaign), promtool)
+        report = replace(report, cells=(*report.cells, *found))
     _print(_as_json(report) if options.json else "\n".join(_table(report)))
     return exit_code(report.cells)
 

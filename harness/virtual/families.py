@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 from harness.artefacts.promql import Matcher, Selector
 from harness.artefacts.rules import Rule
@@ -177,13 +177,5 @@ def _part(name: str) -> str:
 
 
 def _jobs(production: Production) -> dict[str, Job]:
-    if production.prometheus is None or production.prometheus_document is None:
-        return {}
-    written: list[Any] = production.prometheus_document.data["scrape_configs"] if production.prometheus.jobs else []
-    found = {}
-    for job, node in zip(production.prometheus.jobs, written, strict=True):
-        labels: dict[str, str] = {}
-        for group in node.get("static_configs") or ():
-            labels |= {str(name): str(value) for name, value in (group.get("labels") or {}).items()}
-        found[job.name] = Job(job.name, job.interval_s, job.discovery.static_targets, labels)
-    return found
+    jobs = production.prometheus.jobs if production.prometheus else ()
+    return {job.name: Job(job.name, job.interval_s, job.discovery.static_targets, job.discovery.labels) for job in jobs}

@@ -23,9 +23,7 @@ class Router:
         self.folder = folder
         shutil.copytree(ROOT / "fixtures" / "llm_router", folder / "fixtures" / "llm_router")
         shutil.copytree(ROOT / "reference_router", folder / "reference_router")
-        (folder / "scenarios").mkdir()
-        for name in ("campaign.yaml", "inference_errors.yaml"):
-            shutil.copy(ROOT / "scenarios" / name, folder / "scenarios")
+        shutil.copytree(ROOT / "scenarios", folder / "scenarios")
 
     def replace(self, name: str, before: str, after: str) -> None:
         path = self.folder / name
@@ -71,6 +69,20 @@ def stray(router: Router) -> None:
     router.replace(STORY, "  - {name: some fail", f"{phase}  - {{name: some fail")
 
 
+def misdrawn(router: Router) -> None:
+    """Panels with a metric of another name, a wrong unit, a label that does not exist, and a query of nothing."""
+    boards = f"{PRODUCTION}/dashboards"
+    hits = '"expr": "sum(rate(llm_router_cache_'
+    router.replace(f"{boards}/overview.json", f"{hits}hits_total", f"{hits}hit_total")
+    path = router.folder / boards / "overview.json"
+    panel, *rest = path.read_text(encoding="utf-8").split('"title": "Response time"')
+    before, _, after = panel.rpartition('"unit": "s"')
+    path.write_text(f'{before}"unit": "ms"{after}"title": "Response time"{rest[0]}', encoding="utf-8")
+    router.replace(f"{boards}/system.json", "sum by (type, protocol)", "sum by (kind, protocol)")
+    loaded = '"expr": "sum(llm_router_models_loaded{job=\\"llm-router\\", instance='
+    router.replace(f"{boards}/overview.json", f'{loaded}~\\"$instance\\"', f'{loaded}\\"llm-router-9:9090\\"')
+
+
 @dataclass(frozen=True)
 class Sabotage:
     """A defect, what it violates with words that must be told, and what it leaves undecided."""
@@ -82,6 +94,7 @@ class Sabotage:
 
 WARNING, CRITICAL = (f"inference_errors::alerts::{name}::" for name in ("HighErrorRate", "CriticalErrorRate"))
 ERRORS, LOG = "campaign::metrics::llm_router_errors_total::", "inference_errors::logs::error::"
+BOARDS = "campaign::dashboards::LLM Router "
 RATE = 'sum by (service) (rate(llm_router_errors_total{job="llm-router"}[5m]))'
 
 
@@ -106,11 +119,13 @@ SABOTAGES = {
             ),
             f"{ERRORS}exists": "first missing hop: exposition",
             "campaign::metrics::llm_router::declared": "llm_router_failures_total is exposed but not declared",
+            f"{BOARDS}System Resources/Error rate::has_data": "A returned nothing",
         },
         of(WARNING, *UNFIRED, "before_CriticalErrorRate")
         | of(CRITICAL, *UNFIRED, "inhibits_HighErrorRate")
         | of(ERRORS, "type", "documented", "named", "labels", "label_values", "filled", "series")
-        | of(ERRORS, "monotonic", "from_start", "scraped"),
+        | of(ERRORS, "monotonic", "from_start", "scraped")
+        | of(f"{BOARDS}System Resources/Error rate::", "legend", "plausible"),
     ),
     "a log that stays empty": Sabotage(
         muted,
@@ -132,6 +147,17 @@ SABOTAGES = {
         },
     ),
     "one stray error": Sabotage(stray),
+    "four panels, each with one defect": Sabotage(
+        misdrawn,
+        {
+            f"{BOARDS}Overview/Cache hit rate::declared": "llm_router_cache_hit_total is declared nowhere",
+            f"{BOARDS}Overview/Response time::unit": "the unit 'ms' shows seconds times 1000",
+            f"{BOARDS}System Resources/Active connections::declared": "by (kind): nothing below it has that label",
+            f"{BOARDS}Overview/Models loaded::has_data": "A returned nothing",
+        },
+        of(f"{BOARDS}Overview/Cache hit rate::", "has_data", "plausible")
+        | of(f"{BOARDS}System Resources/Active connections::", "legend"),
+    ),
 }
 
 

@@ -15,6 +15,7 @@ from harness.run.observe.endpoints import AnswerSource, ExpositionSource
 from harness.run.observe.lines import LineSource
 from harness.run.observe.series import QuerySource
 from harness.run.observe.slot import Slot
+from harness.run.observe.snapshots import SnapshotSource
 from harness.run.observe.source import Clock, Moment
 from harness.run.observe.sources import OBSERVED, build_sources
 from harness.run.observe.targets import CellTargets
@@ -26,6 +27,7 @@ _CLOCK_STEP_S: Final = 0.05
 _MARK_S: Final = 0.25
 _DEPENDS: Final[dict[NeedKind, frozenset[str]]] = {
     "query": frozenset({"prometheus"}),
+    "snapshot": frozenset({"prometheus"}),
     "series": frozenset({"prometheus"}),
     "federated": frozenset({"prometheus"}),
     "rules": frozenset({"prometheus"}),
@@ -102,9 +104,13 @@ class CellObserver:
             self._tell_refused(slot)
 
     def phase_ended(self, now: float) -> None:
-        """Read what is read at marks only, before what the next phase changes; one that hangs is left for later."""
+        """Read what is read at marks only, before what the next phase changes; one that hangs is left for later.
+
+        Snapshots are asked for this very instant, so that nobody need wait for them.
+        """
         marked = [slot for slot in self._slots if isinstance(slot.source, ExpositionSource | AnswerSource)]
-        for slot in marked:
+        asked = [slot for slot in self._slots if isinstance(slot.source, SnapshotSource)]
+        for slot in marked + asked:
             slot.trigger()
             self._write(slot.turn(now, self._monotonic(), self._workers))
         until = self._monotonic() + _MARK_S

@@ -23,13 +23,14 @@ from harness.run.observe.readings import (
 from harness.run.observe.rules import RuleSource
 from harness.run.observe.scrapes import ScrapeSource
 from harness.run.observe.series import QuerySource, SampleSource
+from harness.run.observe.snapshots import SnapshotSource
 from harness.run.observe.source import Clock, Source
 from harness.run.observe.targets import CellTargets
 
 __all__ = ["OBSERVED", "build_sources"]
 
 OBSERVED: Final[frozenset[NeedKind]] = frozenset(
-    {"query", "series", "rules", "alerts", "documents", "lines", "answers", "expositions"}
+    {"query", "snapshot", "series", "rules", "alerts", "documents", "lines", "answers", "expositions"}
 )
 """Needs that an observer meets; the others are met where they arise (sinks, generator, conductor)."""
 _WRITING_S: Final = 0.1
@@ -65,6 +66,9 @@ def _of_prometheus(targets: CellTargets, needs: frozenset[Need], clock: Clock) -
     if Need("rules") in needs or wants_alerts:
         wanted = tuple(sorted(wants_alerts)) or (Need("rules"),)
         yield SampleSource(cell, client, _ALERT_SERIES, clock, lag_s=targets.evaluation_s + _WRITING_S, needs=wanted)
+    snapshots = tuple(sorted(need for need in needs if need.kind == "snapshot"))
+    if snapshots:
+        yield SnapshotSource(cell, client, snapshots, clock)
     for need in sorted(needs):
         if need.kind == "query":
             yield QuerySource(cell, client, need, clock, step_s=targets.evaluation_s, lag_s=lag_s)

@@ -1,0 +1,74 @@
+"""The table that maps every row of docs/specification.md to the clauses that prove it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from fnmatch import fnmatchcase
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+from harness.clauses.compiled import compile_campaign
+from harness.contract import load_campaign
+
+__all__ = ["known_ids", "matching", "proofs", "sections", "table", "table_rows"]
+
+DOCS: Final = Path(__file__).resolve().parent
+CAMPAIGN: Final = DOCS.parent / "scenarios" / "nightly.yaml"
+
+
+@cache
+def sections() -> dict[int, str]:
+    """Number of each section of the specification → its text, in one line."""
+    text = (DOCS / "specification.md").read_text(encoding="utf-8")
+    _, *parts = re.split(r"(?m)^## (\d+)\. ", text)
+    return {int(number): body for number, body in zip(parts[::2], parts[1::2], strict=True)}
+
+
+def table_rows(section: int) -> Iterator[list[str]]:
+    """Cells of each row of the section's table, its head left out."""
+    rows = [line for line in sections()[section].splitlines() if line.startswith("| ")]
+    for line in rows[1:]:
+        yield [cell.strip() for cell in line.strip("|").split("|")]
+
+
+@cache
+def proofs() -> dict[int, list[dict[str, Any]]]:
+    """The rows of ``specification.yaml`` by section."""
+    found: dict[int, list[dict[str, Any]]] = yaml.safe_load(
+        (DOCS / "reference" / "specification.yaml").read_text("utf-8")
+    )
+    return found
+
+
+@cache
+def known_ids() -> tuple[str, ...]:
+    """Ids of all clauses of the nightly campaign, and what ``harness test`` judges beside them."""
+    campaign = load_campaign([CAMPAIGN])
+    contract = campaign.contract
+    virtual = [f"virtual::{name}::standard conditions" for name in contract.alerts]
+    virtual += [f"virtual::job {job}::{name}" for job, named in contract.discovery.items() for name in named]
+    return (*(clause.id for clause in compile_campaign(campaign)), *virtual)
+
+
+def matching(pattern: str) -> list[str]:
+    """The ids that ``pattern`` means; only ``*`` is special in it."""
+    literal = pattern.replace("[", "[[]").replace("?", "[?]")
+    return [each for each in known_ids() if fnmatchcase(each, literal)]
+
+
+def table() -> str:
+    """Every row with its proofs, as Markdown."""
+    rows = ["| Section | Row | Clauses | Not proved yet |", "|---|---|---|---|"]
+    for section, listed in proofs().items():
+        for each in listed:
+            by = "<br>".join(f"`{pattern}`" for pattern in each["by"]) or "**no clause yet**"
+            rows.append(
+                f"| {section} | {each['row'].replace('|', '∣')} | {by.replace('|', '∣')} | {each.get('open', '')} |"
+            )
+    proved = sum(bool(each["by"]) for listed in proofs().values() for each in listed)
+    total = sum(map(len, proofs().values()))
+    return "\n".join([*rows, "", f"{proved} of {total} rows have clauses."])
