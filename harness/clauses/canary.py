@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import orjson
 
+from harness.clauses.logs import looks_at_documents
 from harness.clauses.model import Clause, Judge, Judgement, Need, NeedKind, held, still_open, violated
 from harness.contract import Campaign
 from harness.contract.files import RequestKind
@@ -64,8 +65,8 @@ def _places(campaign: Campaign) -> dict[str, tuple[tuple[Need, ...], Place]]:
         add("labels", _labels, "expositions")
     if contract.logs:
         add("lines", _lines, "lines", contract.logs.streams)
-        if campaign.artefact("filebeat"):
-            # documents are looked at in stories that ship them for another reason
+        if campaign.artefact("filebeat") and any(map(looks_at_documents, campaign.scenarios)):
+            # no story ships its logs for this alone
             found["documents"] = (), _documents
     if contract.endpoints:
         add("answers", _answers, "answers", contract.endpoints)

@@ -20,7 +20,7 @@ from harness.core.errors import Location
 from harness.evidence.records import CAMPAIGN, Barrier, Document, LogLine
 from harness.evidence.store import Evidence
 
-__all__ = ["compile_log_arrival", "compile_logs"]
+__all__ = ["compile_log_arrival", "compile_logs", "looks_at_documents"]
 
 Rules = Mapping[str, FieldRule]
 _JOIN = "request_id"
@@ -105,6 +105,11 @@ def _judge_declared(name: str, stream: LogStream) -> Judge:
     return judge
 
 
+def looks_at_documents(scenario: Scenario) -> bool:
+    """Whether the story expects something of documents; only then its logs are shipped."""
+    return any(isinstance(item.rule, ExpectLog) and item.rule.at != "lines" for item in scenario.expectations)
+
+
 def compile_log_arrival(campaign: Campaign, scenario: Scenario) -> Iterator[Clause]:
     """Where a pipeline is declared: lines written and documents found are the same, stream by stream.
 
@@ -113,7 +118,7 @@ def compile_log_arrival(campaign: Campaign, scenario: Scenario) -> Iterator[Clau
     plane = campaign.contract.logs
     if plane is None or campaign.artefact("filebeat") is None:
         return
-    if not any(isinstance(item.rule, ExpectLog) and item.rule.at != "lines" for item in scenario.expectations):
+    if not looks_at_documents(scenario):
         return
     for name in plane.streams:
         yield Clause(

@@ -3,33 +3,16 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
-from tests.integration.tiny.gates import ROOT, Home
+from tests.integration.tiny.gates import Home
+from tests.sabotage.router import PRODUCTION, Router
 
 STORY = "scenarios/inference_errors.yaml"
-PRODUCTION = "fixtures/llm_router/production"
-
-
-class Router:
-    """A copy of the story of rising errors and of everything that it stands on, the router included."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        shutil.copytree(ROOT / "fixtures" / "llm_router", folder / "fixtures" / "llm_router")
-        shutil.copytree(ROOT / "reference_router", folder / "reference_router")
-        shutil.copytree(ROOT / "scenarios", folder / "scenarios")
-
-    def replace(self, name: str, before: str, after: str) -> None:
-        path = self.folder / name
-        text = path.read_text(encoding="utf-8")
-        assert text.count(before) == 1, f"{before!r} stands {text.count(before)} times in {name}"
-        path.write_text(text.replace(before, after), encoding="utf-8")
 
 
 def unreachable(router: Router) -> None:
