@@ -63,7 +63,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     verbs = parser.add_subparsers(metavar="VERB", required=True)
-    for add in (_add_gate, _add_lint, _add_coverage, _add_replay, _add_report, _add_explain, _add_schema):
+    for add in (_add_gate, _add_load, _add_lint, _add_coverage, _add_replay, _add_report, _add_explain, _add_schema):
         add(verbs)
     for name, text in _OWN_PARSERS.items():
         verbs.add_parser(name, help=text, add_help=False)
@@ -81,6 +81,28 @@ def _add_gate(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     _add_reports(verb)
     verb.add_argument("--hold", action="store_true", help="keep a failing cell alive until Ctrl-C")
     verb.set_defaults(run=_gate)
+
+
+def _add_load(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    verb = verbs.add_parser(
+        "load", help="play a load without the whole gate, or search for the rate that breaks something"
+    )
+    _add_paths(verb)
+    verb.add_argument("--story", default="", metavar="NAME", help="play this story, or take its mix, rate and limits")
+    verb.add_argument("--rate", default="", metavar="RATE", help="offered per production second, such as 0.5/s")
+    verb.add_argument("--mix", type=_mix, metavar="KIND=N,…", help="kinds of requests by weight, instead of a story's")
+    verb.add_argument("--for", dest="lasts", default="", metavar="TIME", help="how long, or how long each step (5m)")
+    verb.add_argument("--threshold", action="append", default=[], metavar="LINE", help="a limit to hold (repeatable)")
+    verb.add_argument("--find-limit", action="store_true", help="raise the rate until something breaks")
+    verb.add_argument("--steps", type=int, default=10, metavar="N", help="at most so many rates (10)")
+    verb.add_argument("--at-most", default="", metavar="RATE", help="no rate above this one")
+    verb.add_argument("--speed", type=_speed, metavar="N", help="production seconds per second of wall time")
+    verb.add_argument("--bundle-dir", type=Path, metavar="DIR", help="make bundles in DIR (.harness/bundles)")
+    verb.add_argument("--json", type=Path, metavar="FILE", help="write a JSON report")
+    verb.add_argument("--csv", type=Path, metavar="FILE", help="write the steps of a search as a table")
+    verb.add_argument("--svg", type=Path, metavar="FILE", help="draw the steps of a search")
+    verb.add_argument("-v", "--verbose", action="store_true", help="list held clauses and kinds of requests too")
+    verb.set_defaults(run=_load)
 
 
 def _add_lint(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -146,6 +168,42 @@ def _speed(text: str) -> float:
     if not 0 < value < float("inf"):
         raise argparse.ArgumentTypeError("a speed is a positive number")
     return value
+
+
+def _mix(text: str) -> dict[str, float]:
+    found: dict[str, float] = {}
+    for part in text.split(","):
+        kind, _, weight = part.partition("=")
+        try:
+            found[kind.strip()] = float(weight or 1)
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"{part!r} is not KIND=WEIGHT, as in generate=8,stream=2") from None
+    return found
+
+
+def _load(options: argparse.Namespace) -> int:
+    from harness.front.load import LoadOptions, load
+    from harness.front.offering import LoadWish
+
+    wish = LoadWish(
+        story=options.story,
+        rate=options.rate,
+        mix=options.mix,
+        lasts=options.lasts,
+        thresholds=options.threshold,
+        find_limit=options.find_limit,
+        steps=options.steps,
+        at_most=options.at_most,
+    )
+    how = LoadOptions(
+        speed=options.speed,
+        bundle_dir=options.bundle_dir,
+        json=options.json,
+        csv=options.csv,
+        svg=options.svg,
+        verbose=options.verbose,
+    )
+    return load(options.paths, wish, how)
 
 
 def _gate(options: argparse.Namespace) -> int:

@@ -36,6 +36,10 @@ class CampaignRequest:
     hold: bool = False
     replay: str = ""
     seed: int = 1
+    also: tuple[str, ...] = ()
+    """Stories beside those that the campaign lists, such as one that was made of a command line."""
+    search: dict[str, float] | None = None
+    """Search for the limit: fields of ``harness.clauses.limit.Search``."""
 
     def write(self, path: Path) -> None:
         """Write the request as JSON."""
@@ -49,6 +53,7 @@ class CampaignRequest:
             fields: dict[str, Any] = orjson.loads(path.read_bytes())
             fields["paths"] = tuple(fields["paths"])
             fields["clauses"] = tuple(fields["clauses"])
+            fields["also"] = tuple(fields.get("also", ()))
             return cls(**fields)
         except (OSError, orjson.JSONDecodeError, KeyError, TypeError) as error:
             raise HarnessError(f"not a campaign request: {error!r}", location=Location(str(path))) from None

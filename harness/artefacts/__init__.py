@@ -25,12 +25,12 @@ from harness.artefacts.edits import ABSENT, BoundArtefact, Edit, undo
 from harness.artefacts.filebeat_config import FilebeatConfig, FilebeatInput, Processor, read_filebeat
 from harness.artefacts.index_template import IndexTemplate, read_index_template
 from harness.artefacts.integrations import ANSWERS
-from harness.artefacts.positions import inside
 from harness.artefacts.prometheus_config import Discovery, PrometheusConfig, ScrapeJob, read_prometheus
 from harness.artefacts.promql import Aggregation, Comparison, Matcher, Query, Selector, parse
 from harness.artefacts.routing import InhibitRule, Route
 from harness.artefacts.rules import Rule, RuleFile, RuleGroup, read_rules, with_recorded_families
 from harness.artefacts.topology import FilebeatPlace, JobBinding, Link, LogSource, Target, Topology
+from harness.core.positions import inside
 
 __all__ = [
     "ABSENT",

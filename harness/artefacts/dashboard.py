@@ -11,10 +11,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from harness.artefacts.positions import inside
 from harness.artefacts.promql import Place
 from harness.artefacts.reading import Node
 from harness.core.errors import ConfigError, Location
+from harness.core.positions import inside
 from harness.core.source import Document
 
 __all__ = ["Dashboard", "Override", "Panel", "Target", "Variable", "read_dashboard"]

@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from harness.artefacts.clock import PER_SECOND, PER_WINDOW, Clock
-from harness.artefacts.positions import inside
 from harness.artefacts.promql import Query, parse
 from harness.artefacts.reading import Node
 from harness.core.errors import ConfigError, Location
+from harness.core.positions import inside
 from harness.core.source import Document, DocumentPath
 
 __all__ = ["Rule", "RuleFile", "RuleGroup", "read_rules", "with_recorded_families"]

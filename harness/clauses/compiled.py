@@ -24,6 +24,7 @@ from harness.clauses.production import Production, read_production
 from harness.clauses.readings import compile_metric_expectation
 from harness.clauses.series_growth import compile_series_expectation
 from harness.clauses.subject import compile_subject
+from harness.clauses.thresholds import compile_thresholds
 from harness.clauses.until import awaited, until_alerts
 from harness.contract import Campaign
 from harness.contract.campaign import Expected, Scenario
@@ -64,6 +65,7 @@ def _story(campaign: Campaign, production: Production, scenario: Scenario) -> It
         yield from _expectation(campaign, scenario, item)
     yield from compile_log_arrival(campaign, scenario)
     yield from compile_agreement(campaign, scenario)
+    yield from compile_thresholds(campaign, production, scenario)
 
 
 def _alerts(campaign: Campaign, production: Production, scenario: Scenario) -> Iterator[Clause]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shlex
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -9,27 +10,34 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from harness.clauses.fitness import unfit
+from harness.clauses.limit import searched
+from harness.clauses.measuring import measured
 from harness.clauses.model import Clause
-from harness.clauses.verdicts import ClauseVerdict, exit_code, judge_campaign
+from harness.clauses.thresholds import good_request
+from harness.clauses.verdicts import EXIT_HELD, EXIT_INCONCLUSIVE, ClauseVerdict, exit_code, judge_campaign
 from harness.contract import Campaign
-from harness.core.events import CellEnded, ClauseJudged, Event, PlannedClause
+from harness.core.events import CellEnded, ClauseJudged, Event, LimitFound, LoadMeasured, LoadStep, PlannedClause
 from harness.evidence.store import Evidence
 
-__all__ = ["Conclusion", "conclude", "planned"]
+__all__ = ["Conclusion", "conclude", "conclude_search", "planned"]
 
 
 @dataclass(frozen=True, slots=True)
 class Conclusion:
-    """What closed evidence says: how each planned cell ended, each verdict, and what they add up to."""
+    """What closed evidence says: how each planned cell ended, its load, each verdict, and what they add up to."""
 
     cells: tuple[CellEnded, ...]
+    loads: tuple[LoadMeasured, ...]
     judged: tuple[ClauseJudged, ...]
     counts: dict[str, int]
     exit_code: int
+    found: tuple[LoadStep | LimitFound, ...] = ()
 
     def events(self) -> Iterator[Event]:
         """The events to tell, in order."""
         yield from self.cells
+        yield from self.loads
+        yield from self.found
         yield from self.judged
 
 
@@ -54,9 +62,28 @@ def conclude(
     verdicts = judge_campaign(clauses, evidence, campaign.waivers, today, limit_s)
     return Conclusion(
         cells=tuple(_cells(evidence, limit_s)),
+        loads=tuple(_loads(campaign, evidence)),
         judged=tuple(_judged(item, ended_t, 2 if item.clause.scope in played_again else 1) for item in verdicts),
         counts=dict(Counter(str(item.verdict) for item in verdicts)),
         exit_code=exit_code(verdicts, {clause.plane for clause in clauses}),
+    )
+
+
+def conclude_search(campaign: Campaign, clauses: Sequence[Clause], evidence: Evidence) -> Conclusion:
+    """What a search for the limit says: no clause gets a verdict, because it goes on until something breaks.
+
+    The exit code is 0 where a rate was found, 4 where none was or the search was cut short.
+    """
+    found = tuple(event for cell in evidence.planned for event in searched(campaign, clauses, evidence, cell))
+    limits = [event for event in found if isinstance(event, LimitFound)]
+    proved = bool(limits) and all(limit.rate_per_s and not limit.cut_short for limit in limits)
+    return Conclusion(
+        cells=tuple(_cells(evidence, math.inf)),
+        loads=tuple(_loads(campaign, evidence)),
+        judged=(),
+        counts={},
+        exit_code=EXIT_HELD if proved else EXIT_INCONCLUSIVE,
+        found=found,
     )
 
 
@@ -68,6 +95,13 @@ def _cells(evidence: Evidence, lateness_limit_s: float) -> Iterator[CellEnded]:
         reasons = unfit(evidence, name, lateness_limit_s)
         told = "; ".join(reason for reason in (finished.reason, *reasons) if reason)
         yield CellEnded(finished.t, name, evidence.production_s(name, finished.t), not reasons, told)
+
+
+def _loads(campaign: Campaign, evidence: Evidence) -> Iterator[LoadMeasured]:
+    for scenario in campaign.scenarios:
+        start = evidence.started(scenario.name)
+        if scenario.name in evidence.planned and start is not None:
+            yield from measured(campaign, evidence, scenario, good_request(scenario, start.speed))
 
 
 def _judged(item: ClauseVerdict, t: float, attempt: int) -> ClauseJudged:

@@ -14,7 +14,7 @@ from typing import Final
 from harness.evidence.records import FaultAction, Reading, Request
 from harness.evidence.store import Evidence
 
-__all__ = ["COUNTERS", "GAP_LIMIT", "lateness_p99_s", "unfit", "widest_gaps"]
+__all__ = ["COUNTED_HERE", "COUNTERS", "GAP_LIMIT", "generator_unfit", "lateness_p99_s", "unfit", "widest_gaps"]
 
 _SCRAPE_GAP: Final = "scrape_gap_s"
 _EVALUATION_GAP: Final = "evaluation_gap_s"
@@ -22,6 +22,8 @@ _UP_ZERO: Final = "up_zero_while_answered"
 _TIMED_OUT: Final = "scrape_timed_out_s"
 _CLOCK_STEP: Final = "clock_step_s"
 _OVERSLEPT: Final = "overslept_s"
+COUNTED_HERE: Final = frozenset({_UP_ZERO, _CLOCK_STEP})
+"""What the harness itself counts, from zero at the beginning of the story."""
 _OVERSLEPT_LIMIT_S: Final = 0.5
 """A machine that wakes the harness this late had no time for the subject either."""
 _PROCESSOR_WAIT: Final = "processor_wait_s"
@@ -109,7 +111,7 @@ def unfit(evidence: Evidence, cell: str, lateness_limit_s: float) -> tuple[str, 
         *_timed_out(evidence, cell),
         *_starved(evidence, cell),
         *_counters(evidence, cell),
-        *_generator(evidence, cell, lateness_limit_s),
+        *generator_unfit(evidence, cell, lateness_limit_s),
     )
 
 
@@ -165,7 +167,7 @@ def _growths(evidence: Evidence, cell: str) -> dict[tuple[str, str], float]:
     grown: dict[tuple[str, str], float] = defaultdict(float)
     for reading in evidence.of(Reading, cell):
         key = reading.component, reading.name
-        if reading.name not in {*COUNTERS, _UP_ZERO, _CLOCK_STEP}:
+        if reading.name not in {*COUNTERS, *COUNTED_HERE}:
             continue
         # components count from their own start, before the story's; the harness counts from zero
         last = before.get(key, reading.value if reading.name in COUNTERS else 0.0)
@@ -184,7 +186,8 @@ def _excused(evidence: Evidence, reading: Reading) -> bool:
     return _in_fault(evidence, reading, _POLL_S, _CUTS)
 
 
-def _generator(evidence: Evidence, cell: str, limit_s: float) -> Iterator[str]:
+def generator_unfit(evidence: Evidence, cell: str, limit_s: float) -> Iterator[str]:
+    """Reasons why the load of ``cell`` was not the one that was planned."""
     dropped = sum(1 for request in evidence.of(Request, cell) if request.dropped)
     if dropped:
         yield f"the generator could not send {dropped} of its planned requests"

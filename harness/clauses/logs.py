@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 
 from harness.clauses.log_documents import judge_derived, judge_time, name_of
+from harness.clauses.log_lag import compile_log_lag
 from harness.clauses.log_shape import judge_joins, judge_no_others, judge_one_type, lines_of
 from harness.clauses.model import Clause, Judge, Judgement, Need, held, still_open, violated
 from harness.clauses.validation import Validator
@@ -133,6 +134,7 @@ def compile_log_arrival(campaign: Campaign, scenario: Scenario) -> Iterator[Clau
             (scenario.name,),
         )
         yield from _of_documents(campaign, scenario, plane, name)
+        yield from compile_log_lag(campaign, scenario, name)
 
 
 def _of_documents(campaign: Campaign, scenario: Scenario, plane: Logs, name: str) -> Iterator[Clause]:

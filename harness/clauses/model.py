@@ -11,6 +11,7 @@ from harness.evidence.store import Evidence
 
 __all__ = [
     "REFUSED",
+    "Abort",
     "Clause",
     "Judge",
     "Judgement",
@@ -75,6 +76,14 @@ class Judgement:
     at: float | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Abort:
+    """When a violation ends its story: from ``after_s`` production seconds after the phase (None: the story) began."""
+
+    after_s: float
+    during: str | None = None
+
+
 Judge = Callable[[Evidence], Judgement]
 
 
@@ -97,6 +106,8 @@ class Clause:
     cells: tuple[str, ...]
     not_applicable: str = ""
     """Why it cannot be judged, where that is known before anything runs; empty for every clause that can."""
+    abort: Abort | None = None
+    """Where set, the story of the scope ends early once this clause is violated."""
 
     @property
     def id(self) -> str:

@@ -17,7 +17,7 @@ from harness.contract.expectations import ExpectMetric
 from harness.evidence.records import Barrier, Series, Unmet
 from harness.evidence.store import Evidence
 
-__all__ = ["compile_metric_expectation", "values_of"]
+__all__ = ["compile_metric_expectation", "points_in", "unrecorded", "values_of", "window_of"]
 
 Point = tuple[float, float]
 
@@ -69,7 +69,8 @@ def _labelled(evidence: Evidence, cell: str, query: str) -> dict[frozenset[tuple
     return {labels: sorted(points) for labels, points in found.items() if points}
 
 
-def _unrecorded(evidence: Evidence, cell: str, query: str) -> Judgement | None:
+def unrecorded(evidence: Evidence, cell: str, query: str) -> Judgement | None:
+    """Why the values of ``query`` are not known, where they could not be recorded."""
     need = str(Need("query", query))
     unmet = next((item for item in evidence.of(Unmet, cell) if item.need == need), None)
     return still_open(f"{need} was not recorded: {unmet.reason}") if unmet else None
@@ -85,7 +86,7 @@ def _judge_counts(cell: str, query: str, rule: ExpectMetric, aborted: Sequence[i
             return inconclusive(f"the generator sent no {describe(wanted)}: nothing was compared")
         series = _labelled(evidence, cell, query)
         if not series:
-            return _unrecorded(evidence, cell, query) or violated(
+            return unrecorded(evidence, cell, query) or violated(
                 f"{query} returned nothing throughout the story", hop="metric"
             )
         grown: dict[tuple[str, ...], float] = defaultdict(float)
@@ -118,7 +119,8 @@ def _growth(evidence: Evidence, cell: str, points: list[Point]) -> float:
     return points[-1][1] - (0.0 if born else points[0][1])
 
 
-def _window(evidence: Evidence, cell: str, phase: str | None) -> tuple[float | None, float, bool]:
+def window_of(evidence: Evidence, cell: str, phase: str | None) -> tuple[float | None, float, bool]:
+    """Wall beginning and end of a phase (None: of the story), and whether all of it has been watched."""
     if phase is None:
         start = evidence.started(cell)
         return (start.t if start else None), float("inf"), evidence.completed(cell)
@@ -126,9 +128,9 @@ def _window(evidence: Evidence, cell: str, phase: str | None) -> tuple[float | N
     return begin, end if end is not None else float("inf"), end is not None and evidence.horizon(cell) >= end
 
 
-def _points_in(evidence: Evidence, cell: str, query: str, phase: str | None) -> tuple[list[list[Point]], bool]:
+def points_in(evidence: Evidence, cell: str, query: str, phase: str | None) -> tuple[list[list[Point]], bool]:
     """Points of each series in ``phase``, and whether all of them are known."""
-    begin, end, over = _window(evidence, cell, phase)
+    begin, end, over = window_of(evidence, cell, phase)
     if begin is None:
         return [], False
     series = _series_of(evidence, cell, query)
@@ -138,13 +140,13 @@ def _points_in(evidence: Evidence, cell: str, query: str, phase: str | None) -> 
 
 def _unseen(evidence: Evidence, cell: str, query: str, phase: str | None, message: str) -> Judgement:
     """The judgement on a value that was not seen though the whole phase was watched."""
-    missing = _unrecorded(evidence, cell, query) or unconfirmed(evidence, cell, phase)
+    missing = unrecorded(evidence, cell, query) or unconfirmed(evidence, cell, phase)
     return missing or violated(message, hop="metric")
 
 
 def _judge_rises(cell: str, query: str, phase: str) -> Judge:
     def judge(evidence: Evidence) -> Judgement:
-        series, over = _points_in(evidence, cell, query, phase)
+        series, over = points_in(evidence, cell, query, phase)
         for points in series:
             for earlier, later in pairwise(points):
                 if later[1] > earlier[1]:
@@ -162,7 +164,7 @@ def _judge_above(cell: str, query: str, rule: ExpectMetric) -> Judge:
     limit = rule.above
 
     def judge(evidence: Evidence) -> Judgement:
-        series, over = _points_in(evidence, cell, query, rule.during)
+        series, over = points_in(evidence, cell, query, rule.during)
         points = sorted(point for points in series for point in points)
         for t, value in points:
             if value > limit:
@@ -180,7 +182,7 @@ def _judge_below(cell: str, query: str, rule: ExpectMetric) -> Judge:
     limit = rule.below
 
     def judge(evidence: Evidence) -> Judgement:
-        series, over = _points_in(evidence, cell, query, rule.during)
+        series, over = points_in(evidence, cell, query, rule.during)
         points = sorted(point for points in series for point in points)
         for t, value in points:
             if value >= limit:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.clauses.compiled import compile_campaign
-from harness.clauses.conclusion import conclude, planned
+from harness.clauses.conclusion import conclude, conclude_search, planned
 from harness.clauses.model import Clause, Judge, inconclusive
 from harness.contract import Campaign, load_campaign
 from harness.core.errors import ConfigError, HarnessError, Location
@@ -91,7 +91,7 @@ def _read(folder: Path) -> _Recorded:
 
 def _load(inputs: Path, manifest: dict[str, Any]) -> Campaign:
     """The campaign as it was gated: of its stories those that the command line named."""
-    loaded = load_campaign([inputs / manifest["file"]])
+    loaded = load_campaign([inputs / manifest["file"]], [inputs / name for name in manifest.get("also", ())])
     stories = tuple(story for story in loaded.scenarios if loaded.shown(story.file) in manifest["paths"])
     return replace(loaded, scenarios=stories, speed_override=manifest["speed_override"])
 
@@ -145,11 +145,14 @@ def _told(recorded: _Recorded, clauses: tuple[Clause, ...]) -> Iterator[Event]:
         manifest["speed"],
         manifest["backend"],
         recorded.cells,
-        planned(clauses),
+        () if manifest.get("search") else planned(clauses),
         replayed=True,
     )
     yield from filter(_is_retold, recorded.events)
-    conclusion = conclude(recorded.campaign, clauses, recorded.evidence, ended_t, recorded.played_again)
+    if manifest.get("search"):
+        conclusion = conclude_search(recorded.campaign, clauses, recorded.evidence)
+    else:
+        conclusion = conclude(recorded.campaign, clauses, recorded.evidence, ended_t, recorded.played_again)
     yield from conclusion.events()
     cancelled = any(isinstance(event, CampaignEnded) and event.cancelled for event in recorded.events)
     yield CampaignEnded(ended_t, ended_t - began, conclusion.counts, conclusion.exit_code, bundle, cancelled)

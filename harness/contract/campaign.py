@@ -8,6 +8,7 @@ from pathlib import Path
 from harness.contract.expectations import Expectation
 from harness.contract.files import CampaignFile, ContractFile, Phase, ProfileFile, ScenarioFile, Waiver
 from harness.contract.strict import matching_files
+from harness.contract.thresholds import Threshold
 from harness.core.errors import Location
 from harness.core.source import Document
 
@@ -50,6 +51,7 @@ class Scenario:
     source: Loaded
     spec: ScenarioFile
     expectations: tuple[Expected, ...]
+    thresholds: tuple[Threshold, ...] = ()
 
     @property
     def file(self) -> Path:
@@ -83,6 +85,8 @@ class Campaign:
     """Names of all stories of the campaign file, whether or not they were asked for now."""
     speed_override: float | None = None
     """Speed that a command line asked for, instead of those that the files name."""
+    also: tuple[Path, ...] = ()
+    """Stories that the campaign file does not list."""
     speed_factor: float = 1.0
     """Below 1 where an unfit cell is played again, slower."""
 
@@ -133,6 +137,8 @@ class Campaign:
 
     def shown(self, path: Path) -> str:
         """``path`` as messages name it: below the root where it lies there."""
+        if path in self.also:
+            return path.name
         return str(path.relative_to(self.root)) if path.is_relative_to(self.root) else str(path)
 
     def speed_of(self, scenario: Scenario) -> float:

@@ -527,6 +527,7 @@ class ScenarioFile(Strict):
     may_fire: list[str] = []
     quiet: Literal["all"] | list[str] = []
     expect: list[dict[str, dict[str, Any]]] = []
+    thresholds: list[str] = []
     speed: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     instances: int | None = Field(default=None, ge=1)
 

@@ -16,8 +16,10 @@ from harness.contract.files import CampaignFile, ContractFile, ProfileFile, Scen
 from harness.contract.load_check import check_load
 from harness.contract.strict import Strict, known, matching_files, relative_file, validate
 from harness.contract.sweep import unrolled
+from harness.contract.thresholds import Threshold, parse_threshold
 from harness.core.errors import ConfigError, Location
 from harness.core.kinds import file_kind
+from harness.core.positions import inside
 from harness.core.source import Document, DocumentPath, load_yaml, nearest
 
 __all__ = ["KINDS", "file_kind", "load_campaign", "stories_beside"]
@@ -30,8 +32,11 @@ KINDS: Final[dict[str, type[Strict]]] = {
 }
 
 
-def load_campaign(paths: Sequence[Path]) -> Campaign:
-    """The campaign that ``paths`` name: a campaign file, a folder that holds one, or scenario files beside one."""
+def load_campaign(paths: Sequence[Path], also: Sequence[Path] = ()) -> Campaign:
+    """The campaign that ``paths`` name: a campaign file, a folder that holds one, or scenario files beside one.
+
+    ``also`` are scenario files beside those that the campaign lists, wherever they lie.
+    """
     campaign_path, wanted = _resolve(paths)
     raw = load_yaml(campaign_path)
     spec = validate(CampaignFile, raw)
@@ -54,7 +59,11 @@ def load_campaign(paths: Sequence[Path]) -> Campaign:
         contract_source=contract_source,
         profile=validate(ProfileFile, profile_source.document),
         profile_source=profile_source,
-        scenarios=tuple(_scenario(path, root) for path in _selected(scenario_paths, wanted)),
+        scenarios=(
+            *(_scenario(_load(path, root)) for path in _selected(scenario_paths, wanted)),
+            *(_scenario(Loaded(path, load_yaml(path, shown_as=path.name))) for path in also),
+        ),
+        also=tuple(also),
         listed=tuple(path.stem for path in scenario_paths),
     )
     _check(campaign)
@@ -66,7 +75,7 @@ def stories_beside(campaign: Campaign) -> tuple[Scenario, ...]:
     listed = {(campaign.folder / name).resolve() for name in campaign.spec.scenarios}
     listed |= {scenario.file for scenario in campaign.scenarios}
     found = (path.resolve() for path in sorted(campaign.folder.glob("*.yaml")) if file_kind(path) == "scenario")
-    return tuple(_scenario(path, campaign.root) for path in found if path not in listed)
+    return tuple(_scenario(_load(path, campaign.root)) for path in found if path not in listed)
 
 
 def _resolve(paths: Sequence[Path]) -> tuple[Path, list[Path]]:
@@ -136,12 +145,14 @@ def _selected(paths: Sequence[Path], wanted: Sequence[Path]) -> list[Path]:
     return [path for path in paths if not wanted or path in wanted]
 
 
-def _scenario(path: Path, root: Path) -> Scenario:
-    written = _load(path, root)
+def _scenario(written: Loaded) -> Scenario:
     source = Loaded(written.path, unrolled(written.document))
     spec = validate(ScenarioFile, source.document)
     expected = [_expectation(source.document, i, entry) for i, entry in enumerate(spec.expect)]
-    return Scenario(path.stem, source, spec, tuple(expected))
+    thresholds = [
+        parse_threshold(text, inside(source.document, ("thresholds", i))) for i, text in enumerate(spec.thresholds)
+    ]
+    return Scenario(source.path.stem, source, spec, tuple(expected), tuple(thresholds))
 
 
 def _expectation(document: Document, index: int, entry: dict[str, dict[str, Any]]) -> Expected:
@@ -230,6 +241,8 @@ def _check_scenario(campaign: Campaign, scenario: Scenario) -> None:
         known(name, contract.alerts, "alert", scenario.place("may_fire", index))
     for item in scenario.expectations:
         _check_expectation(campaign, item, names)
+    for threshold in scenario.thresholds:
+        _check_threshold(campaign, scenario, threshold)
 
 
 def _check_expectation(campaign: Campaign, item: Expected, phases: Sequence[str]) -> None:
@@ -249,3 +262,22 @@ def _check_expectation(campaign: Campaign, item: Expected, phases: Sequence[str]
         phase = getattr(item.rule, name, None)
         if phase is not None:
             known(phase, phases, "phase", item.source)
+
+
+def _check_threshold(campaign: Campaign, scenario: Scenario, item: Threshold) -> None:
+    phases = [phase for phase in scenario.phases if item.during in {None, phase.name}]
+    if item.during is not None:
+        known(item.during, [phase.name for phase in scenario.phases], "phase", item.places["during"])
+    if item.subject == "alert":
+        known(item.about, campaign.contract.alerts, "alert", item.places["alert"])
+    if item.subject == "log":
+        logs = campaign.contract.logs
+        known(item.about, logs.streams if logs else {}, "log", item.places["stream"])
+    if item.subject in {"time", "share", "rate"}:
+        loads = [part for phase in phases if phase.load for _, part in phase.load.parts()]
+        # a trace may name every kind
+        sent = dict.fromkeys(k for part in loads for k in (campaign.profile.requests if part.trace else part.mix or ()))
+        if item.kind is not None:
+            known(item.kind, sent, "request of kind", item.places["kind"])
+        if not sent:
+            raise ConfigError("nothing is sent there", location=item.source, remedy="give the phase a load")

@@ -31,6 +31,9 @@ __all__ = [
     "Event",
     "EventSink",
     "HopSeen",
+    "LimitFound",
+    "LoadMeasured",
+    "LoadStep",
     "Note",
     "PhaseEnded",
     "PhaseStarted",
@@ -175,6 +178,79 @@ class CellEnded:
 
 
 @dataclass(frozen=True, slots=True)
+class LoadMeasured:
+    """Figures of the load of a phase (empty: the whole story), for one kind of request (empty: all).
+
+    ``spreads`` maps response, service, first token, inter-token and widest gap to count, p50_s, p90_s, p95_s, p99_s
+    and max_s, in seconds of ``clock``; ``lateness`` is in wall seconds always. Rates are per production second.
+    ``good`` requests met every objective of the story. ``generator_cpu_ratio`` is the share of one processor that the
+    generator used, all its cells together; ``loop`` says who decided when a request is sent: the schedule (open), or
+    users that wait for answers (closed), whose figures say nothing of those who would have come meanwhile.
+    """
+
+    t: float
+    cell: str
+    phase: str
+    kind: str
+    loop: Literal["open", "closed", "both"]
+    clock: Literal["production", "wall"]
+    intended: int
+    sent: int
+    dropped: int
+    ended: int
+    aborted: int
+    lost: int
+    unexpected: int
+    good: int
+    throughput_per_s: float
+    goodput_per_s: float
+    work_per_s: float
+    spreads: dict[str, dict[str, float]]
+    generator_cpu_ratio: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LoadStep:
+    """One rate of a search for the limit: what was sent, what broke (service, metrics, logs, stack, generator) and why.
+
+    Rates are per production second, ``response_p95_s`` is in seconds of the subject's clock; lateness and everything in
+    ``telemetry`` that ends in ``_s`` is in wall seconds.
+    """
+
+    t: float
+    cell: str
+    step: int
+    rate_per_s: float
+    held: bool
+    broke: tuple[str, ...]
+    reasons: tuple[str, ...]
+    sent: int
+    failed: int
+    dropped: int
+    throughput_per_s: float
+    response_p95_s: float | None
+    lateness_p99_s: float | None
+    telemetry: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class LimitFound:
+    """What a search says: the highest rate at which all held, the lowest that broke something, and what broke first.
+
+    None where there was no such rate. ``cut_short`` says why the search could not go on.
+    """
+
+    t: float
+    cell: str
+    rate_per_s: float | None
+    broken_at_per_s: float | None
+    broke_first: str
+    reason: str
+    steps: int
+    cut_short: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class ClauseJudged:
     """The verdict on one clause; ``details`` are further lines for a person, ``reproduce`` a command."""
 
@@ -218,6 +294,9 @@ Event = (
     | HopSeen
     | CellHeld
     | CellEnded
+    | LoadMeasured
+    | LoadStep
+    | LimitFound
     | ClauseJudged
     | CampaignFailed
     | CampaignEnded
@@ -234,6 +313,9 @@ EVENT_TYPES: Final[dict[str, type[Any]]] = {
     "hop_seen": HopSeen,
     "cell_held": CellHeld,
     "cell_ended": CellEnded,
+    "load_measured": LoadMeasured,
+    "load_step": LoadStep,
+    "limit_found": LimitFound,
     "clause_judged": ClauseJudged,
     "campaign_failed": CampaignFailed,
     "campaign_ended": CampaignEnded,

@@ -14,7 +14,7 @@ from harness.core.kinds import file_kind
 from harness.core.source import nearest
 from harness.front.keyword import keyword_matcher
 
-__all__ = ["Chosen", "campaign_file", "choose", "load_chosen"]
+__all__ = ["Chosen", "campaign_file", "choose", "default_path", "load_chosen"]
 
 _DEFAULTS = (Path("scenarios/campaign.yaml"), Path("campaign.yaml"))
 
@@ -48,7 +48,7 @@ def load_chosen(paths: Iterable[Path]) -> list[Chosen]:
     Raises ``ConfigError`` for whatever is wrong with them.
     """
     groups: dict[Path, list[Path]] = {}
-    for path in tuple(paths) or (_default(),):
+    for path in tuple(paths) or (default_path(),):
         groups.setdefault(campaign_file(path), []).append(path)
     return [_load(tuple(group)) for group in groups.values()]
 
@@ -80,7 +80,8 @@ def _check_known(wanted: Sequence[str], known: set[str]) -> None:
             raise ConfigError(f"there is no clause {name!r}", remedy=nearest(name, known))
 
 
-def _default() -> Path:
+def default_path() -> Path:
+    """The campaign file of this folder; raises ``ConfigError`` where there is none."""
     for path in _DEFAULTS:
         if path.is_file():
             return path

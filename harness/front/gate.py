@@ -20,7 +20,7 @@ from harness.front.process import CampaignProcess
 from harness.report import Reporter, make_reporter
 from harness.request import CampaignRequest
 
-__all__ = ["EXIT_ERROR", "EXIT_KILLED", "Audience", "GateOptions", "gate", "worst"]
+__all__ = ["EXIT_ERROR", "EXIT_KILLED", "Audience", "GateOptions", "conduct", "gate", "worst"]
 
 EXIT_ERROR: Final = 2
 EXIT_KILLED: Final = 130
@@ -61,9 +61,17 @@ def gate(chosen: Sequence[Chosen], options: GateOptions) -> int:
 class Audience:
     """The reporters of one campaign; remembers how it ended. A context manager that closes them."""
 
-    def __init__(self, *, json: Path | None = None, junit: Path | None = None, verbose: bool = False) -> None:
+    def __init__(
+        self,
+        *,
+        json: Path | None = None,
+        junit: Path | None = None,
+        verbose: bool = False,
+        more: Sequence[Reporter] = (),
+    ) -> None:
         files = {"json": json, "junit": junit}
         self._reporters: list[Reporter] = [make_reporter(kind, path) for kind, path in files.items() if path]
+        self._reporters += more
         self._reporters.append(make_reporter("console", None, verbose=verbose))
         self._knows_bundle = False
         self.exit_code = EXIT_ERROR
@@ -101,6 +109,11 @@ def _prove(item: Chosen, options: GateOptions) -> int:
         backend=options.backend,
         hold=options.hold,
     )
+    return conduct(request, audience, bundle)
+
+
+def conduct(request: CampaignRequest, audience: Audience, bundle: Path) -> int:
+    """Start what is asked for, hand its events to ``audience`` until it ends, and answer its exit code."""
     try:
         with _Interrupts() as interrupts, CampaignProcess(request) as process:
             interrupts.watch(process)

@@ -17,6 +17,9 @@ from harness.core.events import (
     ComponentReady,
     Event,
     HopSeen,
+    LimitFound,
+    LoadMeasured,
+    LoadStep,
     Note,
     PhaseEnded,
     PhaseStarted,
@@ -25,6 +28,7 @@ from harness.core.events import (
 
 __all__ = ["Account", "CellAccount", "Link", "place_of"]
 
+_OfCell = PhaseStarted | PhaseEnded | HopSeen | CellEnded | LoadMeasured | LoadStep | LimitFound
 _MARKS: Final = frozenset({"fault", "healed"})
 _CAUSAL: Final = ("metric", "log", "health", "pending", "firing", "alertmanager", "inhibited", "receiver", "resolved")
 
@@ -48,6 +52,9 @@ class CellAccount:
     started: list[PhaseStarted] = field(default_factory=list)
     ended: dict[str, PhaseEnded] = field(default_factory=dict)
     hops: list[HopSeen] = field(default_factory=list)
+    loads: list[LoadMeasured] = field(default_factory=list)
+    steps: list[LoadStep] = field(default_factory=list)
+    limit: LimitFound | None = None
     end: CellEnded | None = None
 
     def chain(self) -> list[Link]:
@@ -114,7 +121,7 @@ class Account:
                 self.deaths.append(event)
             case Note(level="warning"):
                 self.warnings.append(event)
-            case PhaseStarted() | PhaseEnded() | HopSeen() | CellEnded():
+            case PhaseStarted() | PhaseEnded() | HopSeen() | CellEnded() | LoadMeasured() | LoadStep() | LimitFound():
                 self._in_cell(event)
             case ClauseJudged():
                 self.judged[event.clause] = event
@@ -123,7 +130,7 @@ class Account:
             case CampaignEnded():
                 self.ended = event
 
-    def _in_cell(self, event: PhaseStarted | PhaseEnded | HopSeen | CellEnded) -> None:
+    def _in_cell(self, event: _OfCell) -> None:
         cell = self.cells.setdefault(event.cell, CellAccount(event.cell))
         match event:
             case PhaseStarted():
@@ -134,6 +141,12 @@ class Account:
                 cell.ended[event.phase] = event
             case HopSeen():
                 cell.hops.append(event)
+            case LoadMeasured():
+                cell.loads.append(event)
+            case LoadStep():
+                cell.steps.append(event)
+            case LimitFound():
+                cell.limit = event
             case CellEnded():
                 cell.end = event
 

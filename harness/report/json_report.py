@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any, Final
 
 import orjson
 
-from harness.core.events import ClauseJudged, Event, PlannedClause
+from harness.core.events import ClauseJudged, Event, LimitFound, LoadMeasured, LoadStep, PlannedClause
 from harness.report.account import Account, CellAccount, place_of
 from harness.report.output import Output
 
@@ -79,6 +80,9 @@ def _cell(cell: CellAccount) -> dict[str, Any]:
         "fit": cell.end.fit if cell.end else None,
         "reason": cell.end.reason if cell.end else "",
         "phases": [_phase(cell, index) for index in range(len(cell.started))],
+        "load": [_load(event) for event in cell.loads],
+        "steps": [_load(step) for step in cell.steps],
+        "limit": _load(cell.limit) if cell.limit else None,
         "hops": [
             {
                 "t": link.hop.t,
@@ -105,6 +109,11 @@ def _phase(cell: CellAccount, index: int) -> dict[str, Any]:
         "ended_production_s": end.production_s if end else None,
         "reason": end.reason if end else "",
     }
+
+
+def _load(event: LoadMeasured | LoadStep | LimitFound) -> dict[str, Any]:
+    names = (item.name for item in dataclasses.fields(event))
+    return {name: getattr(event, name) for name in names if name not in {"t", "cell"}}
 
 
 def _clause(clause: PlannedClause, verdict: ClauseJudged | None) -> dict[str, Any]:

@@ -8,6 +8,8 @@ from typing import Final
 
 from harness.core.events import ClauseJudged, PlannedClause, Verdict
 from harness.report.account import Account, CellAccount, Link, place_of
+from harness.report.limit_table import limit_table
+from harness.report.load_table import load_table
 from harness.report.words import counted, exit_words, production, seconds, table, tally
 
 __all__ = ["Paint", "summary"]
@@ -55,7 +57,9 @@ Row = tuple[PlannedClause, ClauseJudged]
 def summary(account: Account, *, verbose: bool, paint: Paint) -> list[str]:
     """The lines to print at the end; the last one is the bundle's path, where there is one."""
     parts = [_components(account)]
-    parts += [_chain(cell) for cell in account.cells.values() if cell.hops or cell.end]
+    for cell in account.cells.values():
+        parts += [_chain(cell) if cell.hops or cell.end else [], load_table(cell, verbose=verbose)]
+        parts += [limit_table(cell.steps, cell.limit)]
     rows = [(clause, verdict) for clause, verdict in account.clauses() if verdict is not None]
     parts += [_held(rows, verbose=verbose, paint=paint), *_not_held(rows, paint)]
     parts += [_unjudged(account, paint), _ending(account, paint)]

@@ -22,7 +22,7 @@ from pathlib import Path
 from harness.clauses.alert_places import alert_gaps
 from harness.clauses.bounds import story_bound_s
 from harness.clauses.compiled import compile_campaign
-from harness.clauses.conclusion import conclude, planned
+from harness.clauses.conclusion import conclude, conclude_search, planned
 from harness.clauses.fitness import unfit
 from harness.clauses.model import Clause
 from harness.clauses.production import Production, read_production
@@ -35,7 +35,7 @@ from harness.run.context import Context
 from harness.run.inputs import copy_inputs
 from harness.run.packing import Room, Weighed
 from harness.run.recorder import Recorder
-from harness.run.selection import CellPlan, Selection, select
+from harness.run.selection import CellPlan, Selection, select, with_telemetry
 from harness.run.sinks.loop import SinkLoop
 from harness.run.space import disk_full
 from harness.run.stack.ports import PortLease
@@ -99,10 +99,12 @@ def _told(error: Exception) -> str:
 class _Campaign:
     def __init__(self, request: CampaignRequest, recorder: Recorder, cancel: threading.Event, began: float) -> None:
         self.request, self.recorder, self.cancel, self.began = request, recorder, cancel, began
-        loaded = load_campaign([Path(path) for path in request.paths])
+        loaded = load_campaign([Path(path) for path in request.paths], [Path(path) for path in request.also])
         self.campaign: Campaign = replace(loaded, speed_override=request.speed)
         self.clauses: tuple[Clause, ...] = compile_campaign(self.campaign)
         self.selection: Selection = select(self.campaign, self.clauses, request.clauses)
+        if request.search:
+            self.selection = with_telemetry(self.selection)
         self.played_again: tuple[str, ...] = ()
 
     def run(self) -> int:
@@ -119,7 +121,7 @@ class _Campaign:
                 campaign.speed,
                 "native",
                 cells,
-                planned(self.selection.clauses),
+                () if self.request.search else planned(self.selection.clauses),
             )
         )
         for gap in alert_gaps(campaign, self.clauses):
@@ -147,7 +149,7 @@ class _Campaign:
         evidence, planned = self.recorder.evidence, self.selection.cells
         reasons = {cell.name: unfit(evidence, cell.name, limit_s) for cell in planned if evidence.completed(cell.name)}
         cells = [cell for cell in planned if reasons.get(cell.name)]
-        if not cells or self.cancel.is_set():
+        if not cells or self.cancel.is_set() or self.request.search:
             return
         for cell in cells:
             told = "; ".join(reasons[cell.name])
@@ -185,7 +187,10 @@ class _Campaign:
     def _judge(self, paths: Sequence[str]) -> int:
         recorder, ended = self.recorder, time.time()
         clauses = self.selection.clauses
-        conclusion = conclude(self.campaign, clauses, recorder.evidence, ended, self.played_again)
+        if self.request.search:
+            conclusion = conclude_search(self.campaign, clauses, recorder.evidence)
+        else:
+            conclusion = conclude(self.campaign, clauses, recorder.evidence, ended, self.played_again)
         for event in conclusion.events():
             recorder.say(event)
         self._manifest(paths, ended_t=ended)
@@ -207,6 +212,8 @@ class _Campaign:
             ended_t=ended_t,
             played_again=list(self.played_again),
             seed=self.request.seed,
+            also=[path.name for path in self.campaign.also],
+            search=self.request.search,
         )
 
 

@@ -6,9 +6,12 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+from harness.clauses.aborting import ends_story
 from harness.clauses.bounds import phase_bound_s
+from harness.clauses.limit import Search, load_steps, next_rate
 from harness.clauses.model import Clause, NeedKind
 from harness.clauses.production import AlertFacts
+from harness.clauses.slicing import OFFERED, SETTLED
 from harness.clauses.until import awaited
 from harness.contract.files import Phase
 from harness.core.events import CellHeld, HopSeen, PhaseEnded, PhaseStarted
@@ -41,6 +44,8 @@ class _CutShortError(Exception):
 class _Progress:
     hops: set[tuple[str, str]] = field(default_factory=set)
     held: bool = False
+    aborts_at: float = 0.0
+    """Monotonic instant of the next look for a threshold that ends the story."""
     looks_at: float = 0.0
     """Monotonic instant of the next look for a violation to hold at."""
     overslept_s: float = 0.0
@@ -58,6 +63,7 @@ class Conductor:
         self._scenario = cell.plan.scenario
         self._alerts = tuple(self._alert_facts())
         self._switches = tuple(self._dead_mans_switches())
+        self._aborting = [clause for clause in cell.context.selection.clauses if clause.abort]
         self._progress = _Progress()
         self._cut = ""
 
@@ -74,10 +80,11 @@ class Conductor:
         completed, reason = True, ""
         try:
             observer.settle(time.time(), _TEXTS)  # what is there before anything happens
-            for index, phase in enumerate(self._scenario.phases):
-                self._play(observer, index, phase)
-            self._faults.heal_all()
-            self._settle(observer)
+            wanted = self.cell.context.request.search
+            if wanted:
+                self._search(observer, Search.of(wanted))
+            else:
+                self._play_all(observer)
         except _CutShortError as error:
             completed, reason = False, error.reason
         finally:
@@ -117,6 +124,33 @@ class Conductor:
                 yield DeadMansSwitch(self.cell.name, self.cell.speed, facts, receiver, self._add)
 
     # --- phases
+
+    def _play_all(self, observer: CellObserver) -> None:
+        for index, phase in enumerate(self._scenario.phases):
+            self._play(observer, index, phase)
+        self._faults.heal_all()
+        self._settle(observer)
+
+    def _search(self, observer: CellObserver, search: Search) -> None:
+        """Each phase at the rate that follows from those before it, until no rate does."""
+        cell, clauses = self.cell, self.cell.context.selection.clauses
+        for index, phase in enumerate(self._scenario.phases):
+            steps = load_steps(cell.context.campaign, clauses, self._evidence, cell.name)
+            rate = next_rate(search, [(step.rate_per_s, step.held) for step in steps])
+            if rate is None or phase.load is None:
+                return
+            self._add(Reading(cell.name, time.time(), "generator", OFFERED, rate))
+            load = phase.load.model_copy(update={"rate": rate})
+            self._play(observer, index, phase.model_copy(update={"load": load}))
+            settled = self._settle(observer)
+            self._until_watched(observer, time.time())
+            self._add(Reading(cell.name, time.time(), "generator", SETTLED, float(settled)))
+
+    def _until_watched(self, observer: CellObserver, t: float) -> None:
+        """Go on until everything up to ``t`` has been recorded."""
+        while self._evidence.horizon(self.cell.name) < t:
+            self._tick(observer)
+            self._pause(_TICK_S)
 
     def _play(self, observer: CellObserver, index: int, phase: Phase) -> None:
         bound_s = phase_bound_s(self.cell.context.campaign, self.cell.context.production, self._scenario, phase)
@@ -165,6 +199,7 @@ class Conductor:
         self._watched(observer, now)
         self._tell_hops()
         self._hold_if_violated()
+        self._end_if_hopeless()
 
     def _watched(self, observer: CellObserver, now: float) -> None:
         """Samples reach the database, and pages the sinks, a little after their own time.
@@ -193,6 +228,15 @@ class Conductor:
                 self._hold(clause.id, judgement.message)
                 return
 
+    def _end_if_hopeless(self) -> None:
+        """End the story where a threshold that may do so has failed, and its delay has passed."""
+        now = time.monotonic()
+        if now >= self._progress.aborts_at:
+            self._progress.aborts_at = now + _LOOK_S
+            reason = ends_story(self._aborting, self._evidence, self.cell.name, time.time())
+            if reason:
+                raise _CutShortError(reason)
+
     def _hold(self, clause: str, message: str) -> None:
         self._progress.held = True
         clock, production = self.cell.bound.clock, self.cell.context.production
@@ -215,11 +259,12 @@ class Conductor:
 
     # --- the end
 
-    def _settle(self, observer: CellObserver) -> None:
-        """Let everything in flight arrive, then pass the conservation barriers."""
-        self._load.drain(lambda: self._tick(observer))
+    def _settle(self, observer: CellObserver) -> bool:
+        """Let everything in flight arrive, then pass the conservation barriers; whether all that was sent ended."""
+        drained = self._load.drain(lambda: self._tick(observer))
         pass_barriers(self.cell, observer, self._load, lambda: self._tick(observer))
         come_to_rest(self.cell, observer, lambda: self._tick(observer))
+        return drained
 
     def _close(self, observer: CellObserver) -> None:
         self._load.stop()

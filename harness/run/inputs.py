@@ -17,7 +17,7 @@ def copy_inputs(campaign: Campaign, bundle: Path) -> tuple[str, ...]:
     """Copy the files to ``inputs/``; answers the stories there that are selected, relative to it."""
     production = read_production(campaign)
     files = {campaign.file, campaign.contract_source.path, campaign.profile_source.path}
-    files |= {scenario.file for scenario in campaign.scenarios}
+    files |= {scenario.file for scenario in campaign.scenarios} - set(campaign.also)
     # those that are listed but were not asked for belong to the campaign as well: it is loaded again as a whole
     files |= {(campaign.folder / name).resolve() for name in campaign.spec.scenarios}
     files |= {path for kind in type(campaign.contract.artefacts).model_fields for path in campaign.artefacts(kind)}
@@ -27,6 +27,8 @@ def copy_inputs(campaign: Campaign, bundle: Path) -> tuple[str, ...]:
         copy = bundle / "inputs" / campaign.shown(path).lstrip("/")
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, copy)
+    for path in campaign.also:
+        shutil.copyfile(path, bundle / "inputs" / path.name)
     return tuple(campaign.shown(scenario.file) for scenario in campaign.scenarios)
 
 

@@ -6,11 +6,13 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
+from harness.clauses.measuring import CPU_RATIO
 from harness.contract.files import Phase
-from harness.evidence.records import Request
+from harness.evidence.records import Reading
 from harness.run.cell import Cell
+from harness.run.load.figures import record_of
+from harness.run.load.generator import PhaseReport
 from harness.run.load.ledger import LedgerTail
-from harness.run.load.ledger import Request as Row
 from harness.run.load.written import load_phase
 from harness.run.shared import SharedParts
 from harness.run.stack.wait import WaitTimeoutError, eventually
@@ -30,6 +32,7 @@ class LoadDesk:
         path = cell.context.folder / "generator" / f"{cell.name}.ndjson"
         self._tail = LedgerTail(Path(path))
         self._phases: list[str] = []
+        self._told: set[str] = set()
         self._current: str | None = None
 
     def start(self, phase: Phase, bound_s: float) -> None:
@@ -56,7 +59,7 @@ class LoadDesk:
     def poll(self) -> None:
         """Take in the rows that the generator finished since the last call."""
         for row in self._tail.poll():
-            self.cell.context.recorder.add(_record(row))
+            self.cell.context.recorder.add(record_of(row))
 
     def drained(self) -> bool:
         """Whether every phase has reported, and so every row is in the ledger."""
@@ -64,7 +67,18 @@ class LoadDesk:
             return True
         with _generator_lock:
             self._generator.poll()
-            return all(self._generator.report(self.cell.name, name) for name in self._phases)
+            reports = [self._generator.report(self.cell.name, name) for name in self._phases]
+        for report in reports:
+            self._tell_cpu(report)
+        return all(reports)
+
+    def _tell_cpu(self, report: PhaseReport | None) -> None:
+        """How busy the generator was in a phase, all its cells together; told once, at the phase's beginning."""
+        if report is None or report.phase in self._told or report.ended_t <= report.started_t:
+            return
+        self._told.add(report.phase)
+        ratio = round(report.cpu_s / (report.ended_t - report.started_t), 4)
+        self.cell.context.recorder.add(Reading(self.cell.name, report.started_t, "generator", CPU_RATIO, ratio))
 
     def drain(self, tick: Callable[[], None]) -> bool:
         """Stop, and wait until nothing is in flight; ``tick`` is called meanwhile."""
@@ -80,32 +94,3 @@ class LoadDesk:
             return False
         self.poll()
         return True
-
-
-def _record(row: Row) -> Request:
-    return Request(
-        cell=row.cell,
-        phase=row.phase,
-        kind=row.kind,
-        seq=row.seq,
-        request_id=row.request_id or "",
-        instance=row.instance,
-        intended_t=row.intended_t,
-        sent_t=row.sent_t,
-        first_byte_t=row.first_byte_t,
-        first_token_t=row.first_token_t,
-        end_t=row.end_t,
-        status=row.status or 0,
-        expected=row.expected,
-        bytes_in=row.bytes_in,
-        bytes_out=row.bytes_out,
-        work_units=row.work_units or 0.0,
-        labels=dict(row.labels),
-        error=row.error_kind or "",
-        aborted=row.aborted,
-        dropped=row.dropped,
-        gaps=row.gaps,
-        loop=row.loop,
-        worker=row.worker,
-        warm_up=row.warm_up,
-    )

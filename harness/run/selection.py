@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from harness.clauses.hops import links_cut
 from harness.clauses.model import Clause, Need
+from harness.clauses.telemetry import SCRAPE_DURATION
 from harness.clauses.until import awaited
 from harness.contract import Campaign
 from harness.contract.campaign import Scenario
@@ -14,7 +15,7 @@ from harness.core.errors import ConfigError
 from harness.core.source import nearest
 from harness.evidence.records import CAMPAIGN
 
-__all__ = ["CellPlan", "Selection", "select"]
+__all__ = ["CellPlan", "Selection", "select", "with_telemetry"]
 
 _PARTS: dict[str, frozenset[str]] = {
     "query": frozenset({"prometheus"}),
@@ -67,6 +68,13 @@ def select(campaign: Campaign, clauses: Sequence[Clause], wanted: Collection[str
     stories = _stories(campaign, chosen)
     cells = tuple(_cell(campaign, scenario, chosen, clauses) for scenario in stories)
     return Selection(chosen, cells, tuple(clauses))
+
+
+def with_telemetry(selection: Selection) -> Selection:
+    """The plan, with the durations of scrapes recorded where there is a Prometheus to ask for them."""
+    need = frozenset({Need("series", SCRAPE_DURATION)})
+    cells = tuple(replace(c, needs=c.needs | need) if "prometheus" in c.parts else c for c in selection.cells)
+    return replace(selection, cells=cells)
 
 
 def _stories(campaign: Campaign, chosen: Sequence[Clause]) -> list[Scenario]:

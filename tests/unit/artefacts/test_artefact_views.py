@@ -8,11 +8,11 @@ from harness.artefacts.alertmanager_config import read_alertmanager
 from harness.artefacts.clock import Clock, ScrapeIntervals
 from harness.artefacts.filebeat_config import read_filebeat
 from harness.artefacts.index_template import read_index_template
-from harness.artefacts.positions import inside
 from harness.artefacts.prometheus_config import read_prometheus
 from harness.artefacts.promql import Selector, parse
 from harness.artefacts.rules import read_rules, with_recorded_families
 from harness.core.errors import ConfigError, Location
+from harness.core.positions import inside
 from harness.core.source import Document, load_yaml, parse_yaml
 
 FIXTURES = Path(__file__).parents[3] / "fixtures" / "artefacts"

@@ -10,7 +10,7 @@ import random
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -211,7 +211,7 @@ class Story:
             p + 0.5,
         )
         fields = {
-            "time": "2027-01-15T08:00:00.123Z",
+            "time": datetime.fromtimestamp(sent + 0.005, UTC).isoformat(timespec="milliseconds"),
             "level": "error" if bad else "info",
             "msg": "request",
             "request_id": name,

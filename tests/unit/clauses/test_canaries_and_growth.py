@@ -46,7 +46,8 @@ def compiled(folder: Path, *changes: tuple[str, str]) -> dict[str, Clause]:
         kinds = kinds.replace(before, after)
     profile.write_text(text.replace("requests:\n", kinds))
     story = folder / "failing.yaml"
-    story.write_text(story.read_text() + "  - series: {during: failing}\n  - series: {during: recovery, grow_by: 2}\n")
+    more = "expect:\n  - series: {during: failing}\n  - series: {during: recovery, grow_by: 2}\n"
+    story.write_text(story.read_text().replace("expect:\n", more))
     clauses = compile_campaign(load_campaign([folder]))
     return {clause.id.partition("::")[2]: clause for clause in clauses}
 

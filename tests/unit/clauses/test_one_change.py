@@ -44,6 +44,11 @@ SHORT = {
     "codes": "campaign::health::service::codes",
     "becomes": "failing::health::service::becomes_failing_in_failing",
     "load": "failing::load::baseline::all_answered",
+    "searchable": "failing::logs::requests::searchable_in_time",
+    "good": "failing::load::goodput_above_during_baseline::holds",
+    "few_failed": "failing::load::failed_below_during_baseline::holds",
+    "few_lines": "failing::load::log_requests_with_level=error_count_below_during_baseline::holds",
+    "quiet_before": "failing::load::alert_TinyFailing_is_quiet_during_baseline::holds",
 }
 
 
@@ -147,7 +152,10 @@ CHANGES: dict[str, tuple[Change, dict[str, str]]] = {
         lambda s: s.alerts("firing", (20.0,)).alerts("pending", (15.0,)),
         {"alerts fires": "violated", **AFTER_FIRING},
     ),
-    "fires before the fault": (lambda s: s.alerts("firing", (5.0,)), {"alerts fires": "violated", **AFTER_FIRING}),
+    "fires before the fault": (
+        lambda s: s.alerts("firing", (5.0,)),
+        {"alerts fires": "violated", "quiet_before": "violated", **AFTER_FIRING},
+    ),
     "fires too late": (
         lambda s: s.drop(Series, state_is("firing")).alerts("firing", (110.0,)),
         {"alerts fires": "violated", **AFTER_FIRING},
@@ -250,9 +258,18 @@ CHANGES: dict[str, tuple[Change, dict[str, str]]] = {
     ),
     "the rule does not evaluate": (
         lambda s: silent(s).drop(Series, state_is("pending")).change(RuleState, health="err", last_error="bad vector"),
-        {"armed": "violated", "alerts pends": "violated", "alerts fires": "inconclusive", **AFTER_FIRING},
+        {
+            "armed": "violated",
+            "alerts pends": "violated",
+            "alerts fires": "inconclusive",
+            "quiet_before": "inconclusive",
+            **AFTER_FIRING,
+        },
     ),
-    "the rule is not loaded": (lambda s: s.drop(RuleState), {"armed": "violated"}),
+    "the rule is not loaded": (
+        lambda s: s.drop(RuleState),
+        {"armed": "violated", "quiet_before": "inconclusive"},
+    ),
     # --- logs
     "a line is no JSON": (
         lambda s: s.change(LogLine, line(3), fields=None, text="panic: oh"),
@@ -288,7 +305,15 @@ CHANGES: dict[str, tuple[Change, dict[str, str]]] = {
         lambda s: s.change(LogLine, line(3), fields=fields_with(level="error")).change(
             Document, lambda d: d.id == "d3", source=lambda d: {**d.source, "level": "error"}
         ),
-        {"logs one_per_failed_work": "violated"},
+        {"logs one_per_failed_work": "violated", "few_lines": "violated"},
+    ),
+    "a document comes late": (
+        lambda s: s.change(Document, lambda d: d.id == "d20", t=lambda d: d.t + 5),
+        {"searchable": "violated"},
+    ),
+    "documents do not tell when they happened": (
+        lambda s: s.change(Document, source=lambda d: {**d.source, "time": "now"}),
+        {"searchable": "inconclusive", "documents keeps_time": "violated"},
     ),
     "an error does not say its code": (
         lambda s: s.change(Document, lambda d: d.id == "d20", source=lambda d: {**d.source, "code": None}),
@@ -305,6 +330,8 @@ CHANGES: dict[str, tuple[Change, dict[str, str]]] = {
             "lines joins": "inconclusive",
             "lines no_others": "inconclusive",
             "documents keeps_time": "inconclusive",
+            "few_lines": "inconclusive",
+            "searchable": "inconclusive",
         },
     ),
     "a field is written that nobody declared": (
@@ -514,13 +541,15 @@ CHANGES: dict[str, tuple[Change, dict[str, str]]] = {
         lambda s: s.change(Request, lambda r: r.seq == 2, expected=False, status=500),
         {
             "load": "violated",
+            "few_failed": "violated",
+            "good": "violated",
             "logs one_per_failed_work": "violated",
             "sum failures_total)::one_per_failed_work": "violated",
         },
     ),
     "no request in the baseline": (
         lambda s: s.change(Request, lambda r: r.phase == "baseline", phase="recovery"),
-        {"load": "inconclusive"},
+        {"load": "inconclusive", "few_failed": "inconclusive", "good": "inconclusive"},
     ),
     # --- life and death
     "the subject dies in the end": (

@@ -73,7 +73,8 @@ def test_a_story_that_signals_it_is_refused_at_its_place(tiny: Path) -> None:
 
 
 def test_a_story_that_wants_more_than_one_is_refused_at_its_place(tiny: Path) -> None:
-    with (tiny / "failing.yaml").open("a") as story:
-        story.write("instances: 2\n")
-    with pytest.raises(ConfigError, match=r"failing\.yaml:17:\d+: the story wants 2 instances"):
+    story = tiny / "failing.yaml"
+    line = len(story.read_text().splitlines()) + 1
+    story.write_text(story.read_text() + "instances: 2\n")
+    with pytest.raises(ConfigError, match=rf"failing\.yaml:{line}:\d+: the story wants 2 instances"):
         with_profile(tiny)

@@ -92,6 +92,11 @@ expect:
   - health service: {proves: pairs}
   - load: {all_answered: true, during: baseline}
   - load: {fails: 100%, during: failing}
+thresholds:
+  - response p95 of work < 1s wall
+  - promql sum(tiny_requests_total) * 4 < 5
+  - log requests count < 5
+  - alert TinyFailing is quiet during baseline
 """
 
 

@@ -119,8 +119,8 @@ def test_times_of_a_row_are_differences_or_none() -> None:
 
 def test_a_percentile_is_a_value_that_occurred() -> None:
     assert spread([]) is None
-    assert spread([3.0]) == Spread(1, 3.0, 3.0, 3.0, 3.0)
-    assert spread(float(n) for n in range(200, 0, -1)) == Spread(200, 100.0, 190.0, 198.0, 200.0)
+    assert spread([3.0]) == Spread(1, 3.0, 3.0, 3.0, 3.0, 3.0)
+    assert spread(float(n) for n in range(200, 0, -1)) == Spread(200, 100.0, 180.0, 190.0, 198.0, 200.0)
 
 
 def test_figures_conserve_and_keep_response_and_service_apart() -> None:
@@ -136,10 +136,10 @@ def test_figures_conserve_and_keep_response_and_service_apart() -> None:
     found = figures(rows)
     assert (found.intended, found.sent, found.dropped) == (10, 9, 1)
     assert (found.ended, found.aborted, found.lost, found.unexpected) == (5, 1, 3, 4)
-    assert found.response == Spread(6, 1.25, 60.0, 60.0, 60.0)
-    assert found.service == Spread(6, 1.0, 59.75, 59.75, 59.75)
-    assert found.first_token == Spread(4, 0.5, 0.5, 0.5, 0.5)
-    assert found.lateness == Spread(9, 0.25, 0.25, 0.25, 0.25)
+    assert found.response == Spread(6, 1.25, 60.0, 60.0, 60.0, 60.0)
+    assert found.service == Spread(6, 1.0, 59.75, 59.75, 59.75, 59.75)
+    assert found.first_token == Spread(4, 0.5, 0.5, 0.5, 0.5, 0.5)
+    assert found.lateness == Spread(9, 0.25, 0.25, 0.25, 0.25, 0.25)
     assert found.throughput_per_s == pytest.approx(5 / 5.25)
 
 

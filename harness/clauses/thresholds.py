@@ -1,0 +1,336 @@
+"""Thresholds of a story on what its clients saw: times, shares and rates, exactly, from the ledger.
+
+A request that was sent in a phase and ended after it lived under two conditions. It counts where it had broken the
+limit by the end of the phase; else it is left out.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import NamedTuple
+
+from harness.artefacts.promql import parse
+from harness.clauses.measuring import Good, load_lasted_s
+from harness.clauses.model import Abort, Clause, Judgement, Need, held, inconclusive, still_open, violated
+from harness.clauses.production import Production, clock_of
+from harness.clauses.signals import judge_alert, judge_log, judge_promql
+from harness.contract import Campaign
+from harness.contract.campaign import Scenario
+from harness.contract.thresholds import Threshold
+from harness.core.errors import ConfigError, Location
+from harness.core.units import format_duration
+from harness.evidence.figures import MEASURES, percentile, rank
+from harness.evidence.records import Request
+from harness.evidence.store import Evidence
+
+__all__ = ["compile_thresholds", "good_request"]
+
+_LEDGER = (Need("ledger"),)
+_SINCE_SENT = frozenset({"service"})
+_AGEING = frozenset({"response", "service", "first token"})
+"""Times of which a lower bound is known while the request is still under way."""
+_OBJECTIVES = frozenset({"response", "service", "first token", "inter-token", "widest gap"})
+
+
+def compile_thresholds(campaign: Campaign, production: Production, scenario: Scenario) -> Iterator[Clause]:
+    """One clause for each threshold of the story; raises ``ConfigError`` for what cannot be measured there."""
+    speed = campaign.speed_of(scenario)
+    for item in scenario.thresholds:
+        _check_clock(campaign, item, speed)
+        needs, judge = _JUDGES[item.subject](campaign, production, scenario, item)
+        when = f" during {item.during}" if item.during else ""
+        abort = Abort(item.abort_after_s, item.during) if item.abort_after_s is not None else None
+        yield Clause(
+            scenario.name,
+            "load",
+            item.name,
+            "holds",
+            item.source,
+            f"{item.text}{when}",
+            needs,
+            judge,
+            (scenario.name,),
+            abort=abort,
+        )
+
+
+def _check_clock(campaign: Campaign, item: Threshold, speed: float) -> None:
+    """A subject that keeps wall time is as slow at any speed: what it takes cannot be told in production time."""
+    if item.subject == "time" and not item.wall and campaign.profile.clock == "wall" and speed != 1:
+        text = format_duration(item.limit)
+        raise ConfigError(
+            f"{text} is production time, but the subject's clock is the wall's and the story runs at speed {speed:g}",
+            location=item.places["limit"],
+            remedy=f"write {text} wall, or give the story speed: 1",
+        )
+
+
+Compiled = tuple[tuple[Need, ...], Callable[[Evidence], Judgement]]
+
+
+def _time(campaign: Campaign, production: Production, scenario: Scenario, item: Threshold) -> Compiled:  # noqa: ARG001
+    return _LEDGER, partial(_judge_time, scenario.name, item)
+
+
+def _share(campaign: Campaign, production: Production, scenario: Scenario, item: Threshold) -> Compiled:  # noqa: ARG001
+    return _LEDGER, partial(_judge_share, scenario, item)
+
+
+def _rate(campaign: Campaign, production: Production, scenario: Scenario, item: Threshold) -> Compiled:  # noqa: ARG001
+    return _LEDGER, partial(_judge_rate, scenario, item)
+
+
+def _promql(campaign: Campaign, production: Production, scenario: Scenario, item: Threshold) -> Compiled:
+    where = item.places["expression"]
+    if production.prometheus is None:
+        raise ConfigError("the contract names no prometheus artefact to ask", location=where)
+    query = parse(item.about, lambda offset: Location(where.file, where.line, where.column + offset))
+    clock = clock_of(campaign, production, campaign.speed_of(scenario))
+    clock.expression(query, production.prometheus.scrapes_of(query.selectors))  # what cannot be scaled is refused now
+    return (Need("query", item.about),), partial(judge_promql, scenario.name, item)
+
+
+def _log(campaign: Campaign, production: Production, scenario: Scenario, item: Threshold) -> Compiled:  # noqa: ARG001
+    return (Need("lines", item.about),), partial(judge_log, campaign, scenario.name, item)
+
+
+def _alert(campaign: Campaign, production: Production, scenario: Scenario, item: Threshold) -> Compiled:
+    if production.alert(item.about, campaign.contract.budgets.delivery) is None:
+        raise ConfigError(f"no rule file defines the alert {item.about}", location=item.places["alert"])
+    return (Need("rules"), Need("series", "ALERTS")), partial(judge_alert, scenario.name, item)
+
+
+_JUDGES: dict[str, Callable[[Campaign, Production, Scenario, Threshold], Compiled]] = {
+    "time": _time,
+    "share": _share,
+    "rate": _rate,
+    "promql": _promql,
+    "log": _log,
+    "alert": _alert,
+}
+
+
+# --- which requests --------------------------------------------------------------------------------
+
+
+class _Sample(NamedTuple):
+    """What is known of one request from ``t`` on: a value in wall seconds, or whether it met what is asked."""
+
+    t: float
+    value: float
+    good: bool
+
+
+def _rows(evidence: Evidence, cell: str, item: Threshold) -> Iterator[Request]:
+    return (row for row in evidence.of(Request, cell) if _meant(row, item))
+
+
+def _meant(row: Request, item: Threshold) -> bool:
+    in_phase = item.during is None or item.during == row.phase
+    return in_phase and (item.kind is None or item.kind == row.kind) and not row.warm_up
+
+
+def _phase_end(evidence: Evidence, cell: str, item: Threshold) -> float:
+    end = evidence.phase(cell, item.during)[1] if item.during else None
+    return math.inf if end is None else end
+
+
+def _wall_limit_s(item: Threshold, speed: float) -> float:
+    return item.limit if item.wall else item.limit / speed
+
+
+def good_request(scenario: Scenario, speed: float) -> Good:
+    """Whether a request met every objective: it ended as its kind declares, and each time limit that is set for it."""
+    objectives = [item for item in scenario.thresholds if item.subject == "time" and item.about in _OBJECTIVES]
+
+    def good(row: Request) -> bool:
+        return row.expected and all(_met(row, item, speed) for item in objectives)
+
+    return good
+
+
+def _met(row: Request, item: Threshold, speed: float) -> bool:
+    if not _meant(row, item):
+        return True
+    value = MEASURES[item.about](row)
+    return value is None or item.admits(_in_unit(value, item, speed))
+
+
+def _in_unit(value_s: float, item: Threshold, speed: float) -> float:
+    """Wall seconds in the unit of the limit."""
+    return value_s if item.wall else value_s * speed
+
+
+# --- times -----------------------------------------------------------------------------------------
+
+
+def _judge_time(cell: str, item: Threshold, evidence: Evidence) -> Judgement:
+    start = evidence.started(cell)
+    if start is None:
+        return still_open("the story has not begun")
+    samples = _times(evidence, cell, item, start.speed)
+    early = _broken_early(evidence, cell, item, samples, item.share)
+    if early is not None:
+        return violated(f"{_told(samples[: early + 1], item, start.speed)}, which ends the story", at=samples[early].t)
+    worst = next((s for s in samples if not s.good), None) if item.share == 1 and item.operator[0] == "<" else None
+    if worst is not None:
+        return violated(f"{_told([worst], item, start.speed)}", at=worst.t)
+    if not evidence.completed(cell):
+        return still_open("requests may be in flight")
+    if not samples:
+        return inconclusive(f"no request has a {item.about} time")
+    return (held if _passes(samples, item.share, item) else violated)(_told(samples, item, start.speed))
+
+
+def _times(evidence: Evidence, cell: str, item: Threshold, speed: float) -> list[_Sample]:
+    """In the order in which they became known."""
+    end = _phase_end(evidence, cell, item)
+    found = (_sample(row, item, end, speed) for row in _rows(evidence, cell, item))
+    return sorted(sample for sample in found if sample)
+
+
+def _sample(row: Request, item: Threshold, end: float, speed: float) -> _Sample | None:
+    value = MEASURES[item.about](row)
+    known_t = row.end_t if row.end_t is not None else row.intended_t
+    if value is not None and known_t <= end:
+        return _Sample(known_t, value, item.admits(_in_unit(value, item, speed)))
+    since = row.sent_t if item.about in _SINCE_SENT else row.intended_t
+    if item.about not in _AGEING or since is None or (value is None and known_t <= end):
+        return None
+    age = min(end - since, value if value is not None else math.inf)
+    if item.operator[0] == "<" and not item.admits(_in_unit(age, item, speed)):
+        return _Sample(end, age, False)
+    return None
+
+
+def _passes(samples: Sequence[_Sample], share: float, item: Threshold) -> bool:
+    good = sum(sample.good for sample in samples)
+    return _enough(good, len(samples), share, upper=item.operator[0] == "<")
+
+
+def _enough(good: int, count: int, share: float, *, upper: bool) -> bool:
+    """Whether the percentile of ``count`` values is on the right side of the limit, as ``good`` of them are."""
+    return good >= rank(share, count) if upper else count - good < rank(share, count)
+
+
+def _broken_early(
+    evidence: Evidence, cell: str, item: Threshold, samples: Sequence[_Sample], share: float
+) -> int | None:
+    """Index of the first sample with which the figure so far is broken, from the delay of ``abort_on_fail`` on."""
+    if item.abort_after_s is None:
+        return None
+    start = evidence.started(cell)
+    begin = evidence.phase(cell, item.during)[0] if item.during else start.t if start else None
+    if begin is None or start is None:
+        return None
+    since, known, good = begin + item.abort_after_s / start.speed, evidence.horizon(cell), 0
+    for index, sample in enumerate(samples):
+        good += sample.good
+        if sample.t > known:
+            return None
+        if sample.t >= since and not _enough(good, index + 1, share, upper=item.operator[0] == "<"):
+            return index
+    return None
+
+
+def _told(samples: Sequence[_Sample], item: Threshold, speed: float) -> str:
+    value = percentile(sorted(sample.value for sample in samples), item.share)
+    name = "max" if item.share == 1 else f"p{item.share * 100:g}"
+    unit = "s wall" if item.wall else "s"
+    return f"{item.about} {name} {_in_unit(value, item, speed):.4g} {unit} over {_counted(len(samples))}"
+
+
+def _counted(number: int) -> str:
+    return f"{number} request{'s' if number != 1 else ''}"
+
+
+# --- shares and rates ------------------------------------------------------------------------------
+
+
+def _judge_share(scenario: Scenario, item: Threshold, evidence: Evidence) -> Judgement:
+    cell = scenario.name
+    start = evidence.started(cell)
+    if start is None:
+        return still_open("the story has not begun")
+    samples = _hits(evidence, scenario, item, start.speed)
+    early = _share_broken_early(evidence, cell, item, samples)
+    if early is not None:
+        return violated(f"{_told_share(samples[: early + 1], item)}, which ends the story", at=samples[early].t)
+    if not evidence.completed(cell):
+        return still_open("requests may be in flight")
+    if not samples:
+        return inconclusive("no request to judge")
+    return (held if item.admits(_ratio(samples)) else violated)(_told_share(samples, item))
+
+
+_HITS: dict[str, Good] = {"failed": lambda row: not row.expected, "dropped": lambda row: row.dropped}
+
+
+def _hits(evidence: Evidence, scenario: Scenario, item: Threshold, speed: float) -> list[_Sample]:
+    """Samples whose ``good`` tells that the request counts into the share, in the order in which they became known."""
+    end, hits = _phase_end(evidence, scenario.name, item), _HITS.get(item.about) or good_request(scenario, speed)
+    found: list[_Sample] = []
+    for row in _rows(evidence, scenario.name, item):
+        t = row.end_t if row.end_t is not None else row.intended_t
+        if item.about == "failed" and row.sent_t is None:
+            continue
+        if t <= end:
+            found.append(_Sample(t, 0.0, hits(row)))
+        elif item.about == "dropped" or (item.about == "goodput" and _overdue(row, scenario, end, speed)):
+            found.append(_Sample(end, 0.0, False))
+    return sorted(found)
+
+
+def _overdue(row: Request, scenario: Scenario, end: float, speed: float) -> bool:
+    """Whether a request that outlived its phase had broken an objective by then."""
+    return any(
+        (sample := _sample(row, item, end, speed)) is not None and not sample.good
+        for item in scenario.thresholds
+        if item.subject == "time" and item.about in _AGEING and _meant(row, item)
+    )
+
+
+def _ratio(samples: Sequence[_Sample]) -> float:
+    return sum(sample.good for sample in samples) / len(samples)
+
+
+def _share_broken_early(evidence: Evidence, cell: str, item: Threshold, samples: Sequence[_Sample]) -> int | None:
+    start = evidence.started(cell)
+    begin = evidence.phase(cell, item.during)[0] if item.during else start.t if start else None
+    if item.abort_after_s is None or begin is None or start is None:
+        return None
+    since, known, hits = begin + item.abort_after_s / start.speed, evidence.horizon(cell), 0
+    for index, sample in enumerate(samples):
+        hits += sample.good
+        if sample.t > known:
+            return None
+        if sample.t >= since and not item.admits(hits / (index + 1)):
+            return index
+    return None
+
+
+def _told_share(samples: Sequence[_Sample], item: Threshold) -> str:
+    return f"{item.about} {_ratio(samples):.2%} of {_counted(len(samples))}"
+
+
+def _judge_rate(scenario: Scenario, item: Threshold, evidence: Evidence) -> Judgement:
+    cell = scenario.name
+    start = evidence.started(cell)
+    if start is None or not evidence.completed(cell):
+        return still_open("the story is not over")
+    phases = [phase for phase in scenario.phases if phase.load and item.during in {None, phase.name}]
+    lasted_s = load_lasted_s(evidence, cell, phases) * start.speed
+    end, met = _phase_end(evidence, cell, item), good_request(scenario, start.speed)
+    rows = [row for row in _rows(evidence, cell, item) if row.end_t is not None and row.end_t <= end]
+    if not rows or not lasted_s:
+        return inconclusive("no request to judge")
+    value = sum(_amount(row, item, met) for row in rows) / lasted_s
+    return (held if item.admits(value) else violated)(f"{item.about} {value:.4g}/s over {lasted_s:.4g} s production")
+
+
+def _amount(row: Request, item: Threshold, met: Good) -> float:
+    if item.about == "work":
+        return row.work_units
+    return float(met(row) if item.about == "goodput" else row.error in {"", "status"} and not row.aborted)
