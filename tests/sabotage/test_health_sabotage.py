@@ -54,7 +54,8 @@ def test_exactly_these_verdicts_change(tmp_path: Path, sabotage: Sabotage) -> No
     router.replace(sabotage.file, sabotage.before, sabotage.after)
     # whether a loaded machine keeps the schedule is not what is asked here
     router.replace("fixtures/llm_router/contract.yaml", "lateness_p99: 50ms wall", "lateness_p99: 2s wall")
-    ended = home.gate(router.folder / "scenarios", within_s=120)
+    # one short story does not fill every panel of a board
+    ended = home.gate(router.folder / "scenarios", "-k", "not dashboards", within_s=120)
     changed = {clause: ended.words(clause) for clause in ended.of("violated")}
     assert changed.keys() == sabotage.violated.keys(), ended.out + ended.err
     for clause, words in sabotage.violated.items():
