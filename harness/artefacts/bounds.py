@@ -64,7 +64,8 @@ class Window:
 class AlertTiming:
     """Production durations that one alert passes through, in seconds; ``delivery_s`` is wall time.
 
-    ``range_s`` is how far its expression looks back. ``scrape_s`` and ``evaluation_s`` are intervals
+    ``range_s`` is how far its expression looks back, through all recording rules; ``recorded_s`` how late what these
+    record may be, ``offset_s`` how far in the past its group evaluates. ``scrape_s`` and ``evaluation_s`` are intervals
     as configured or, where wider gaps were recorded, the widest gap.
     """
 
@@ -76,6 +77,8 @@ class AlertTiming:
     group_wait_s: float = 0.0
     group_interval_s: float = 0.0
     delivery_s: float = 0.0
+    recorded_s: float = 0.0
+    offset_s: float = 0.0
 
     @property
     def pending_s(self) -> float:
@@ -129,6 +132,8 @@ def fire_bounds(alert: AlertTiming, fault: FaultTiming) -> Window:
         *fault.first_event,
         Term("scrape", alert.scrape_s),
         Term("crossing", fault.crossing_s),
+        Term("recording rules", alert.recorded_s),
+        Term("query_offset", alert.offset_s),
         Term("evaluation", alert.evaluation_s),
         Term("for in whole evaluations", alert.pending_s),
         Term("group_wait", alert.group_wait_s),
@@ -149,6 +154,8 @@ def resolve_bounds(alert: AlertTiming, fault: FaultTiming | None = None) -> Wind
         Term("service time", drain.service_wall_s, "wall"),
         Term("scrape", alert.scrape_s),
         Term("range", alert.range_s),
+        Term("recording rules", alert.recorded_s),
+        Term("query_offset", alert.offset_s),
         Term("evaluation", alert.evaluation_s),
         Term("keep_firing_for", alert.keep_firing_for_s),
         Term("group_interval", alert.group_interval_s),

@@ -11,6 +11,7 @@ from harness.clauses.alert_places import expects_alert
 from harness.clauses.bounds import story_bound_s
 from harness.clauses.cutting import cut_stretches
 from harness.clauses.hops import passes_through
+from harness.clauses.live import only_armed
 from harness.clauses.model import Clause, Judgement, Need, held, still_open, violated
 from harness.clauses.production import AlertFacts, Production
 from harness.clauses.timeline import alert_instants, mentions, notices
@@ -41,11 +42,13 @@ def compile_conduct(campaign: Campaign, production: Production) -> Iterator[Clau
             known = ", ".join(production.alert_names) or "none"
             raise ConfigError(f"no rule file defines the alert {name}", location=source, remedy=f"defined: {known}")
         clause = partial(Clause, scope=CAMPAIGN, plane="alerts", name=name, source=source, cells=cells)
+        beyond = only_armed(campaign, facts)
+        armed = f"Prometheus has loaded {name} and evaluates it without error"
         yield clause(
             promise="armed",
-            statement=f"Prometheus has loaded {name} and evaluates it without error",
+            statement=f"{armed}; {beyond}" if beyond else armed,
             needs=_RULES,
-            judge=partial(_judge_armed, name),
+            judge=partial(_judge_armed, name, beyond),
         )
         if alert.always and production.alertmanager:
             yield clause(
@@ -56,7 +59,7 @@ def compile_conduct(campaign: Campaign, production: Production) -> Iterator[Clau
             )
 
 
-def _judge_armed(name: str, evidence: Evidence) -> Judgement:
+def _judge_armed(name: str, beyond: str, evidence: Evidence) -> Judgement:
     seen = 0
     for cell in evidence.cells():
         states = [state for state in evidence.of(RuleState, cell) if state.alert == name]
@@ -67,7 +70,7 @@ def _judge_armed(name: str, evidence: Evidence) -> Judgement:
             return violated(f"Prometheus did not load it in {cell}", hop="rule")
         seen += sum(state.health == "ok" for state in states)
     if seen and evidence.all_completed():
-        return held("loaded, and no evaluation failed")
+        return held("loaded, and no evaluation failed", *([beyond] if beyond else []))
     return still_open("no evaluation was seen" if not seen else "the stories are not over")
 
 

@@ -30,7 +30,19 @@ def expression_hop(facts: AlertFacts, evidence: Evidence, cell: str) -> Finding:
     never = _never_scraped(evidence, cell)
     if never and not _points(facts, evidence, cell):
         return "scrape", (f"every scrape of {', '.join(never)} failed",)
+    unrecorded = _unrecorded(facts, evidence, cell)
+    if unrecorded:
+        return "recording rule", unrecorded
     return "expression", _values(facts, evidence, cell)
+
+
+def _unrecorded(facts: AlertFacts, evidence: Evidence, cell: str) -> tuple[str, ...]:
+    """The first recording of the alert's chain that never recorded anything, and where it is written."""
+    for each in facts.recordings:
+        rule = each.rule
+        if not values_of(evidence, cell, rule.name):
+            return (f"{rule.name} was never recorded", f"recording: {rule.location}: {rule.expression.strip()}")
+    return ()
 
 
 def _points(facts: AlertFacts, evidence: Evidence, cell: str) -> Sequence[tuple[float, float]]:

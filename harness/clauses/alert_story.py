@@ -54,10 +54,12 @@ class AlertStory:
         """Timing with the widest gaps recorded by ``until`` in place of the configured intervals."""
         scrape_s, evaluation_s = widest_gaps(evidence, self.cell, until)
         timing = self.facts.timing
+        wider = max(1.0, evaluation_s / timing.evaluation_s)
         return replace(
             timing,
             scrape_s=max(timing.scrape_s, scrape_s),
-            evaluation_s=max(timing.evaluation_s, evaluation_s),
+            evaluation_s=timing.evaluation_s * wider,
+            recorded_s=timing.recorded_s * wider,
         )
 
     def premise(self, evidence: Evidence, seen: float = math.inf) -> Cause | Judgement:

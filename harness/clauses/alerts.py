@@ -6,7 +6,7 @@ those behind it are inconclusive because of it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
 from harness.artefacts.bounds import resolve_bounds
@@ -44,8 +44,7 @@ def story_of(
         )
     declared = campaign.contract.alerts.get(alert)
     receiver = rule.pages or (declared.reaches if declared else None) or facts.receiver
-    yields_to = declared.yields_to if declared else None
-    inhibitor = production.alert(yields_to, campaign.contract.budgets.delivery) if yields_to else None
+    inhibitor = _inhibitor(campaign, production, declared.inhibitors if declared else ())
     as_run = _as_run(campaign, production, scenario, facts)
     return AlertStory(
         cell=scenario.name,
@@ -60,6 +59,13 @@ def story_of(
         injects=_injected(campaign, scenario, phase, alert),
         episode=episode_of(scenario, phase),
     )
+
+
+def _inhibitor(campaign: Campaign, production: Production, names: Sequence[str]) -> AlertFacts | None:
+    """Of the alerts that inhibit, the one that may do so for longest."""
+    delivery_s = campaign.contract.budgets.delivery
+    known = [facts for name in names if (facts := production.alert(name, delivery_s))]
+    return max(known, key=lambda facts: resolve_bounds(facts.timing).latest.production_s(1), default=None)
 
 
 def _injected(campaign: Campaign, scenario: Scenario, phase: Phase, alert: str) -> tuple[str, ...]:
@@ -95,7 +101,8 @@ _BASE = (Need("rules"), Need("series", "ALERTS"), Need("faults"), Need("ledger")
 def compile_alert_chain(production: Production, story: AlertStory) -> Iterator[Clause]:
     """The chain of promises of one alert in one story."""
     left = story.facts.rule.query.comparison
-    needs = (*_BASE, Need("query", left.left)) if left else _BASE
+    recorded = tuple(Need("query", name) for name in dict.fromkeys(each.rule.name for each in story.facts.recordings))
+    needs = (*_BASE, *recorded, *((Need("query", left.left),) if left else ()))
     for promise, statement, judge in _firing(story):
         yield _clause(story, promise, statement, needs, judge)
     if production.alertmanager is None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from harness.artefacts.alertmanager_config import AlertmanagerConfig, read_alertmanager
 from harness.artefacts.bounds import AlertTiming
+from harness.artefacts.chains import Chains, Recording
 from harness.artefacts.clock import Clock
 from harness.artefacts.dashboard import Dashboard, read_dashboard
 from harness.artefacts.prometheus_config import PrometheusConfig, TargetGroup, read_prometheus, read_targets
@@ -33,6 +35,8 @@ class AlertFacts:
     """Names of the receiver's integrations, such as ``email`` and, of several, ``slack 2``."""
     resolved_to: tuple[str, ...]
     """Those of them that are told of recovery."""
+    recordings: tuple[Recording, ...] = ()
+    """The recording rules without which its expression is empty, what is recorded first first."""
 
     @property
     def receiver(self) -> str:
@@ -40,7 +44,7 @@ class AlertFacts:
         return self.route.receiver if self.route else ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Production:
     """Documents and views of all artefacts that the contract names; planes that it does not name are ``None``."""
 
@@ -86,14 +90,21 @@ class Production:
         timing = AlertTiming(
             scrape_s=self.scrape_s,
             evaluation_s=group.interval_s or self.evaluation_s,
-            range_s=rule.query.longest_range_s,
+            range_s=self.chains.range_s(rule),
             for_s=rule.for_s,
             keep_firing_for_s=rule.keep_firing_for_s,
             group_wait_s=route.group_wait_s if route else 0.0,
             group_interval_s=route.group_interval_s if route else 0.0,
             delivery_s=delivery_s,
+            recorded_s=self.chains.recorded_s(rule),
+            offset_s=self.chains.offset_s(group),
         )
-        return AlertFacts(rule, group, timing, route, kinds, resolved)
+        return AlertFacts(rule, group, timing, route, kinds, resolved, self.chains.needed_by(rule))
+
+    @cached_property
+    def chains(self) -> Chains:
+        """The recording rules of all files."""
+        return Chains(self.rules, self.evaluation_s, self.prometheus.rule_query_offset_s if self.prometheus else 0.0)
 
     def _external(self) -> dict[str, str]:
         return dict(self.prometheus.external_labels) if self.prometheus else {}

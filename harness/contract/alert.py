@@ -108,11 +108,14 @@ class Example(Strict):
     lasts: Duration | None = None
     then: _Word
     resolves: _Window | None = None
+    alerts: int | None = Field(default=None, ge=1)
 
     @model_validator(mode="after")
     def _fits(self) -> Example:
         if self.resolves is not None and (self.lasts is None or not self.then.startswith("fires")):
             raise ValueError("resolves needs an alert that fires, and lasts: it counts from when the condition began")
+        if self.alerts is not None and not self.then.startswith("fires"):
+            raise ValueError("alerts counts those that fire")
         return self
 
 
@@ -121,13 +124,19 @@ class Alert(Strict):
 
     means: str
     reaches: str | None = None
-    yields_to: str | None = None
+    yields_to: str | list[str] | None = None
     fires_in: str | list[str] = []
     runbook: str | None = None
     always: bool = False
     under: dict[Condition, _AnyWord] = {}
     """What it should do under a standard condition, where that is not the default."""
     examples: dict[str, Example] = {}
+
+    @property
+    def inhibitors(self) -> tuple[str, ...]:
+        """The alerts that it yields to."""
+        named = self.yields_to or []
+        return (named,) if isinstance(named, str) else tuple(named)
 
     @model_validator(mode="after")
     def _always_is_all(self) -> Alert:

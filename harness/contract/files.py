@@ -10,6 +10,7 @@ from pydantic import Field, field_validator, model_validator
 from harness.contract.alert import Alert
 from harness.contract.beside import Coverage, Dashboards, Found
 from harness.contract.fields import Derived, FieldRule, LabelRule
+from harness.contract.flows import Flows
 from harness.contract.load import LoadSpec
 from harness.contract.quantities import Duration, Ratio, WallDuration
 from harness.contract.strict import Strict
@@ -250,8 +251,9 @@ class ContractFile(Strict):
         if self.metrics and self.metrics.also_at and self.metrics.also_at not in self.endpoints:
             raise ValueError(f"metrics are also at {self.metrics.also_at!r}, an endpoint that is not declared")
         for name, alert in self.alerts.items():
-            if alert.yields_to is not None and alert.yields_to not in self.alerts:
-                raise ValueError(f"alert {name} yields to {alert.yields_to!r}, which is not declared")
+            for other in alert.inhibitors:
+                if other not in self.alerts:
+                    raise ValueError(f"alert {name} yields to {other!r}, which is not declared")
         for name, hop in self.monitoring.hops.items() if self.monitoring else ():
             if hop.noticed_by not in self.alerts:
                 raise ValueError(f"the hop {name} is noticed by {hop.noticed_by!r}, which is not declared")
@@ -365,6 +367,8 @@ class StandsFor(Strict):
     credentials: Credentials | None = None
     exposition: str | None = None
     """A file in the exposition format served in the address's stead (a stand-in for an exporter)."""
+    does: dict[str, Flows] = {}
+    """Series of the exposition → what they do beside keeping their value."""
     logs: str | None = None
     """A production log path or glob; the subject's stream named by ``stream`` is read in its stead."""
     stream: str | None = None
@@ -375,6 +379,12 @@ class StandsFor(Strict):
     def _one_name(self) -> StandsFor:
         if sum(name is not None for name in (self.address, self.job, self.logs)) != 1:
             raise ValueError("name one of address, job or logs")
+        if self.does and self.exposition is None:
+            raise ValueError("does needs an exposition whose series it moves")
+        if any(
+            len(flows) > 1 or (flows[0].rate is not None and flows[0].at is not None) for flows in self.does.values()
+        ):
+            raise ValueError("a sample of an exposition counts, as 0.5/s, or has a value; histograms cannot move")
         return self
 
 
@@ -391,12 +401,18 @@ class HookCall(Strict):
 
 
 class FaultHook(Strict):
-    """A fault of the subject: injected, confirmed and healed over HTTP, or by a signal."""
+    """A fault: of the subject, over HTTP or by a signal, or of an exporter that a stand-in serves.
+
+    A stand-in's series take another course: a value, events per second, a value that moves, or ``absent``;
+    ``{{value}}`` is replaced. The first scrape of it confirms.
+    """
 
     inject: HookCall | None = None
     confirm: HookCall | None = None
     heal: HookCall | None = None
     signal: Literal["kill", "stop", "restart"] | None = None
+    stand_in: str | None = None
+    set: dict[str, str | int | float] = {}
     unit: Literal["ratio", "seconds", "number", "text", "list"] = "number"
     replaces: bool = False
     """Injecting another value takes the place of the one in force; otherwise that one is healed first."""
@@ -404,7 +420,15 @@ class FaultHook(Strict):
 
     @model_validator(mode="after")
     def _complete(self) -> FaultHook:
-        if self.signal is None and (self.inject is None or self.heal is None or self.confirm is None):
+        if (self.stand_in is None) != (not self.set):
+            raise ValueError("a fault of a stand-in names its exposition and what its series do: stand_in and set")
+        if self.stand_in and (self.signal or self.inject or self.confirm or self.heal):
+            raise ValueError("a fault is of the subject or of a stand-in, not both")
+        if (
+            self.stand_in is None
+            and self.signal is None
+            and (self.inject is None or self.heal is None or self.confirm is None)
+        ):
             raise ValueError("a hook needs inject, confirm and heal: what cannot be confirmed proves nothing")
         return self
 

@@ -10,7 +10,7 @@ from pydantic import BeforeValidator, WithJsonSchema
 
 from harness.core.units import parse_duration
 
-__all__ = ["Flow", "Flows"]
+__all__ = ["Flow", "Flows", "read_flow"]
 
 _SIZE: Final = r"\d+(?:\.\d+)?(?:[eE][+-]?\d+)?"
 _NUMBER: Final = rf"[+-]?{_SIZE}"
@@ -43,13 +43,14 @@ def _flows(value: Any) -> Any:
     if isinstance(value, tuple):
         return value
     parts = value if isinstance(value, list) else [value]
-    found = tuple(_flow(part) for part in parts)
+    found = tuple(read_flow(part) for part in parts)
     if not found or (len(found) > 1 and any(each.rate is None or each.at is None for each in found)):
         raise ValueError("a list is a mixture of events, such as [0.4/s at 1s, 0.1/s at 40s]")
     return found
 
 
-def _flow(value: Any) -> Flow:
+def read_flow(value: Any) -> Flow:
+    """One flow as written; raises ``ValueError`` for what is none."""
     if isinstance(value, int | float) and not isinstance(value, bool):
         return Flow(at=float(value))
     text = value.strip() if isinstance(value, str) else ""

@@ -14,6 +14,7 @@ from harness.contract.campaign import Campaign, Expected, Loaded, Scenario
 from harness.contract.expectations import SUBJECTS, WITHOUT_NAME
 from harness.contract.files import CampaignFile, ContractFile, ProfileFile, ScenarioFile
 from harness.contract.load_check import check_load
+from harness.contract.stand_ins import check_stand_ins
 from harness.contract.strict import Strict, known, matching_files, relative_file, validate
 from harness.contract.sweep import unrolled
 from harness.contract.thresholds import Threshold, parse_threshold
@@ -186,6 +187,7 @@ def _check(campaign: Campaign) -> None:
     _check_canaries(campaign)
     for scenario in campaign.scenarios:
         _check_scenario(campaign, scenario)
+    check_stand_ins(campaign)
     for index, waiver in enumerate(campaign.spec.waivers):
         try:
             date.fromisoformat(waiver.expires)

@@ -86,7 +86,7 @@ class FaultAction:
     fault: str
     action: Literal["inject", "confirm", "heal", "healed", "failed"]
     detail: str = ""
-    kind: Literal["hook", "signal", "link", "cut"] = "hook"
+    kind: Literal["hook", "signal", "link", "cut", "stand_in"] = "hook"
     """Hooks change what the subject does; signals and links cut the monitoring as well.
 
     A cut is of the monitoring alone: its ``fault`` is ``cut`` and the name of the hop.

@@ -12,6 +12,7 @@ from harness.artefacts.topology import Topology
 from harness.clauses.hops import links_cut
 from harness.clauses.subject import instance_names
 from harness.contract.files import Helper, Readiness
+from harness.core.source import read_text
 from harness.run.bound import BoundCell, bind_cell, write_edits
 from harness.run.clients.alertmanager import AlertmanagerClient
 from harness.run.clients.http import Http, HttpFault
@@ -54,6 +55,7 @@ class Cell:
         self._began: dict[str, float] = {}
         self.receivers = self._receivers()
         self.proxies: Proxies | None = None
+        self.stand_ins: dict[str, ExpositionStandIn] = {}
         self.place = self._claim(elasticsearch)
         self.topology: Topology = topology_of(context.campaign, context.production, self.place, context.build)
         self.bound: BoundCell = bind_cell(
@@ -102,12 +104,13 @@ class Cell:
         return Proxies(ways, self.context.ports.claim) if ways else None
 
     def _stand_ins(self) -> dict[str, str]:
-        folder = self.context.campaign.profile_source.folder
-        names = {entry.exposition for entry in self.context.campaign.profile.stands_for if entry.exposition}
-        return {
-            name: ExpositionStandIn(self.context.sinks, (folder / name).read_text(encoding="utf-8")).address
-            for name in sorted(names)
-        }
+        source = self.context.campaign.profile_source
+        for entry in self.context.campaign.profile.stands_for:
+            if entry.exposition and entry.exposition not in self.stand_ins:
+                text = read_text(source.folder / entry.exposition)
+                usual = {name: flows[0] for name, flows in entry.does.items()}
+                self.stand_ins[entry.exposition] = ExpositionStandIn(self.context.sinks, text, usual, speed=self.speed)
+        return {name: stand_in.address for name, stand_in in self.stand_ins.items()}
 
     def _receivers(self) -> Receivers | None:
         config = self.context.production.alertmanager

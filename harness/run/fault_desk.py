@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Literal
 
 from harness.contract.files import FaultHook, HookCall, Phase
+from harness.contract.stand_ins import changes_of
 from harness.evidence.records import FaultAction
 from harness.run.cell import Cell
 from harness.run.clients.http import Http, HttpFault
@@ -14,12 +15,13 @@ from harness.run.cutting import blinded_by, cut_of
 from harness.run.faults.fault import Fault, FaultControl
 from harness.run.faults.hook import Call, HookFault
 from harness.run.faults.signals import SignalFault
+from harness.run.faults.stand_in import StandInFault
 from harness.run.faults.value import parse_value
 
 __all__ = ["FaultDesk"]
 
 Written = str | int | float
-Kind = Literal["hook", "signal", "cut"]
+Kind = Literal["hook", "signal", "cut", "stand_in"]
 
 
 class FaultDesk:
@@ -48,7 +50,7 @@ class FaultDesk:
         for name, value in phase.fault.items():
             if name not in self._active:
                 hook = self.cell.context.campaign.profile.faults[name]
-                kind: Kind = "signal" if hook.signal else "hook"
+                kind: Kind = "stand_in" if hook.stand_in else "signal" if hook.signal else "hook"
                 self._inject(self._fault(name, hook, value), kind, value, phase.name)
         for hop, manner in phase.cut.items():
             if f"cut {hop}" not in self._active:
@@ -99,6 +101,9 @@ class FaultDesk:
     def _fault(self, name: str, hook: FaultHook, value: Written) -> Fault:
         if hook.signal:
             return self._signal(name, hook, value)
+        if hook.stand_in:
+            stand_in = self.cell.stand_ins[hook.stand_in]
+            return StandInFault(name, stand_in, changes_of(hook.set, value), hook.within)
         parsed = parse_value(value, hook.unit)
         return HookFault(
             name,

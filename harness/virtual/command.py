@@ -5,20 +5,20 @@ from __future__ import annotations
 import argparse
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
 import orjson
 
-from harness.clauses.production import read_production
+from harness.clauses.production import Production, read_production
 from harness.contract import Campaign, load_campaign
 from harness.core.errors import ConfigError, HarnessError
 from harness.core.source import nearest
 from harness.provision import ensure
 from harness.virtual.discovery import examine_discovery
-from harness.virtual.routes import Routed, routed
+from harness.virtual.routes import Routed, route_cells, routed
 from harness.virtual.subjects import examined_alerts, rule_set
 from harness.virtual.suite import Report, examine
 from harness.virtual.verdicts import Cell
@@ -87,13 +87,24 @@ def _check_alerts(campaign: Campaign, wanted: Sequence[str]) -> None:
 
 
 def _conditions(campaign: Campaign, options: argparse.Namespace) -> int:
-    promtool = ensure(["prometheus"])["prometheus"].extra["promtool"]
-    report = examine(campaign, promtool, alerts=options.alert)
+    production = read_production(campaign)
+    tools = ["prometheus", *(["alertmanager"] if production.alertmanager and campaign.contract.alerts else [])]
+    found = ensure(tools)
+    report = examine(campaign, found["prometheus"].extra["promtool"], alerts=options.alert)
+    if "alertmanager" in found:
+        told = _told(campaign, production, found["alertmanager"].extra["amtool"], report, options.alert)
+        report = replace(report, cells=_merged(report.cells, route_cells(campaign, told)))
     if not options.alert:
-        found = examine_discovery(campaign, read_production(campaign), promtool)
-        report = replace(report, cells=(*report.cells, *found))
+        discovered = examine_discovery(campaign, production, found["prometheus"].extra["promtool"])
+        report = replace(report, cells=(*report.cells, *discovered))
     _print(_as_json(report) if options.json else "\n".join(_table(report)))
     return exit_code(report.cells)
+
+
+def _merged(cells: Sequence[Cell], more: Iterable[Cell]) -> tuple[Cell, ...]:
+    """All cells, those of one alert beside one another."""
+    order = {name: index for index, name in enumerate(dict.fromkeys(cell.alert for cell in cells))}
+    return tuple(sorted([*cells, *more], key=lambda cell: order[cell.alert]))
 
 
 def _routes(campaign: Campaign, options: argparse.Namespace) -> int:
@@ -108,15 +119,24 @@ def _routes(campaign: Campaign, options: argparse.Namespace) -> int:
         conditions=("designed trigger",),
         examples=False,
     )
+    found = _told(campaign, production, tools["alertmanager"].extra["amtool"], report, options.alert)
+    _print(_routes_json(found) if options.json else "\n".join(_route_lines(found)))
+    return 1 if any(each.problem for each in found) else 0
+
+
+def _told(
+    campaign: Campaign, production: Production, amtool: Path, report: Report, wanted: Sequence[str]
+) -> tuple[Routed, ...]:
+    """Where the pages go of every alert that is ``wanted``; all others may silence it."""
+    if production.alertmanager is None:
+        return ()
     labels = {
         each.name: report.fired.get(each.name) or (each.static_labels,)
         for each in examined_alerts(campaign, production)
-        if not options.alert or each.rule.name in options.alert
     }
     external = rule_set(production).external_labels
-    found = routed(campaign, production.alertmanager, tools["alertmanager"].extra["amtool"], labels, external)
-    _print(_routes_json(found) if options.json else "\n".join(_route_lines(found)))
-    return 1 if any(each.problem for each in found) else 0
+    found = routed(campaign, production.alertmanager, amtool, labels, external)
+    return tuple(each for each in found if not wanted or each.labels["alertname"] in wanted)
 
 
 def _print(text: str) -> None:

@@ -55,7 +55,8 @@ def _plan(told: _Told) -> Planned:
     levels = {**rest, **given}
     design = Design(told.examined, tuple(levels), rest, None, None, {}, {})
     script = _script(told.example, design, rest, levels)
-    return Planned(design, PREFIX + told.name, script, word=told.example.then, resolves=told.example.resolves)
+    then, resolves, alerts = told.example.then, told.example.resolves, told.example.alerts
+    return Planned(design, PREFIX + told.name, script, word=then, resolves=resolves, alerts=alerts)
 
 
 def _script(example: Example, design: Design, rest: Mapping[Input, Level], levels: Mapping[Input, Level]) -> Script:

@@ -15,7 +15,7 @@ from harness.contract.fields import LabelRule
 from harness.core.errors import ConfigError
 from harness.core.source import read_text
 
-__all__ = ["Catalogue", "Family", "Job", "leaves", "reach_s", "sample_labels"]
+__all__ = ["Catalogue", "Family", "Job", "leaves", "sample_labels"]
 
 Kind = Literal["counter", "gauge", "histogram", "up"]
 _KINDS: Final[Mapping[str, Kind]] = {"counter": "counter", "histogram": "histogram"}
@@ -115,17 +115,6 @@ def sample_labels(family: Family, job: Job, matchers: Iterable[Matcher]) -> tupl
 def leaves(rule: Rule, recordings: Mapping[str, Rule]) -> tuple[Selector, ...]:
     """The scraped series that ``rule`` reads in the end: recorded ones are followed to what they are made of."""
     return tuple(dict.fromkeys(_leaves(rule, recordings, ())))
-
-
-def reach_s(rule: Rule, recordings: Mapping[str, Rule], evaluation_s: float) -> float:
-    """How far back ``rule`` looks through all recordings, each of which adds one evaluation."""
-    chained = [recordings[each.metric] for each in rule.query.selectors if _recorded(each, rule, recordings)]
-    deeper = [evaluation_s + reach_s(each, recordings, evaluation_s) for each in chained]
-    return rule.query.longest_range_s + max(deeper, default=0.0)
-
-
-def _recorded(selector: Selector, rule: Rule, recordings: Mapping[str, Rule]) -> bool:
-    return selector.metric in recordings and recordings[selector.metric] is not rule
 
 
 def _leaves(rule: Rule, recordings: Mapping[str, Rule], seen: tuple[str, ...]) -> Iterable[Selector]:

@@ -25,7 +25,8 @@ _ALONE: Final = "designed trigger"
 class Planned:
     """One alert under one condition; ``critical`` drives the experiments about a pair of alerts.
 
-    An example says itself what is expected: ``word``, and when it ``resolves``.
+    An example says itself what is expected: ``word``, when it ``resolves``,
+    and how many ``alerts`` fire.
     """
 
     design: Design
@@ -34,6 +35,7 @@ class Planned:
     critical: Design | None = None
     word: str = ""
     resolves: str | None = None
+    alerts: int | None = None
 
     @property
     def name(self) -> str:
@@ -128,8 +130,8 @@ def _critical(campaign: Campaign, design: Design, designs: Mapping[Examined, Des
 def _yields(campaign: Campaign, design: Design, other: Design) -> bool:
     """Whether the contract says so, or the two compare the same expression and the other is harder to reach."""
     promise = campaign.contract.alerts.get(design.examined.rule.name)
-    if promise is not None and promise.yields_to is not None:
-        return promise.yields_to == other.examined.rule.name
+    if promise is not None and promise.inhibitors:
+        return other.examined.rule.name in promise.inhibitors
     mine, its = design.comparison, other.comparison
     if mine is None or its is None or (mine.left, mine.operator) != (its.left, its.operator):
         return False

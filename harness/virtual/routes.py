@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 from harness.artefacts.alertmanager_config import AlertmanagerConfig
 from harness.contract import Campaign
-from harness.core.errors import MachineError
+from harness.core.errors import Location, MachineError
+from harness.virtual.verdicts import Cell
 
-__all__ = ["Routed", "amtool_receivers", "routed"]
+__all__ = ["Routed", "amtool_receivers", "route_cells", "routed"]
 
 _LIMIT_S: Final = 30.0
 
@@ -34,15 +36,33 @@ class Routed:
     inhibited_by: tuple[str, ...]
     amtool: tuple[str, ...]
     promised: str | None
+    yields_to: tuple[str, ...] | None = None
+    """The alerts that the contract lets inhibit it; ``None`` where the contract does not know it."""
 
     @property
-    def problem(self) -> str:
-        """What is wrong, or nothing."""
+    def route_problem(self) -> str:
+        """What is wrong with who is told, or nothing."""
         if self.amtool != self.receivers:
             return f"amtool routes it to {', '.join(self.amtool) or 'nobody'}"
         if self.promised is not None and self.receivers != (self.promised,):
             return f"the contract says {self.promised}"
         return ""
+
+    @property
+    def inhibition_problem(self) -> str:
+        """What is wrong with what silences it, or nothing; rules of one name may inhibit one another."""
+        if self.yields_to is None:
+            return ""
+        names = {other.partition("[")[0] for other in self.inhibited_by} - {self.labels["alertname"]}
+        unmeant, lacking = sorted(names - set(self.yields_to)), sorted(set(self.yields_to) - names)
+        if unmeant:
+            return f"the contract does not let it yield to {', '.join(unmeant)}"
+        return f"the contract says that it yields to {', '.join(lacking)}" if lacking else ""
+
+    @property
+    def problem(self) -> str:
+        """What is wrong, or nothing."""
+        return self.route_problem or self.inhibition_problem
 
 
 def routed(
@@ -67,6 +87,24 @@ def routed(
     return tuple(
         _routed(campaign, config, name, labels, full, next(told)) for name, sets in full.items() for labels in sets
     )
+
+
+def route_cells(campaign: Campaign, found: Sequence[Routed]) -> Iterator[Cell]:
+    """What the contract says of the way of each alert's pages, as cells: ``reaches`` and ``yields to``."""
+    for each in found:
+        name = each.labels["alertname"]
+        if name not in campaign.contract.alerts:
+            continue
+        place = partial(campaign.promise, "alerts", name)
+        told = ", ".join(each.receivers)
+        yield _cell(each, "reaches", told, each.promised or "", each.route_problem, place("reaches"))
+        silences = ", ".join(each.inhibited_by) or "nothing"
+        should = ", ".join(each.yields_to or ()) or "nothing"
+        yield _cell(each, "yields to", silences, should, each.inhibition_problem, place("yields_to"))
+
+
+def _cell(each: Routed, what: str, does: str, should: str, problem: str, promise: Location) -> Cell:
+    return Cell(each.alert, what, "violated" if problem else "held", does, should, problem, promise=promise)
 
 
 def amtool_receivers(amtool: Path, config: Path, labels: Mapping[str, str]) -> tuple[str, ...]:
@@ -110,6 +148,7 @@ def _routed(
         inhibited_by=tuple(silencing),
         amtool=amtool,
         promised=promise.reaches if promise else None,
+        yields_to=promise.inhibitors if promise else None,
     )
 
 

@@ -12,7 +12,7 @@ from harness.artefacts.rules import Rule, RuleFile, RuleGroup
 from harness.clauses.production import Production
 from harness.contract import Campaign
 from harness.virtual.design import Examined
-from harness.virtual.families import leaves, reach_s
+from harness.virtual.families import leaves
 from harness.virtual.promtool import RuleSet
 
 __all__ = ["examined_alerts", "recordings_of", "rule_set"]
@@ -83,9 +83,10 @@ def _examined(
     timing = AlertTiming(
         scrape_s=scrapes.longest_s if scrapes else production.scrape_s,
         evaluation_s=evaluation_s,
-        range_s=reach_s(rule, recordings, evaluation_s),
+        range_s=production.chains.range_s(rule) + production.chains.recorded_s(rule),
         for_s=rule.for_s,
         keep_firing_for_s=rule.keep_firing_for_s,
+        offset_s=production.chains.offset_s(group),
     )
     name = f"{rule.name}[{rule.labels.get('severity', group.name)}]" if is_ambiguous else rule.name
     chained = any(each.metric in recordings for each in rule.query.selectors)

@@ -79,7 +79,7 @@ def examine(
 def _with_siblings(campaign: Campaign, known: Sequence[Examined], wanted: Sequence[str]) -> set[str]:
     """The names wanted, and those of alerts that may turn out to be their siblings."""
     promises = campaign.contract.alerts
-    yielded = {promises[name].yields_to or name for name in wanted if name in promises}
+    yielded = {other for name in wanted if name in promises for other in promises[name].inhibitors}
     compared = {_compared(each) for each in known if each.rule.name in wanted} - {""}
     return {*wanted, *yielded, *(each.rule.name for each in known if _compared(each) in compared)}
 
@@ -229,6 +229,8 @@ class _Examination:
 
 def _resolved(item: Planned, did: Behaviour, cell: Cell) -> Cell:
     problem = resolved_problem(item.script, item.resolves or "", item.step_s, did)
+    if item.alerts is not None and len(did.labels) != item.alerts:
+        problem = f"{len(did.labels)} alerts fire; should: {item.alerts}"
     return replace(cell, verdict="violated", why=problem) if problem and cell.verdict == "held" else cell
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
@@ -18,6 +19,8 @@ from harness.virtual.design import Design
 __all__ = ["Cell", "Pair", "Verdict", "default_word", "judged", "paired", "resolved_problem"]
 
 Verdict = Literal["held", "violated", "reported", "inconclusive", "not applicable"]
+_LABELS: Final = re.compile(r"(?:\$labels|\.Labels)\.(\w+)")
+_ASKS: Final = re.compile(r"\{\{-?\s*(?:if|with|range)\b")
 _UNRENDERED: Final = ("<no value>", "<error", "{{")
 
 
@@ -139,7 +142,7 @@ def _problem(design: Design, script: Script, word: str, did: Behaviour) -> str:
         return ""
     if window := between(word):
         return _outside(did.fired_s - script.onset_s, window)
-    return _timing_problem(design, script, did) or _text_problem(did)
+    return _timing_problem(design, script, did) or _text_problem(design, did)
 
 
 def _outside(after_s: float, window: tuple[float, float]) -> str:
@@ -179,12 +182,21 @@ def _timing_problem(design: Design, script: Script, did: Behaviour) -> str:
     return ""
 
 
-def _text_problem(did: Behaviour) -> str:
+def _text_problem(design: Design, did: Behaviour) -> str:
     for alert in did.alerts:
         for name, text in alert.annotations.items():
             if not text.strip() or any(mark in text for mark in _UNRENDERED):
                 return f"its {name} does not render: {text.strip() or 'empty'}"
+    for name, template in design.examined.rule.annotations.items():
+        for label in _named_labels(template):
+            if any(not labels.get(label) for labels in did.labels):
+                return f"its {name} speaks of the label {label}, which the alert does not carry"
     return ""
+
+
+def _named_labels(template: str) -> list[str]:
+    """Labels that a template prints in any case; one that asks first may do without them."""
+    return [] if _ASKS.search(template) else _LABELS.findall(template)
 
 
 def _not_inhibited(pair: Pair, receivers: AlertmanagerConfig, external: Mapping[str, str]) -> str:

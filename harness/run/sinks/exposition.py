@@ -1,9 +1,14 @@
-"""Stand-in for a scraped service that is not under test (a node exporter, a pod): metrics from a text."""
+"""Stand-in for a scraped service that is not under test (a node exporter, a pod): metrics from a text, moving."""
 
 from __future__ import annotations
 
 import asyncio
+import threading
+import time
+from collections.abc import Mapping
 
+from harness.contract.exposition import Course
+from harness.contract.flows import Flow
 from harness.run.sinks.loop import SinkLoop
 from harness.run.sinks.web import Answer, Request, serve_http
 
@@ -13,17 +18,37 @@ _TEXT_FORMAT = "text/plain; version=0.0.4; charset=utf-8"
 
 
 class ExpositionStandIn:
-    """Serves ``text`` in the Prometheus text format at ``/metrics``; the text can be replaced while it is scraped.
+    """Serves a text in the Prometheus text format at ``/metrics``; its samples move, and can be changed while it does.
 
-    ``fault`` (None: none) is answered instead, for example ``Answer(500)`` or ``Answer(hang=True)``; ``scrapes``
-    counts the requests for ``/metrics``.
+    ``usual`` says what series do beside keeping their value, in production time, of which ``speed`` seconds pass in
+    one of the wall. ``fault`` (None: none) is answered instead, for example ``Answer(500)`` or ``Answer(hang=True)``;
+    ``scrapes`` counts the requests for ``/metrics``.
     """
 
-    def __init__(self, loop: SinkLoop, text: str) -> None:
-        self.text = text
+    def __init__(
+        self, loop: SinkLoop, text: str, usual: Mapping[str, Flow] | None = None, *, speed: float = 1.0
+    ) -> None:
+        self._course = Course(text, usual or {})
+        self._speed, self._began = speed, time.monotonic()
+        self._lock = threading.Lock()
         self.fault: Answer | None = None
         self.scrapes = 0
         self._listener = loop.listen(self._serve)
+
+    def change(self, changes: Mapping[str, Flow]) -> int:
+        """Let the named series follow other flows from now on; answers how many scrapes have not seen it."""
+        with self._lock:
+            self._course.change(changes, self._production_s())
+            return self.scrapes
+
+    def restore(self, changes: Mapping[str, Flow]) -> int:
+        """Let the named series do what they usually do; answers how many scrapes have not seen it."""
+        with self._lock:
+            self._course.restore(changes, self._production_s())
+            return self.scrapes
+
+    def _production_s(self) -> float:
+        return (time.monotonic() - self._began) * self._speed
 
     @property
     def address(self) -> str:
@@ -36,5 +61,6 @@ class ExpositionStandIn:
     async def _reply(self, request: Request) -> Answer:
         if request.path.partition("?")[0] != "/metrics":
             return Answer(404, b"only /metrics is served here\n")
-        self.scrapes += 1
-        return self.fault or Answer(200, self.text.encode(), _TEXT_FORMAT)
+        with self._lock:
+            self.scrapes += 1
+            return self.fault or Answer(200, self._course.render(self._production_s()).encode(), _TEXT_FORMAT)

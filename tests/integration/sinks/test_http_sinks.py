@@ -13,6 +13,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from harness.contract.flows import Flow
 from harness.core.errors import MachineError
 from harness.run.sinks.exposition import ExpositionStandIn
 from harness.run.sinks.loop import SinkLoop
@@ -180,13 +181,15 @@ def test_a_stand_in_serves_its_text_and_follows_its_change(sinks: SinkLoop) -> N
     url = f"http://{stand_in.address}/metrics"
     with urllib.request.urlopen(url) as response:
         assert response.headers["Content-Type"].startswith("text/plain; version=0.0.4")
-        assert response.read() == b"up 1\n"
-    stand_in.text = "up 2\n"
-    assert post(url) == (200, b"up 2\n")
+        assert response.read() == b"up 1.0\n"
+    seen = stand_in.change({"up": Flow(at=2.0)})
+    assert (post(url), stand_in.scrapes - seen) == ((200, b"up 2.0\n"), 1)
+    stand_in.restore({"up": Flow(at=2.0)})
+    assert post(url) == (200, b"up 1.0\n")
     stand_in.fault = Answer(500)
     assert post(url)[0] == 500
     assert post(f"http://{stand_in.address}/else")[0] == 404
-    assert stand_in.scrapes == 3
+    assert stand_in.scrapes == 4
 
 
 def test_a_trap_counts_and_remembers_who_dialled(sinks: SinkLoop) -> None:

@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from harness.artefacts.chains import Chains
 from harness.artefacts.rules import RuleFile
 from harness.clauses.production import read_production
 from harness.contract import load_campaign
 from harness.core.errors import ConfigError
 from harness.virtual.classes import inputs_of
-from harness.virtual.families import Catalogue, reach_s
+from harness.virtual.families import Catalogue
 from harness.virtual.inputs import Input
 from harness.virtual.reasons import NotGeneratedError
 from harness.virtual.subjects import examined_alerts, rule_set
@@ -102,7 +103,10 @@ def test_recordings_are_followed_to_their_leaves(rules: Rules, catalogue: Catalo
     )
     recordings = {rule.name: rule for rule in file.recordings}
     assert [each.family.name for each in inputs_of(file.alerts[0], recordings, catalogue)] == ["shop_requests_total"]
-    assert reach_s(file.alerts[0], recordings, 15.0) == 3600 + 300 + 2 * 15
+    chains = Chains([file], 15.0)
+    assert chains.range_s(file.alerts[0]) == 3600 + 300
+    assert chains.recorded_s(file.alerts[0]) == 2 * 15
+    assert [each.rule.name for each in chains.needed_by(file.alerts[0])] == ["fast", "slow"]
 
 
 def test_a_recording_made_of_itself_is_an_error(rules: Rules, catalogue: Catalogue) -> None:
