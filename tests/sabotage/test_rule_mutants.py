@@ -34,6 +34,8 @@ NO_DEFECT: Final = {
     ("aggregation", "NoModelsLoaded"): "counts add up to none exactly when the largest of them is none",
     ("aggregation", "ServiceDown"): "absent() gives one series at most, and a count has no other aggregation here",
     ("aggregation by the least", "ServiceDown"): "as above; how ServiceDown groups is a mutant of its own",
+    ("boundary", "CriticalErrorRate"): "a rate meets a number by accident of rounding only",
+    ("boundary", "LowTokenGeneration"): "as above",
     ("boundary", "HighResponseTime"): "a quantile within a bucket meets a number by accident only",
     ("boundary", "CriticalResponseTime"): "as above",
 }
