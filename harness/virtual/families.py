@@ -39,6 +39,8 @@ class Family:
     labels: Mapping[str, tuple[str, ...]]
     buckets: tuple[float, ...] = ()
     is_declared: bool = True
+    knows_labels: bool = False
+    """Whether ``labels`` and those of the target are all that it carries."""
     patterns: Mapping[str, str] = field(default_factory=dict)
     """What values of a declared label look like; a declared label without one takes no others."""
 
@@ -80,7 +82,7 @@ class Catalogue:
         """The family that ``selector`` reads, and which part of it (``_bucket``, ``_sum``, ``_count`` or nothing)."""
         name = selector.metric
         if name == "up":
-            return Family("up", "up", {}), ""
+            return Family("up", "up", {}, knows_labels=True), ""
         for suffix in _SUFFIXES:
             family = self._families.get(name.removesuffix(suffix))
             if name.endswith(suffix) and family is not None and family.kind == "histogram":
@@ -133,10 +135,8 @@ def _contract_families(campaign: Campaign) -> Iterable[tuple[str, Family]]:
         name = plane.prefix + short if plane else short
         labels = {label: _values(rule) for label, rule in family.labels.items()}
         patterns = {label: rule.pattern or ".+" for label, rule in family.labels.items() if not rule.one_of}
-        yield (
-            name,
-            Family(name, _KINDS.get(family.type, "gauge"), labels, tuple(family.buckets or ()), patterns=patterns),
-        )
+        kind, buckets = _KINDS.get(family.type, "gauge"), tuple(family.buckets or ())
+        yield name, Family(name, kind, labels, buckets, knows_labels=True, patterns=patterns)
 
 
 def _values(rule: LabelRule) -> tuple[str, ...]:

@@ -187,6 +187,8 @@ def _text_problem(design: Design, did: Behaviour) -> str:
         for name, text in alert.annotations.items():
             if not text.strip() or any(mark in text for mark in _UNRENDERED):
                 return f"its {name} does not render: {text.strip() or 'empty'}"
+    if not all(each.family.knows_labels for each in design.inputs):
+        return ""
     for name, template in design.examined.rule.annotations.items():
         for label in _named_labels(template):
             if any(not labels.get(label) for labels in did.labels):

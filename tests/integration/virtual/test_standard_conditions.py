@@ -36,11 +36,17 @@ def test_every_alert_has_a_cell_for_every_condition(report: Report) -> None:
 
 
 @pytest.mark.parametrize(
-    "alert", ["LatencyShare", "LatencyMean", "LatencyP99", "DiskFull", "InstanceDown", "JobGone", "ErrorsPerSeries",
+    "alert", ["LatencyShare", "LatencyMean", "DiskFull", "InstanceDown", "JobGone", "ErrorsPerSeries",
               "ManyErrors", "Hot[ticket]", "Hot[page]", "NoTraffic"],
 )  # fmt: skip
 def test_the_designed_trigger_fires_in_time_and_resolves(report: Report, alert: str) -> None:
     assert report.cell(alert, "designed trigger").verdict == "held", report.cell(alert, "designed trigger")
+
+
+def test_a_text_about_a_label_that_is_not_there_is_named(report: Report) -> None:
+    cell = report.cell("LatencyP99", "designed trigger")
+    assert cell.verdict == "violated"
+    assert cell.why == "its summary speaks of the label nothing, which the alert does not carry"
 
 
 @pytest.mark.parametrize("alert", ["LatencyMean", "LatencyP99", "ErrorsPerSeries", "ManyErrors", "DiskFull"])
