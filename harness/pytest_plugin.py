@@ -23,7 +23,19 @@ __all__ = ["PROOF"]
 
 PROOF: pytest.StashKey[Proof] = pytest.StashKey()
 _PLACE: pytest.StashKey[tuple[str, str]] = pytest.StashKey()
-_PLANES = ("alerts", "endpoints", "health", "load", "logs", "metrics", "subject")
+_PLANES = (
+    "alerts",
+    "canary",
+    "coverage",
+    "dashboards",
+    "endpoints",
+    "health",
+    "load",
+    "logs",
+    "metrics",
+    "monitoring",
+    "subject",
+)
 _KINDS = frozenset({"campaign", "scenario"})
 _SUFFIXES = frozenset({".yaml", ".yml"})
 

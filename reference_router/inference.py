@@ -38,6 +38,8 @@ class Generation:
 
     text: str
     tokens: int
+    generated_tokens: int
+    """Those that this request cost: none where the answer comes from the cache."""
     model: str
     device: str
     strategy: str
@@ -221,6 +223,7 @@ def _generation(run: InferenceRun, answer: Answer, device: str) -> Generation:
     return Generation(
         text=answer.text,
         tokens=answer.tokens,
+        generated_tokens=0 if run.cached else answer.tokens,
         model=run.model,
         device=device,
         strategy=run.strategy,

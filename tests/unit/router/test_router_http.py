@@ -22,8 +22,10 @@ def test_a_generation_is_answered_counted_and_told_once(lab: Any, count: Any) ->
         assert reply.status == 200
         assert reply.headers[b"x-request-id"] == b"req-7"
         assert reply.document["metadata"]["request_id"] == "req-7"
-        assert list(data) == ["text", "tokens", "model", "device", "strategy", "cached", "finish_reason"]
+        names = ["text", "tokens", "generated_tokens", "model", "device", "strategy", "cached", "finish_reason"]
+        assert list(data) == names
         assert len(data["text"].split()) == data["tokens"] == count(router, "tokens_generated_total")
+        assert data["generated_tokens"] == data["tokens"]
         assert count(router, "http_requests_total", status_code="200", route=GENERATE, method="POST") == 1
         assert count(router, "inference_total", status="success", cached="false") == 1
         assert count(router, "inference_duration_seconds_count") == count(router, "tokens_per_second_count") == 1
@@ -77,7 +79,7 @@ def test_the_second_time_the_cache_answers(lab: Any, count: Any) -> None:
         router, client = await lab.boot()
         first = (await client.generate()).document["data"]
         second = (await client.generate()).document["data"]
-        assert second == first | {"cached": True, "device": "cache"}
+        assert second == first | {"cached": True, "device": "cache", "generated_tokens": 0}
         streamed = await client.generate(stream=True)
         assert orjson.loads(streamed.events[-2])["data"]["text"] == first["text"]
         await client.generate(cache=False)
