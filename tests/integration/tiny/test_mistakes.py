@@ -13,7 +13,7 @@ MISTAKES: dict[str, tuple[str, tuple[str, str], str]] = {
     "a typo in the contract": (
         "contract.yaml",
         ("    requests_total: {type: counter, ", "    requests_total: {tpye: counter, "),
-        r"contract\.yaml:13:22: .*tpye.*did you mean 'type'",
+        r"(?s)contract\.yaml:13:22: .*tpye.*did you mean 'type'",
     ),
     "a wrong type in the contract": (
         "contract.yaml",
