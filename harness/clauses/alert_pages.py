@@ -70,9 +70,16 @@ def _strangers(story: AlertStory, evidence: Evidence) -> list[Notification]:
     return [notice for notice in found if notice.receiver != story.receiver]
 
 
+def _ends(story: AlertStory, evidence: Evidence) -> list[Notification]:
+    """Notices that the alert is over; the end of a page from before the story is none of its own."""
+    began = min((notice.t for notice in notices(evidence, story.cell, story.alert, "firing")), default=math.inf)
+    return [notice for notice in notices(evidence, story.cell, story.alert, "resolved") if notice.t >= began]
+
+
 def _first_told(story: AlertStory, evidence: Evidence, status: str) -> dict[str, float]:
     """When each integration of the story's receiver first told of ``status``."""
-    found = notices(evidence, story.cell, story.alert, status)
+    ended = status == "resolved"
+    found = _ends(story, evidence) if ended else notices(evidence, story.cell, story.alert, status)
     return {notice.integration: notice.t for notice in reversed(found) if notice.receiver == story.receiver}
 
 
@@ -202,7 +209,7 @@ def judge_inhibits(story: AlertStory, other: str, evidence: Evidence) -> Judgeme
     if failed:
         return failed
     page = notices(evidence, story.cell, story.alert, "firing")[0].t
-    over = [n.t for n in notices(evidence, story.cell, story.alert, "resolved")]
+    over = [n.t for n in _ends(story, evidence)]
     end = min(over, default=math.inf)
     leaked = [n for n in notices(evidence, story.cell, other, "firing") if page + _IN_FLIGHT_S < n.t < end]
     if leaked:
@@ -230,7 +237,7 @@ def judge_resolves(story: AlertStory, evidence: Evidence) -> Judgement:
     if failed:
         return failed
     ended = evidence.phase(story.cell, story.episode[-1])[1]
-    told = notices(evidence, story.cell, story.alert, "resolved")
+    told = _ends(story, evidence)
     early = [notice.t for notice in told if ended is None or notice.t < ended]
     if early and evidence.horizon(story.cell) >= early[0]:
         return violated("it resolved while the fault lasted", hop="expression", at=early[0])

@@ -45,6 +45,9 @@ _EXPLAINS: Final[Mapping[str, frozenset[str]]] = {
     # its groups are loaded anew
     "rules": frozenset({_EVALUATION_GAP, "prometheus_rule_group_iterations_missed_total"}),
     "alertmanager": _SENDING | _DELIVERING | {_UP_ZERO, _TIMED_OUT},
+    # what cannot be shipped now is shipped later: nothing may be dropped
+    "filebeat": frozenset(),
+    "elasticsearch": frozenset(),
 }
 """What the cut of a hop can do to a reading, and no more is excused; of a kind of integration it is ``_DELIVERING``."""
 

@@ -1,8 +1,8 @@
 """The hops of the monitoring that production has, how each can be cut, which of them an alert passes through.
 
-A hop is ``scrape`` (the way from Prometheus to the subject), ``prometheus``, ``rules``, ``alertmanager`` or a kind of
-integration that people are told by (``email``, ``slack``). An integration that carries watchdogs alone is no hop of its
-own: silence is what it is there for.
+A hop is ``scrape`` (the way from Prometheus to the subject), ``prometheus``, ``rules``, ``alertmanager``, a kind of
+integration that people are told by (``email``, ``slack``), ``filebeat``, or ``elasticsearch`` (the way to it). An
+integration that carries watchdogs alone is no hop of its own: silence is what it is there for.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ __all__ = [
     "LINKS",
     "PROCESS",
     "check_cuts",
+    "cuts_pipeline",
     "hops_of",
     "is_integration",
     "is_link",
@@ -50,13 +51,23 @@ def hops_of(campaign: Campaign, production: Production) -> Mapping[str, tuple[st
     if production.prometheus and production.alertmanager:
         hops["alertmanager"] = (*PROCESS, *LINKS)
         hops |= dict.fromkeys(_kinds(campaign, production), ("refused",))
+    if production.filebeat:
+        hops["filebeat"] = PROCESS
+        hops |= {"elasticsearch": LINKS} if production.filebeat.output == "elasticsearch" else {}
     return hops
+
+
+def cuts_pipeline(scenario: Scenario) -> bool:
+    """Whether the story cuts a part that serves all stories: it gets a Filebeat and a way of its own."""
+    return any({"filebeat", "elasticsearch"} & phase.cut.keys() for phase in scenario.phases)
 
 
 def scraped_jobs(campaign: Campaign, production: Production) -> tuple[str, ...]:
     """Scrape jobs that the instances of the subject stand for."""
     jobs = {job.name for job in production.prometheus.jobs} if production.prometheus else set()
-    entries = [each for each in campaign.profile.stands_for if not (each.part or each.exposition or each.drop)]
+    entries = [
+        each for each in campaign.profile.stands_for if not (each.part or each.exposition or each.helper or each.drop)
+    ]
     addresses = {each.address for each in entries if each.address}
     return tuple(
         name

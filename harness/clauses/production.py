@@ -12,6 +12,7 @@ from harness.artefacts.bounds import AlertTiming
 from harness.artefacts.chains import Chains, Recording
 from harness.artefacts.clock import Clock
 from harness.artefacts.dashboard import Dashboard, read_dashboard
+from harness.artefacts.filebeat_config import FilebeatConfig, read_filebeat
 from harness.artefacts.prometheus_config import PrometheusConfig, TargetGroup, read_prometheus, read_targets
 from harness.artefacts.routing import Route
 from harness.artefacts.rules import Rule, RuleFile, RuleGroup, read_rules, with_recorded_families
@@ -54,6 +55,7 @@ class Production:
     rules: tuple[RuleFile, ...]
     alertmanager_document: Document | None
     alertmanager: AlertmanagerConfig | None
+    filebeat: FilebeatConfig | None
     files: Mapping[str, tuple[Path, ...]]
     """File patterns as the artefacts write them (rules, templates) → the files beside them."""
     scrape_s: float
@@ -140,6 +142,7 @@ def read_production(campaign: Campaign) -> Production:
         rules=tuple(read_rules(item) for item in rule_documents.values()),
         alertmanager_document=alertmanager_document,
         alertmanager=alertmanager,
+        filebeat=_filebeat(campaign),
         files={**rule_files, **templates},
         scrape_s=max((job.interval_s for job in prometheus.jobs), default=60.0) if prometheus else 60.0,
         evaluation_s=prometheus.evaluation_interval_s if prometheus else 60.0,
@@ -149,6 +152,11 @@ def read_production(campaign: Campaign) -> Production:
             read_dashboard(load_json(path, shown_as=campaign.shown(path))) for path in campaign.artefacts("dashboards")
         ),
     )
+
+
+def _filebeat(campaign: Campaign) -> FilebeatConfig | None:
+    document = _document(campaign, campaign.artefact("filebeat"))
+    return read_filebeat(document) if document else None
 
 
 def _document(campaign: Campaign, path: Path | None) -> Document | None:

@@ -271,6 +271,8 @@ class Helper(Strict):
     environment: dict[str, str] = {}
     folder: str = "."
     ready: Readiness | None = None
+    beside: list[Literal["filebeat", "elasticsearch"]] = []
+    """It runs only in cells that have these parts, such as an exporter that reads them."""
 
 
 class Readiness(Strict):
@@ -365,6 +367,8 @@ class StandsFor(Strict):
     labels: dict[str, str] = {}
     """What live discovery would say of the target: ``__meta_…`` labels that production relabels by."""
     credentials: Credentials | None = None
+    helper: str | None = None
+    """The job or address is this helper, at its port ``port``; where it does not run, ``exposition`` stands in."""
     exposition: str | None = None
     """A file in the exposition format served in the address's stead (a stand-in for an exporter)."""
     does: dict[str, Flows] = {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -9,15 +10,17 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from harness.artefacts.topology import Topology
-from harness.clauses.hops import links_cut
+from harness.clauses.hops import cuts_pipeline, links_cut
 from harness.clauses.subject import instance_names
 from harness.contract.files import Helper, Readiness
 from harness.core.source import read_text
 from harness.run.bound import BoundCell, bind_cell, write_edits
 from harness.run.clients.alertmanager import AlertmanagerClient
+from harness.run.clients.filebeat import FilebeatClient
 from harness.run.clients.http import Http, HttpFault
 from harness.run.clients.prometheus import PrometheusClient
 from harness.run.context import Context
+from harness.run.filebeat import filebeat_for
 from harness.run.placement import (
     CellPlace,
     InstancePlace,
@@ -39,6 +42,8 @@ from harness.run.stack.wait import NotYet, WaitTimeoutError, eventually
 __all__ = ["Cell"]
 
 _STACK_READY_S = 30.0
+_CALM_S = 0.5
+_CALM_INTERVALS = 2
 _WRONG_S = 2.0
 """Wall seconds of Prometheus' life in which instances that say that they are ready may answer scrapes wrongly."""
 
@@ -46,7 +51,7 @@ _WRONG_S = 2.0
 class Cell:
     """A story's own stack. ``prepare`` claims and binds, ``start`` starts, ``wait_ready`` waits for readiness."""
 
-    def __init__(self, context: Context, plan: CellPlan, elasticsearch: str) -> None:
+    def __init__(self, context: Context, plan: CellPlan, elasticsearch: str, filebeat: str = "") -> None:
         self.context, self.plan = context, plan
         self.name = plan.name
         self.speed = context.campaign.speed_of(plan.scenario)
@@ -56,7 +61,7 @@ class Cell:
         self.receivers = self._receivers()
         self.proxies: Proxies | None = None
         self.stand_ins: dict[str, ExpositionStandIn] = {}
-        self.place = self._claim(elasticsearch)
+        self.place = self._claim(elasticsearch, filebeat)
         self.topology: Topology = topology_of(context.campaign, context.production, self.place, context.build)
         self.bound: BoundCell = bind_cell(
             context.campaign, context.production, self.topology, self.speed, plan.parts, self.folder
@@ -71,7 +76,7 @@ class Cell:
 
     # --- places
 
-    def _claim(self, elasticsearch: str) -> CellPlace:
+    def _claim(self, elasticsearch: str, filebeat: str) -> CellPlace:
         profile, claim, parts = self.context.campaign.profile, self.context.ports.claim, self.plan.parts
         instances = []
         for index, name in enumerate(instance_names(self.context.campaign, self.plan.scenario)):
@@ -82,25 +87,39 @@ class Cell:
             place.data.mkdir()
             instances.append(place)
         alertmanager = claim() if "alertmanager" in parts else 0
-        self.proxies = self._proxies([*(i.address(p) for i in instances for p in i.ports)], alertmanager)
+        self.proxies = self._proxies(
+            scrape=[instance.address(port) for instance in instances for port in instance.ports],
+            alertmanager=[f"127.0.0.1:{alertmanager}"],
+            elasticsearch=[elasticsearch],
+        )
         return CellPlace(
             cell=self.name,
             folder=self.folder,
             speed=self.speed,
             instances=tuple(instances),
-            helpers={name: {p: claim() for p in helper.ports} for name, helper in profile.helpers.items()},
+            helpers={name: {p: claim() for p in helper.ports} for name, helper in self._helpers().items()},
             prometheus=claim() if "prometheus" in parts else 0,
             alertmanager=alertmanager,
             proxied=self.proxies.addresses if self.proxies else {},
             elasticsearch=elasticsearch,
+            filebeat=f"127.0.0.1:{claim()}" if self.owns_pipeline else filebeat,
             stand_ins=self._stand_ins(),
             sinks=self.receivers.addresses if self.receivers else {},
         )
 
-    def _proxies(self, instances: Sequence[str], alertmanager: int) -> Proxies | None:
+    @property
+    def owns_pipeline(self) -> bool:
+        """Whether its story cuts the log pipeline: it then ships by a Filebeat of its own, and disturbs nobody."""
+        return cuts_pipeline(self.plan.scenario)
+
+    def _helpers(self) -> dict[str, Helper]:
+        """Helpers that run here."""
+        found = self.context.campaign.profile.helpers
+        return {name: helper for name, helper in found.items() if self.plan.parts.issuperset(helper.beside)}
+
+    def _proxies(self, **ends: Sequence[str]) -> Proxies | None:
         cut = links_cut(self.plan.scenario)
-        ways = [("scrape", address) for address in instances if "scrape" in cut]
-        ways += [("alertmanager", f"127.0.0.1:{alertmanager}")] if "alertmanager" in cut else []
+        ways = [(hop, address) for hop, addresses in ends.items() if hop in cut for address in addresses]
         return Proxies(ways, self.context.ports.claim) if ways else None
 
     def _stand_ins(self) -> dict[str, str]:
@@ -122,7 +141,7 @@ class Cell:
 
     def start_helpers(self) -> None:
         """Start the profile's helpers and wait for those that say when they are ready."""
-        for name, helper in self.context.campaign.profile.helpers.items():
+        for name, helper in self._helpers().items():
             ports = self.place.helpers[name]
             self._start(self._helper_spec(name, helper))
             if helper.ready:
@@ -199,6 +218,33 @@ class Cell:
             self._await_part("alertmanager", client.ready)
         if self.bound.prometheus:
             self._await_part("prometheus", self._monitoring_works)
+
+    def start_filebeat(self) -> None:
+        """Start a Filebeat of its own, once its way to Elasticsearch is open, and wait for it."""
+        folder = self.folder / "filebeat"
+        spec, bound = filebeat_for(self.context, f"{self.name}/filebeat", folder, self.place.filebeat, [self.topology])
+        write_edits(self.context.recorder.bundle, f"{self.name}/filebeat", (bound,))
+        self._start(spec)
+        client = FilebeatClient(Http(f"http://{self.place.filebeat}"))
+        self._await_part("filebeat", lambda: bool(client.stats()))
+
+    def wait_calm(self) -> None:
+        """Wait until no alert is on that the start itself gave rise to; one that goes on is for clauses to tell."""
+        if not self.bound.prometheus:
+            return
+        client = PrometheusClient(Http(f"http://{self.place.part('prometheus')}"))
+        always = {name for name, alert in self.context.campaign.contract.alerts.items() if alert.always}
+
+        def calm() -> bool:
+            found = {alert["labels"]["alertname"] for alert in client.alerts()} - always
+            if found:
+                raise NotYet(f"{', '.join(sorted(found))} active")
+            return True
+
+        production = self.context.production
+        within_s = _CALM_S + _CALM_INTERVALS * (production.scrape_s + production.evaluation_s) / self.speed
+        with contextlib.suppress(WaitTimeoutError):
+            self._eventually(calm, f"{self.name} to be calm", within_s)
 
     def _await_http(self, name: str, role: str, base: str, ready: Readiness) -> None:
         http = Http(base)

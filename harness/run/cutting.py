@@ -51,7 +51,8 @@ def cut_of(cell: Cell, hop: str, manner: str) -> Fault:
 
 def _is_ready(cell: Cell, part: str) -> bool:
     try:
-        return Http(f"http://{cell.place.part(part)}").send("GET", "/-/ready").ok
+        path = "/stats" if part == "filebeat" else "/-/ready"
+        return Http(f"http://{cell.place.part(part)}").send("GET", path).ok
     except (OSError, HttpFault):
         return False
 

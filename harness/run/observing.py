@@ -73,7 +73,7 @@ def _targets(cell: Cell, shared: SharedParts) -> CellTargets:
         evaluation_s=production.evaluation_s / cell.speed,
         prometheus=Http(f"http://{place.part('prometheus')}") if "prometheus" in parts else None,
         alertmanager=Http(f"http://{place.part('alertmanager')}") if "alertmanager" in parts else None,
-        filebeat=Http(f"http://{shared.filebeat}") if "filebeat" in parts else None,
+        filebeat=Http(f"http://{place.filebeat}") if "filebeat" in parts else None,
         documents=_documents(cell, shared) if "elasticsearch" in parts else None,
         endpoints=tuple(_endpoints(cell)),
         expositions=tuple(exposition_targets(cell)),

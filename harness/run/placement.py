@@ -64,6 +64,7 @@ class CellPlace:
     prometheus: int = 0
     alertmanager: int = 0
     elasticsearch: str = ""
+    filebeat: str = ""
     stand_ins: Mapping[str, str] = field(default_factory=dict)
     """Exposition file of the profile → address that serves it."""
     sinks: Mapping[tuple[str, str], str] = field(default_factory=dict)
@@ -80,8 +81,8 @@ class CellPlace:
 
     def part(self, name: str) -> str:
         """``host:port`` of a part of the stack."""
-        if name == "elasticsearch":
-            return self.elasticsearch
+        if name in {"elasticsearch", "filebeat"}:
+            return str(getattr(self, name))
         return f"127.0.0.1:{getattr(self, name)}"
 
 
@@ -112,7 +113,11 @@ def values_of(place: CellPlace, instance: InstancePlace, build: Path, seed: int)
 def helper_values(place: CellPlace, name: str, build: Path, seed: int) -> dict[str, str]:
     """What the fields of a helper's command and environment stand for."""
     own = {f"port.{port}": str(number) for port, number in place.helpers[name].items()}
-    return own | _common_values(place, build, seed)
+    parts = {
+        "part.filebeat": place.filebeat,
+        "part.elasticsearch": place.way("elasticsearch", place.elasticsearch).peer,
+    }
+    return own | parts | _common_values(place, build, seed)
 
 
 def _common_values(place: CellPlace, build: Path, seed: int) -> dict[str, str]:
@@ -153,11 +158,15 @@ def topology_of(campaign: Campaign, production: Production, place: CellPlace, bu
         jobs=jobs,
         addresses=addresses,
         alertmanager=place.way("alertmanager", place.part("alertmanager")) if place.alertmanager else None,
-        elasticsearch=Link.direct(f"http://{place.elasticsearch}") if place.elasticsearch else None,
+        elasticsearch=_http(place.way("elasticsearch", place.elasticsearch)) if place.elasticsearch else None,
         sinks=dict(place.sinks),
         logs=logs,
         absent=frozenset(absent),
     )
+
+
+def _http(way: Link) -> Link:
+    return Link(f"http://{way.peer}", f"http://{way.harness}")
 
 
 def _targets(campaign: Campaign, entry: StandsFor, place: CellPlace, where: Location) -> list[Target]:
@@ -200,8 +209,12 @@ def secret(variable: str, where: Location) -> str:
 def _nodes(campaign: Campaign, entry: StandsFor, place: CellPlace, where: Location) -> list[str]:
     if entry.part:
         return [place.part(entry.part)] if place.has(entry.part) else []
+    if entry.helper and entry.helper in place.helpers:
+        return [f"127.0.0.1:{place.helpers[entry.helper][entry.port or next(iter(place.helpers[entry.helper]))]}"]
     if entry.exposition:
         return [place.stand_ins[entry.exposition]]
+    if entry.helper:
+        return []
     port = entry.port or campaign.profile.ports[0]
     if port not in campaign.profile.ports:
         remedy = nearest(port, campaign.profile.ports) or f"known: {', '.join(campaign.profile.ports)}"

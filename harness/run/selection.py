@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
-from harness.clauses.hops import links_cut
+from harness.clauses.hops import cuts_pipeline, links_cut
 from harness.clauses.model import Clause, Need
 from harness.clauses.telemetry import SCRAPE_DURATION
 from harness.clauses.until import awaited
@@ -103,8 +103,13 @@ def _cell(campaign: Campaign, scenario: Scenario, chosen: Sequence[Clause], clau
             f"the story {scenario.name} needs {', '.join(sorted(missing))}, but the contract names no such artefact",
             location=campaign.promise("artefacts"),
         )
-    cutting = {
-        part for part in ("prometheus", "alertmanager") if any(phase.cut for phase in scenario.phases)
-    } & declared
-    proxy = {"toxiproxy"} if links_cut(scenario) else frozenset()
-    return CellPlan(scenario, needs, parts | cutting | proxy)
+    return CellPlan(scenario, needs, parts | _cut_parts(scenario, declared))
+
+
+def _cut_parts(scenario: Scenario, declared: set[str]) -> frozenset[str]:
+    """Parts that must be there for the story to cut them, and for somebody to notice."""
+    if not any(phase.cut for phase in scenario.phases):
+        return frozenset()
+    pipeline = {"filebeat", "elasticsearch"} if cuts_pipeline(scenario) else set()
+    proxy = {"toxiproxy"} if links_cut(scenario) else set()
+    return frozenset(declared & {"prometheus", "alertmanager"} | pipeline | proxy)

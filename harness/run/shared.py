@@ -4,28 +4,27 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from harness.artefacts.filebeat_config import read_filebeat
-from harness.artefacts.topology import FilebeatPlace, Link
 from harness.contract.files import RequestKind as DeclaredKind
 from harness.core.errors import HarnessError
 from harness.core.source import load_yaml
 from harness.evidence.records import CAMPAIGN, Canary
-from harness.run.bound import bind_pipeline, bound_template, write_edits
+from harness.run.bound import bound_template, write_edits
 from harness.run.canaries import canaries_of, planted
 from harness.run.cell import Cell
 from harness.run.clients.elasticsearch import ElasticsearchClient
 from harness.run.clients.filebeat import FilebeatClient
 from harness.run.clients.http import Http, HttpFault
 from harness.run.context import Context
+from harness.run.filebeat import filebeat_for
 from harness.run.load.generator import Generator
 from harness.run.load.plan import CellPlan, DriverPlan, Instance
 from harness.run.load.requests import Corpus, ReadFrom, RequestKind
 from harness.run.load.written import kinds_of
-from harness.run.stack.native import elasticsearch_spec, filebeat_spec
+from harness.run.stack.native import elasticsearch_spec
 from harness.run.stack.surface import Process, ProcessSpec
 from harness.run.stack.wait import ComponentDiedError, NotYet, WaitTimeoutError, eventually
 
@@ -43,13 +42,13 @@ class SharedParts:
         self.context = context
         self.processes: dict[str, Process] = {}
         self.generator: Generator | None = None
-        self.filebeat = ""
-        self.index = ""
         self._began: dict[str, float] = {}
         self._ready: frozenset[str] = frozenset()
         self._failure: HarnessError | None = None
         parts = context.selection.parts
         self.elasticsearch = f"127.0.0.1:{context.ports.claim()}" if "elasticsearch" in parts else ""
+        self.filebeat = f"127.0.0.1:{context.ports.claim()}" if "filebeat" in parts else ""
+        self.index = self._index_pattern() if "filebeat" in parts else ""
 
     @property
     def elasticsearch_http(self) -> Http:
@@ -103,26 +102,13 @@ class SharedParts:
 
     def _start_filebeat(self, cells: Sequence[Cell]) -> None:
         """Start one Filebeat that reads the logs of all cells that ship them."""
-        shipping = [cell for cell in cells if "filebeat" in cell.plan.parts]
+        shipping = [cell.topology for cell in cells if "filebeat" in cell.plan.parts and not cell.owns_pipeline]
         if not shipping:
             return
-        folder, port = self.context.folder / "filebeat", self.context.ports.claim()
-        self.filebeat = f"127.0.0.1:{port}"
-        place = FilebeatPlace(
-            data_path=str(folder / "data"),
-            logs_path=str(folder / "logs"),
-            http=Link.direct(self.filebeat),
-            settings={"seccomp.enabled": False},
-        )
-        first = shipping[0].topology
-        patterns = {pattern for cell in shipping for pattern in cell.topology.logs}
-        logs = {
-            pattern: tuple(s for cell in shipping for s in cell.topology.logs.get(pattern, ())) for pattern in patterns
-        }
-        path, bound = bind_pipeline(self.context.campaign, replace(first, logs=logs, filebeat=place), folder)
+        folder = self.context.folder / "filebeat"
+        spec, bound = filebeat_for(self.context, "campaign/filebeat", folder, self.filebeat, shipping)
         write_edits(self.context.recorder.bundle, "campaign", (bound,))
-        self.index = self._index_pattern()
-        self._start(filebeat_spec(self.context.tools["filebeat"], "campaign/filebeat", folder, port, path))
+        self._start(spec)
 
     def _index_pattern(self) -> str:
         """The indices that documents may be in: the fixed beginning of Filebeat's index name, or of the template."""
@@ -183,7 +169,7 @@ class SharedParts:
         self._is_ready("elasticsearch", f"http://{self.elasticsearch}")
 
     def _wait_filebeat(self) -> None:
-        if self.filebeat:
+        if "filebeat" in self.processes:
             client = FilebeatClient(Http(f"http://{self.filebeat}"))
             self._await("filebeat", lambda: bool(client.stats()), f"http://{self.filebeat}")
 
@@ -224,7 +210,8 @@ class SharedParts:
 
 def _needed_by(cell: Cell) -> frozenset[str]:
     loaded = any(phase.load for phase in cell.plan.scenario.phases)
-    return cell.plan.parts & {"elasticsearch", "filebeat"} | ({"generator"} if loaded else set())
+    shared = {"elasticsearch"} if cell.owns_pipeline else {"elasticsearch", "filebeat"}
+    return cell.plan.parts & shared | ({"generator"} if loaded else set())
 
 
 def _cell_plan(context: Context, cell: Cell, folder: Path, canaries: Mapping[str, str]) -> CellPlan:

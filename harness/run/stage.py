@@ -59,7 +59,12 @@ class _Stage:
         build_subject(self.context)
         elasticsearch, clauses = self.shared.elasticsearch, self.context.selection.compiled
         for plan in self.context.selection.cells:
-            cell = Cell(self.context, plan, elasticsearch if "elasticsearch" in plan.parts else "")
+            cell = Cell(
+                self.context,
+                plan,
+                elasticsearch if "elasticsearch" in plan.parts else "",
+                self.shared.filebeat if "filebeat" in plan.parts else "",
+            )
             self.cells[cell.name] = cell
             self.conductors[cell.name] = Conductor(cell, self.shared, clauses)
         self.shared.start_generator(list(self.cells.values()))
@@ -98,6 +103,9 @@ class _Stage:
             cell.start()
             cell.wait_ready()
             self.shared.wait_for(cell)
+            if cell.owns_pipeline:
+                cell.start_filebeat()
+            cell.wait_calm()
             self._starting.discard(cell.name)
             self.conductors[cell.name].run()
         except (CancelledError, ComponentDiedError, WaitTimeoutError) as error:

@@ -5,10 +5,50 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from tests.integration.tiny.gates import Story
+from tests.integration.tiny.gates import ROOT, Story
 
-__all__ = ["watched"]
+__all__ = ["shipping", "watched"]
 
+_SHIPPING = Path(__file__).parent / "shipping"
+_EXPORTER = ROOT / "fixtures" / "llm_router" / "exporter"
+_PIPELINE = "  filebeat: production/filebeat.yml\n  index_template: production/index-template.json\n"
+_ALERTS = """\
+  ShipperDown: {means: Filebeat does not answer., reaches: chat}
+  StoreDown: {means: Elasticsearch does not answer., reaches: chat}
+"""
+_HOPS = """\
+    filebeat: {cut_in: filebeat_killed, noticed_by: ShipperDown}
+    elasticsearch: {cut_in: elasticsearch_unreachable, noticed_by: StoreDown}
+"""
+_RULES = """\
+      - alert: ShipperDown
+        expr: sum(log_pipeline_filebeat_up) < 1
+        for: 20s
+        labels: {service: monitoring}
+        annotations: {summary: Filebeat does not answer}
+      - alert: StoreDown
+        expr: sum(log_pipeline_elasticsearch_up) < 1
+        for: 3m
+        labels: {service: monitoring}
+        annotations: {summary: Elasticsearch does not answer}
+"""
+_JOB = '  - {job_name: pipeline, static_configs: [{targets: ["exporter:9479"]}]}\n'
+_HELPER = f"""\
+helpers:
+  exporter:
+    folder: {_EXPORTER}
+    command:
+      - "{{python}}"
+      - log_pipeline_exporter.py
+      - --port={{port.metrics}}
+      - --filebeat=http://{{part.filebeat}}
+      - --elasticsearch=http://{{part.elasticsearch}}
+      - --every=0.1
+      - --timeout=2
+    ports: [metrics]
+    ready: {{port: metrics, path: /metrics}}
+    beside: [filebeat, elasticsearch]
+"""
 _WATCHED = Path(__file__).parent / "watched"
 _PARTS = "  - {job: prometheus, part: prometheus}\n  - {job: alertmanager, part: alertmanager}\n"
 
@@ -21,8 +61,28 @@ def watched(folder: Path, *stories: str) -> Story:
             shutil.copyfile(file, story.path(str(file.relative_to(_WATCHED))))
     story.replace("contract.yaml", ("\nbudgets:", f"\n{(_WATCHED / 'contract-more.yaml').read_text()}\nbudgets:"))
     story.replace("profile.yaml", ("  - {job: tiny, port: app}\n", "  - {job: tiny, port: app}\n" + _PARTS))
+    story.replace("contract.yaml", (_PIPELINE, ""))
     story.path("failing.yaml").unlink()
     for file in folder.glob("*_*.yaml"):
         if stories and file.stem not in stories:
             file.unlink()
     return story
+
+
+def shipping(folder: Path, *stories: str) -> Story:
+    """The same with its log pipeline, an exporter that tells of it, and the ``stories`` that cut it alone."""
+    story = watched(folder, "none")
+    for file in _SHIPPING.glob("*.yaml"):
+        if not stories or file.stem in stories:
+            shutil.copyfile(file, story.path(file.name))
+    story.replace(
+        "contract.yaml",
+        ("artefacts:\n", f"artefacts:\n{_PIPELINE}"),
+        ("monitoring:\n", f"{_ALERTS}monitoring:\n"),
+        ("  hops:\n", f"  hops:\n{_HOPS}"),
+    )
+    story.replace("production/alertmanager.yml", ('"TinyDown|', '"TinyDown|ShipperDown|StoreDown|'))
+    story.write("production/rules.yml", story.path("production/rules.yml").read_text() + _RULES)
+    story.write("production/prometheus.yml", story.path("production/prometheus.yml").read_text() + _JOB)
+    job = "  - {job: pipeline, helper: exporter, port: metrics}\n"
+    return story.replace("profile.yaml", ("ports: [app]\n", f"{_HELPER}ports: [app]\n"), (_PARTS, _PARTS + job))
