@@ -27,8 +27,8 @@ COUNTED_HERE: Final = frozenset({_UP_ZERO, _CLOCK_STEP})
 _OVERSLEPT_LIMIT_S: Final = 0.5
 """A machine that wakes the harness this late had no time for the subject either."""
 _PROCESSOR_WAIT: Final = "processor_wait_s"
-_PROCESSOR_WAIT_LIMIT_S: Final = 0.5
-"""A subject that waits this long within about a second answers late whatever it does."""
+_PROCESSOR_WAIT_LIMIT_S: Final = 1.0
+"""A subject that waits this long between two readings, two seconds apart, answers late whatever it does."""
 GAP_LIMIT: Final = 3
 """A gap above this many intervals makes a cell unfit; below it, the gap stands for the interval."""
 _POLL_S = 2.0
@@ -151,7 +151,7 @@ def _starved(evidence: Evidence, cell: str) -> Iterator[str]:
     waited = {r.component: r.value for r in evidence.of(Reading, cell) if r.name == _PROCESSOR_WAIT}
     for instance, longest_s in waited.items():
         if longest_s > _PROCESSOR_WAIT_LIMIT_S:
-            yield f"{instance} waited {longest_s:g} s within a second for a processor that others had"
+            yield f"{instance} waited {longest_s:g} s within two seconds for a processor that others had"
 
 
 def _counters(evidence: Evidence, cell: str) -> Iterator[str]:

@@ -14,7 +14,7 @@ from harness.run.stack.procfs import ThreadTimes, thread_times
 
 __all__ = ["ProcessorSource", "kept_waiting_s"]
 
-_EVERY_S: Final = 1.0
+_EVERY_S: Final = 2.0
 _NS: Final = 1e9
 
 

@@ -18,7 +18,7 @@ def test_only_a_long_standstill_counts(overslept_s: float, reasons: int) -> None
 
 
 def test_a_subject_that_waited_for_a_processor_is_named_once_with_its_longest_wait() -> None:
-    waits = {"a-0": (0.1, 0.3), "a-1": (0.6, 0.9)}
+    waits = {"a-0": (0.3, 0.9), "a-1": (1.2, 1.7)}
     readings = [Reading("a", 2.0, name, "processor_wait_s", wait) for name, each in waits.items() for wait in each]
     (found,) = unfit(Evidence([STARTED, *readings]), "a", 0.05)
-    assert found == "a-1 waited 0.9 s within a second for a processor that others had"
+    assert found == "a-1 waited 1.7 s within two seconds for a processor that others had"
