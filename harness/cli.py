@@ -79,6 +79,7 @@ def _add_gate(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     verb.add_argument("--backend", choices=("auto", "native"), default="auto", help="where the components run")
     verb.add_argument("--bundle-dir", type=Path, metavar="DIR", help="make bundles in DIR (.harness/bundles)")
     _add_reports(verb)
+    verb.add_argument("--workers", type=_workers, default=0, metavar="N", help="share the load among N processes")
     verb.add_argument("--hold", action="store_true", help="keep a failing cell alive until Ctrl-C")
     verb.set_defaults(run=_gate)
 
@@ -163,6 +164,12 @@ def _add_reports(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("-v", "--verbose", action="store_true", help="list held clauses too")
 
 
+def _workers(text: str) -> int:
+    if not text.isdecimal() or not 0 < int(text) <= 64:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of processes from 1 to 64")
+    return int(text)
+
+
 def _speed(text: str) -> float:
     value = float(text)
     if not 0 < value < float("inf"):
@@ -215,6 +222,7 @@ def _gate(options: argparse.Namespace) -> int:
         speed=options.speed,
         backend=options.backend,
         hold=options.hold,
+        workers=options.workers,
         bundle_dir=options.bundle_dir,
         json=options.json,
         junit=options.junit,

@@ -25,7 +25,7 @@ class CampaignRequest:
 
     ``paths`` are campaign or scenario files; ``clauses`` the selected clause ids, in the order in which
     they are reported (empty: all); ``bundle`` the folder that the evidence goes to. ``replay`` names a
-    bundle to judge again: then nothing is started.
+    bundle to judge again: then nothing is started. ``workers`` share the load among so many processes; 0 is one alone.
     """
 
     paths: tuple[str, ...]
@@ -40,6 +40,7 @@ class CampaignRequest:
     """Stories beside those that the campaign lists, such as one that was made of a command line."""
     search: dict[str, float] | None = None
     """Search for the limit: fields of ``harness.clauses.limit.Search``."""
+    workers: int = 0
 
     def write(self, path: Path) -> None:
         """Write the request as JSON."""

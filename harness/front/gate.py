@@ -35,6 +35,7 @@ class GateOptions:
     speed: float | None = None
     backend: str = "auto"
     hold: bool = False
+    workers: int = 0
     bundle_dir: Path | None = None
     json: Path | None = None
     junit: Path | None = None
@@ -108,6 +109,7 @@ def _prove(item: Chosen, options: GateOptions) -> int:
         speed=options.speed,
         backend=options.backend,
         hold=options.hold,
+        workers=options.workers,
     )
     return conduct(request, audience, bundle)
 

@@ -9,6 +9,7 @@ from typing import Final
 
 from harness.artefacts.filebeat_config import read_filebeat
 from harness.contract.files import RequestKind as DeclaredKind
+from harness.contract.load_check import trace_files
 from harness.core.errors import HarnessError
 from harness.core.source import load_yaml
 from harness.evidence.records import CAMPAIGN, Canary
@@ -21,7 +22,7 @@ from harness.run.clients.http import Http, HttpFault
 from harness.run.context import Context
 from harness.run.filebeat import filebeat_for
 from harness.run.load.generator import Generator
-from harness.run.load.plan import CellPlan, DriverPlan, Instance
+from harness.run.load.plan import CellPlan, DriverPlan, Instance, Workers
 from harness.run.load.requests import Corpus, ReadFrom, RequestKind
 from harness.run.load.written import kinds_of
 from harness.run.stack.native import elasticsearch_spec
@@ -132,7 +133,10 @@ class SharedParts:
             self.context.recorder.add(Canary(CAMPAIGN, time.time(), name, value))
         plans = tuple(_cell_plan(self.context, cell, folder, canaries) for cell in loaded)
         offset = time.time() - time.monotonic()
-        self.generator = Generator(DriverPlan(plans, run_id, (), offset), folder)
+        workers = Workers(self.context.request.workers)
+        traces = tuple(path for cell in loaded for path in _traces(cell))
+        plan = DriverPlan(plans, run_id, clock_offset_s=offset, workers=workers, traces=traces)
+        self.generator = Generator(plan, folder)
         self._start(
             ProcessSpec(
                 "campaign/generator",
@@ -212,6 +216,11 @@ def _needed_by(cell: Cell) -> frozenset[str]:
     loaded = any(phase.load for phase in cell.plan.scenario.phases)
     shared = {"elasticsearch"} if cell.owns_pipeline else {"elasticsearch", "filebeat"}
     return cell.plan.parts & shared | ({"generator"} if loaded else set())
+
+
+def _traces(cell: Cell) -> list[str]:
+    scenario = cell.plan.scenario
+    return [str((scenario.source.folder / name).resolve()) for name in trace_files(scenario)]
 
 
 def _cell_plan(context: Context, cell: Cell, folder: Path, canaries: Mapping[str, str]) -> CellPlan:

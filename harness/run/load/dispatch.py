@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Protocol
 
 import gevent
 from gevent.event import Event
 
 from harness.core.errors import ConfigError
-from harness.run.load.ledger import LedgerWriter, Request
+from harness.run.load.ledger import Request
 from harness.run.load.mix import proportional
 from harness.run.load.plan import CellPlan, Instance
 from harness.run.load.requests import RequestKind
@@ -24,10 +24,23 @@ from harness.run.load.tally import Allowance, PhaseRun, Stripe
 from harness.run.load.template import Template, request_id
 from harness.run.load.wire import Target
 
-__all__ = ["CellDrive", "Surroundings"]
+__all__ = ["CellDrive", "RowSink", "Surroundings"]
 
 _BURST = 16
 _LATEST_ORDER_S = 5.0
+
+
+class RowSink(Protocol):
+    """Where rows go: the ledger itself, or the way to whoever keeps it."""
+
+    def append(self, row: Request) -> None:
+        """Take ``row`` in, to be handed over with the next flush."""
+
+    def flush(self) -> None:
+        """Hand over what waits."""
+
+    def close(self) -> None:
+        """Hand over what waits; nothing comes after it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +77,7 @@ class CellDrive:
     """
 
     def __init__(
-        self, plan: CellPlan, targets: Mapping[tuple[str, str], Target], ledger: LedgerWriter, around: Surroundings
+        self, plan: CellPlan, targets: Mapping[tuple[str, str], Target], ledger: RowSink, around: Surroundings
     ) -> None:
         self.plan = plan
         self.ledger = ledger

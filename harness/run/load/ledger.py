@@ -19,7 +19,7 @@ import orjson
 from harness.core.errors import HarnessError, Location, MachineError
 from harness.evidence.records import Gaps
 
-__all__ = ["ErrorKind", "Gaps", "LedgerTail", "LedgerWriter", "Request", "read_ledger"]
+__all__ = ["ErrorKind", "Gaps", "LedgerTail", "LedgerWriter", "Request", "read_ledger", "read_row", "written"]
 
 ErrorKind = Literal["connect", "timeout", "reset", "status", "protocol", "dropped", "aborted"]
 
@@ -83,7 +83,13 @@ _COLUMNS = tuple(column.name for column in fields(Request))
 _in_order = itemgetter(*_COLUMNS)
 
 
-def _row(line: bytes) -> Request:
+def written(row: Request) -> bytes:
+    """``row`` as a line of a ledger."""
+    return orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE)
+
+
+def read_row(line: bytes) -> Request:
+    """The row in a line. Raises ``ValueError``, ``TypeError`` or ``KeyError`` where it is none."""
     values: dict[str, Any] = orjson.loads(line)
     if values["gaps"] is not None:
         values["gaps"] = Gaps(**values["gaps"])
@@ -96,7 +102,7 @@ def _rows(path: Path, lines: Iterable[bytes], first: int) -> list[Request]:
     rows = []
     for number, line in enumerate(lines, first):
         try:
-            rows.append(_row(line))
+            rows.append(read_row(line))
         except (ValueError, TypeError, KeyError) as error:
             raise HarnessError(f"not a ledger row: {error}", location=Location(str(path), number)) from error
     return rows
@@ -150,7 +156,11 @@ class LedgerWriter:
 
     def append(self, row: Request) -> None:
         """Take ``row`` in, to be written with the next flush."""
-        self._waiting.append(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE))
+        self._waiting.append(written(row))
+
+    def append_written(self, rows: bytes) -> None:
+        """Take in whole lines that another writer made."""
+        self._waiting.append(rows)
 
     def close(self) -> None:
         """Write what waits and close the file."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ipaddress
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -19,7 +19,7 @@ import orjson
 from harness.core.errors import ConfigError, Location
 from harness.run.load.requests import RequestKind, from_mapping
 
-__all__ = ["Ceiling", "CellPlan", "DriverPlan", "Instance", "read_plan", "resolved", "write_plan"]
+__all__ = ["Ceiling", "CellPlan", "DriverPlan", "Instance", "Workers", "read_plan", "resolved", "write_plan"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,23 +114,58 @@ class Ceiling:
 
 
 @dataclass(frozen=True, slots=True)
+class Workers:
+    """How many processes share every schedule: ``here`` are started on this machine, ``elsewhere`` are waited for.
+
+    Those from elsewhere connect to ``bind``:``port``; port 0 is any free one. ``here`` 0 is no sharing at all.
+    """
+
+    here: int = 0
+    elsewhere: int = 0
+    bind: str = "127.0.0.1"
+    port: int = 0
+
+    def __post_init__(self) -> None:
+        if self.here < 0 or self.elsewhere < 0 or not 0 <= self.port <= 65535:
+            raise ConfigError(f"workers cannot be {self.here} here and {self.elsewhere} elsewhere at port {self.port}")
+        if self.elsewhere and not self.port:
+            raise ConfigError("workers from elsewhere need a port to connect to", remedy="name one, such as 5557")
+
+    @property
+    def count(self) -> int:
+        """All of them."""
+        return self.here + self.elsewhere
+
+
+@dataclass(frozen=True, slots=True)
 class DriverPlan:
     """The whole of what a driver process is told. ``run_id`` makes request ids of two runs differ.
 
     ``clock_offset_s`` is epoch minus monotonic seconds of whoever starts the driver, so that both
-    stamp with one clock; without it the driver takes its own at its start.
+    stamp with one clock; without it the driver takes its own at its start. With ``workers`` the process that
+    is told this plan drives nothing itself, it shares the work out and keeps the ledgers. ``traces`` are read
+    before the driver is ready, so that no request waits for a file.
     """
 
     cells: tuple[CellPlan, ...]
     run_id: str = "run"
     ceilings: tuple[Ceiling, ...] = ()
     clock_offset_s: float | None = None
+    workers: Workers = field(default_factory=Workers)
+    traces: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.cells:
             raise ConfigError("the plan has no cell to drive")
         _require_unique("cell", [cell.name for cell in self.cells])
         _require_unique("ledger", [cell.ledger for cell in self.cells])
+
+    def share(self, count: int, *, same_clock: bool) -> DriverPlan:
+        """The plan of one of ``count`` workers, with its part of what may be in flight and of every ceiling."""
+        cells = tuple(replace(cell, max_in_flight=-(-cell.max_in_flight // count)) for cell in self.cells)
+        ceilings = tuple(replace(ceiling, requests=ceiling.requests // count) for ceiling in self.ceilings)
+        offset_s = self.clock_offset_s if same_clock else None
+        return replace(self, cells=cells, ceilings=ceilings, clock_offset_s=offset_s, workers=Workers())
 
     def to_json(self) -> dict[str, Any]:
         """A plain mapping that ``from_json`` turns back into an equal plan."""
@@ -142,6 +177,8 @@ class DriverPlan:
         values = dict(written)
         values["cells"] = tuple(CellPlan.from_json(item) for item in values.get("cells", ()))
         values["ceilings"] = tuple(from_mapping(Ceiling, item) for item in values.get("ceilings", ()))
+        values["traces"] = tuple(values.get("traces", ()))
+        values["workers"] = from_mapping(Workers, values.get("workers", {}))
         return from_mapping(cls, values)
 
 

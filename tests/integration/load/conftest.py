@@ -136,6 +136,11 @@ class Driver:
 
         eventually(probe, what=what, within_s=within_s)
 
+    @staticmethod
+    def wait_for(condition: Callable[[], object], what: str, within_s: float = 15.0) -> None:
+        """Wait for something that the driver says nothing of."""
+        eventually(lambda: condition() or None, what=what, within_s=within_s)
+
     def run(self, load: LoadPhase, *, cut_after: Callable[[], object] | None = None) -> PhaseReport:
         """Run one phase to its end, or until a condition cuts it; its report."""
         self.generator.start_phase("cell", load)
