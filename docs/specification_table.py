@@ -17,7 +17,7 @@ from harness.contract import load_campaign
 __all__ = ["known_ids", "matching", "proofs", "sections", "table", "table_rows"]
 
 DOCS: Final = Path(__file__).resolve().parent
-CAMPAIGN: Final = DOCS.parent / "scenarios" / "nightly.yaml"
+CAMPAIGN: Final = DOCS.parent / "scenarios" / "campaign.yaml"
 
 
 @cache
@@ -46,7 +46,7 @@ def proofs() -> dict[int, list[dict[str, Any]]]:
 
 @cache
 def known_ids() -> tuple[str, ...]:
-    """Ids of all clauses of the nightly campaign, and what ``harness test`` judges beside them."""
+    """Ids of all clauses of the campaign, and what ``harness test`` judges beside them."""
     campaign = load_campaign([CAMPAIGN])
     contract = campaign.contract
     virtual = [f"virtual::{name}::standard conditions" for name in contract.alerts]

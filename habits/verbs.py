@@ -19,6 +19,7 @@ from habits.trouble import TroubleError
 __all__ = ["VERBS", "perform"]
 
 CAMPAIGN = "scenarios/campaign.yaml"
+NIGHTLY = "scenarios/nightly.yaml"
 DOCUMENT_TESTS = (
     "tests/unit/repository/test_documents.py",
     "tests/unit/docs",
@@ -32,6 +33,11 @@ LINTERS = (("lint", "ruff", "check", "."), ("types", "mypy"), ("imports", "lint-
 def gate(*options: str) -> int:
     """prove every promise of scenarios/campaign.yaml on real components"""
     return become(tool("harness"), "gate", CAMPAIGN, *options)
+
+
+def gate_wall(*options: str) -> int:
+    """the one story about the router's own time, at wall speed (half an hour, nightly)"""
+    return become(tool("harness"), "gate", NIGHTLY, *options)
 
 
 def test() -> int:
@@ -62,11 +68,11 @@ def bench(*options: str) -> int:
 
 
 def soak(*options: str) -> int:
-    """repeat the gate (N=10) and compare the verdicts, and one story over several speeds"""
+    """repeat the gate (N=10), also on one core, and compare the verdicts; and one story over several speeds"""
     numbers = [option.removeprefix("N=") for option in options if option.startswith("N=")]
     others = [option for option in options if not option.startswith("N=")]
     env = {"SOAK_GATES": numbers[-1] if numbers else "10"}
-    return run(tool("python"), "-m", "pytest", "tests/soak", "-v", *others, env=env)
+    return run(tool("python"), "-m", "pytest", "tests/soak", "-v", "-s", *others, env=env)
 
 
 def provision(*options: str) -> int:
@@ -115,9 +121,9 @@ def clean() -> int:
     return 0
 
 
-WITH_ENVIRONMENT: tuple[Callable[..., int], ...] = (gate, test, lint, bench, soak, provision, docs)
+WITH_ENVIRONMENT: tuple[Callable[..., int], ...] = (gate, gate_wall, test, lint, bench, soak, provision, docs)
 WITHOUT: tuple[Callable[..., int], ...] = (bare, lock, clean)
-VERBS = {verb.__name__: verb for verb in WITH_ENVIRONMENT + WITHOUT}
+VERBS = {verb.__name__.replace("_", "-"): verb for verb in WITH_ENVIRONMENT + WITHOUT}
 
 
 def usage() -> str:

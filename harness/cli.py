@@ -75,7 +75,7 @@ def _add_gate(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     _add_paths(verb)
     verb.add_argument("-k", dest="expression", default="", metavar="EXPR", help="clauses whose id matches EXPR")
     _add_clauses(verb)
-    verb.add_argument("--speed", type=_speed, metavar="N", help="production seconds per second of wall time")
+    verb.add_argument("--speed", type=_speed, metavar="N", help="production seconds per second of wall time, or auto")
     verb.add_argument("--backend", choices=("auto", "native"), default="auto", help="where the components run")
     verb.add_argument("--bundle-dir", type=Path, metavar="DIR", help="make bundles in DIR (.harness/bundles)")
     _add_reports(verb)
@@ -170,10 +170,12 @@ def _workers(text: str) -> int:
     return int(text)
 
 
-def _speed(text: str) -> float:
+def _speed(text: str) -> float | str:
+    if text == "auto":
+        return text
     value = float(text)
     if not 0 < value < float("inf"):
-        raise argparse.ArgumentTypeError("a speed is a positive number")
+        raise argparse.ArgumentTypeError("a speed is a positive number, or auto")
     return value
 
 

@@ -44,9 +44,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Options of a run with stories."""
     group = parser.getgroup("harness", "observability stories")
     group.addoption("--replay", metavar="BUNDLE", help="judge the clauses on a recorded bundle, start nothing")
-    group.addoption("--harness-speed", type=float, metavar="N", help="production seconds per second of wall time")
+    text = "production seconds per second of wall time, or auto"
+    group.addoption("--harness-speed", type=_speed, metavar="N", help=text)
     group.addoption("--harness-bundle-dir", metavar="DIR", help="make bundles in DIR (default: .harness/bundles)")
     group.addoption("--harness-hold", action="store_true", help="keep a failing cell alive until Ctrl-C")
+
+
+def _speed(text: str) -> float | str:
+    return text if text == "auto" else float(text)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -54,8 +59,8 @@ def pytest_configure(config: pytest.Config) -> None:
     replay, speed = config.getoption("replay"), config.getoption("harness_speed")
     if replay is not None and not Path(replay).exists():
         raise pytest.UsageError(f"--replay: there is no bundle {replay}")
-    if speed is not None and not 0 < speed < float("inf"):
-        raise pytest.UsageError("--harness-speed: a speed is a positive number")
+    if speed not in {None, "auto"} and not 0 < speed < float("inf"):
+        raise pytest.UsageError("--harness-speed: a speed is a positive number, or auto")
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import orjson
 
@@ -31,7 +31,7 @@ class CampaignRequest:
     paths: tuple[str, ...]
     bundle: str
     clauses: tuple[str, ...] = ()
-    speed: float | None = None
+    speed: float | Literal["auto"] | None = None
     backend: str = "auto"
     hold: bool = False
     replay: str = ""

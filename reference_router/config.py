@@ -93,6 +93,7 @@ def parser() -> argparse.ArgumentParser:
     """The command line of ``python -m reference_router``."""
     build = argparse.ArgumentParser(prog="reference_router", description="An LLM router, fully instrumented.")
     add = build.add_argument
+    add("--standby", action="store_true", help="alone: fork an instance for every order on standard input")
     add("--instances", type=_count, help="fork this many warm instances, each with DIR/<instance>/ for its logs")
     add("--host", default="127.0.0.1")
     add("--app-port", type=_ports, default=(3000,), help="0 = any free port; with --instances a comma list")
@@ -129,6 +130,8 @@ def parse(arguments: list[str]) -> Launch:
     Raises ``SettingsError`` where options contradict each other; argparse itself exits on bad syntax.
     """
     options = vars(parser().parse_args(arguments))
+    if options.pop("standby"):
+        raise SettingsError("--standby takes no other option: every instance gets its own with its order")
     instances: int | None = options.pop("instances")
     count = instances or 1
     ports = {key: _spread(key, options.pop(key), count) for key in ("app_port", "metrics_port", "admin_port")}

@@ -1,7 +1,7 @@
 """From command line to running instances: one in this process, or many forked from it while it is warm.
 
 Every instance announces itself with one JSON line on standard output. The launcher of many forwards
-signals, reports deaths, restarts nobody; if it dies itself its instances end too.
+signals, reports deaths, restarts nobody; if it dies itself its instances end too. ``--standby`` alone forks on demand.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -22,13 +22,17 @@ import orjson
 from reference_router.config import Settings, SettingsError, parse
 from reference_router.instance import serve
 
-__all__ = ["main"]
+__all__ = ["main", "say", "warm"]
 
 WATCHED = (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT)
 
 
 def main(arguments: list[str]) -> int:
     """Exit code: 0 after a clean end, 1 when an instance failed, 2 for a command line that makes no sense."""
+    if arguments == ["--standby"]:
+        from reference_router.standby import stand_by
+
+        return stand_by(main)
     try:
         launch = parse(arguments)
     except SettingsError as error:
@@ -43,7 +47,7 @@ def run_instance(settings: Settings, parent: socket.socket | None = None) -> int
     """Serve one instance in this process."""
 
     def announce(ports: dict[str, int | None]) -> None:
-        _say(
+        say(
             event="ready",
             instance=settings.instance_name,
             pid=os.getpid(),
@@ -54,16 +58,17 @@ def run_instance(settings: Settings, parent: socket.socket | None = None) -> int
     return asyncio.run(serve(settings, announce, parent))
 
 
-def _warm(instances: Sequence[Settings]) -> None:
-    """Import here, once, what the instances would each import when they need it."""
-    importlib.import_module(f"reference_router.engines.{instances[0].engine}")
-    if instances[0].admin_port is not None:
+def warm(engines: Iterable[str], *, admin: bool) -> None:
+    """Import here, once, what instances would each import when they need it."""
+    for engine in engines:
+        importlib.import_module(f"reference_router.engines.{engine}")
+    if admin:
         importlib.import_module("reference_router.faults.admin")
     gc.collect()
     gc.freeze()
 
 
-def _say(**fact: object) -> None:
+def say(**fact: object) -> None:
     """One line in one write, so that lines of several processes do not mix; nobody has to listen."""
     with suppress(BrokenPipeError):
         os.write(sys.stdout.fileno(), orjson.dumps(fact) + b"\n")
@@ -79,7 +84,7 @@ class Launcher:
     def run(self, instances: Sequence[Settings]) -> int:
         """Fork all, wait for all. Signals stay blocked in a child until it can act on them."""
         signal.pthread_sigmask(signal.SIG_BLOCK, WATCHED)
-        _warm(instances)
+        warm({each.engine for each in instances}, admin=instances[0].admin_port is not None)
         ours, theirs = socket.socketpair()
         for settings in instances:
             self._fork(settings, ours, theirs)
@@ -118,4 +123,4 @@ class Launcher:
                 return
             code = os.waitstatus_to_exitcode(status)
             self.failed = self.failed or code != 0
-            _say(event="exited", instance=self.names.pop(pid), pid=pid, exit_code=code)
+            say(event="exited", instance=self.names.pop(pid), pid=pid, exit_code=code)

@@ -46,7 +46,8 @@ def judge_pages(story: AlertStory, evidence: Evidence) -> Judgement:
     bound, latest, passed = _page_deadline(story, evidence, firing_t)
     if not missing and last <= latest:
         wall = last - firing_t
-        return held(f"{story.receiver} was told by {', '.join(told)} {wall:.3f} s wall after firing", at=last)
+        message = f"{story.receiver} was told by {', '.join(told)} {wall:.3f} s wall after firing"
+        return held(message, at=last, slack_s=latest - last)
     if not passed:
         return still_open(f"not told in time yet by {', '.join(missing or story.facts.integrations)}")
     if not missing:
@@ -276,7 +277,7 @@ def _judge_resolved_in_time(story: AlertStory, evidence: Evidence, healed: Cause
     last = max(told.values(), default=healed.t)
     when = f"{since(evidence, story.cell, healed.t, last)} after the {healed.what}"
     if not missing and last <= latest:
-        return held(when, f"latest: {bound}", at=last)
+        return held(when, f"latest: {bound}", at=last, slack_s=latest - last)
     if horizon < max(latest, settled):
         return still_open(f"not resolved yet; at the latest {bound}, counted from the {healed.what}")
     if not missing:

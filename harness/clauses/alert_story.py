@@ -203,8 +203,10 @@ def _in_window(story: AlertStory, evidence: Evidence, cause: Cause, t: float) ->
         return violated(f"too late: {when}", f"latest: {window.latest}", hop="rule state", at=t)
     if t > deadline.surely or cause.may_be_later:
         return still_open(when)
-    slack = format_duration(window.latest.production_s(speed) - (t - cause.t) * speed)
-    return held(when, f"window: {window}", f"slack to the latest: {slack}", at=t)
+    after_s, latest_s = t - cause.t, window.latest.wall_s(speed)
+    told = f"slack to the latest: {format_duration((latest_s - after_s) * speed)}"
+    slack_s = min(latest_s - after_s, after_s - window.earliest.wall_s(speed))
+    return held(when, f"window: {window}", told, at=t, slack_s=slack_s)
 
 
 def because(story: AlertStory, promise: str, alert: str = "") -> Judgement:

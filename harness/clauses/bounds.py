@@ -13,7 +13,7 @@ from harness.contract import Campaign
 from harness.contract.campaign import Scenario
 from harness.contract.files import Phase
 
-__all__ = ["phase_bound_s", "story_bound_s"]
+__all__ = ["expected_story_s", "phase_bound_s", "story_bound_s"]
 
 _MARGIN_S = 60.0
 """Production seconds on top: the cause of an alert comes a little after the phase begins."""
@@ -32,19 +32,35 @@ def phase_bound_s(campaign: Campaign, production: Production, scenario: Scenario
     if phase.at_most is not None:
         return phase.at_most
     speed = campaign.speed_of(scenario)
+    longest = max((bound.production_s(speed) for bound in _latest(campaign, production, scenario, phase)), default=0.0)
+    return longest + _MARGIN_S + _MARGIN_WALL_S * speed
+
+
+def expected_story_s(
+    campaign: Campaign, production: Production, scenario: Scenario, phase: Phase | None = None
+) -> float:
+    """Production seconds that the story, or one ``phase`` of it, takes where nothing comes late.
+
+    What is waited for comes within its window: without the wall terms that leave room for a slow delivery.
+    """
+    if phase is None:
+        return sum(expected_story_s(campaign, production, scenario, each) for each in scenario.phases)
+    if phase.lasts is not None:
+        return phase.lasts
+    found = (bound.production_s(0.0) for bound in _latest(campaign, production, scenario, phase))
+    return min(max(found, default=0.0), phase.at_most or float("inf"))
+
+
+def _latest(campaign: Campaign, production: Production, scenario: Scenario, phase: Phase) -> Iterator[Bound]:
+    """Latest instants of everything that ``phase`` waits for."""
     resolving = (phase.until or "").endswith("resolved")
-    longest = 0.0
     for name in awaited_alerts(scenario, phase):
         facts = production.alert(name, campaign.contract.budgets.delivery)
-        if facts is None:
-            continue
-        timing = facts.timing
-        fault = FaultTiming(crossing_s=timing.range_s)
-        bound = resolve_bounds(timing) if resolving else fire_bounds(timing, fault)
-        longest = max(longest, bound.latest.production_s(speed))
-    for latest in _of_hops(campaign, production, scenario, phase):
-        longest = max(longest, latest.production_s(speed))
-    return longest + _MARGIN_S + _MARGIN_WALL_S * speed
+        if facts is not None:
+            timing = facts.timing
+            fault = FaultTiming(crossing_s=timing.range_s)
+            yield (resolve_bounds(timing) if resolving else fire_bounds(timing, fault)).latest
+    yield from _of_hops(campaign, production, scenario, phase)
 
 
 def _of_hops(campaign: Campaign, production: Production, scenario: Scenario, phase: Phase) -> Iterator[Bound]:

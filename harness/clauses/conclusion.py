@@ -107,4 +107,6 @@ def _loads(campaign: Campaign, evidence: Evidence) -> Iterator[LoadMeasured]:
 def _judged(item: ClauseVerdict, t: float, attempt: int) -> ClauseJudged:
     clause = item.clause
     reproduce = f"harness gate --clause {shlex.quote(clause.id)}" if item.verdict not in {"held", "waived"} else ""
-    return ClauseJudged(t, clause.id, item.verdict, item.message, item.details, str(clause.source), reproduce, attempt)
+    slack_s = None if item.slack_s is None else round(item.slack_s, 3)
+    source = str(clause.source)
+    return ClauseJudged(t, clause.id, item.verdict, item.message, item.details, source, reproduce, attempt, slack_s)

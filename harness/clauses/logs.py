@@ -28,11 +28,12 @@ _JOIN = "request_id"
 
 
 def compile_logs(campaign: Campaign) -> Iterator[Clause]:
-    """Campaign clauses on the lines of every declared stream."""
+    """Campaign clauses on the lines of every declared stream, read in the stories that expect something of a log."""
     plane = campaign.contract.logs
     if plane is None:
         return
-    cells = tuple(scenario.name for scenario in campaign.scenarios)
+    telling = tuple(scenario.name for scenario in campaign.scenarios if _expects_logs(scenario))
+    cells = telling or tuple(scenario.name for scenario in campaign.scenarios)
 
     def clause(name: str, promise: str, statement: str, stream: str, judge: Judge, source: Location) -> Clause:
         need = (Need("lines", stream), *((Need("ledger"),) if promise == "joins" else ()))
@@ -109,6 +110,10 @@ def _judge_declared(name: str, stream: LogStream) -> Judge:
 def looks_at_documents(scenario: Scenario) -> bool:
     """Whether the story expects something of documents; only then its logs are shipped."""
     return any(isinstance(item.rule, ExpectLog) and item.rule.at != "lines" for item in scenario.expectations)
+
+
+def _expects_logs(scenario: Scenario) -> bool:
+    return any(item.subject == "log" for item in scenario.expectations)
 
 
 def compile_log_arrival(campaign: Campaign, scenario: Scenario) -> Iterator[Clause]:

@@ -74,6 +74,8 @@ class Judgement:
     details: tuple[str, ...] = ()
     hop: str = ""
     at: float | None = None
+    slack_s: float | None = None
+    """Wall seconds that were left to the nearest bound; ``None`` for a promise without one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,9 +117,9 @@ class Clause:
         return f"{self.scope}::{self.plane}::{self.name}::{self.promise}"
 
 
-def held(message: str, *details: str, at: float | None = None) -> Judgement:
+def held(message: str, *details: str, at: float | None = None, slack_s: float | None = None) -> Judgement:
     """The promise was kept, and nothing that may still come can change that."""
-    return Judgement("held", message, details, at=at)
+    return Judgement("held", message, details, at=at, slack_s=slack_s)
 
 
 def violated(message: str, *details: str, hop: str = "", at: float | None = None) -> Judgement:

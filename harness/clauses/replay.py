@@ -14,6 +14,8 @@ from harness.contract import Campaign, load_campaign
 from harness.core.errors import ConfigError, HarnessError, Location
 from harness.core.events import (
     CampaignEnded,
+    CampaignPlanned,
+    CampaignSpent,
     CampaignStarted,
     ComponentEnded,
     ComponentReady,
@@ -30,7 +32,7 @@ from harness.evidence.store import Evidence
 
 __all__ = ["replay"]
 
-_RETOLD = (ComponentReady, ComponentEnded, PhaseStarted, PhaseEnded, HopSeen)
+_RETOLD = (CampaignPlanned, CampaignSpent, ComponentReady, ComponentEnded, PhaseStarted, PhaseEnded, HopSeen)
 """What happened is told as it was recorded; what follows from it is judged anew."""
 
 
@@ -92,8 +94,9 @@ def _read(folder: Path) -> _Recorded:
 def _load(inputs: Path, manifest: dict[str, Any]) -> Campaign:
     """The campaign as it was gated: of its stories those that the command line named."""
     loaded = load_campaign([inputs / manifest["file"]], [inputs / name for name in manifest.get("also", ())])
+    measured = manifest.get("speed_measured")
     stories = tuple(story for story in loaded.scenarios if loaded.shown(story.file) in manifest["paths"])
-    return replace(loaded, scenarios=stories, speed_override=manifest["speed_override"])
+    return replace(loaded, scenarios=stories, speed_override=manifest["speed_override"], speed_measured=measured)
 
 
 def _events(path: Path) -> Iterator[Event]:

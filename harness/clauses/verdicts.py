@@ -42,6 +42,7 @@ class ClauseVerdict:
     message: str
     details: tuple[str, ...] = ()
     hop: str = ""
+    slack_s: float | None = None
 
 
 def judge_campaign(
@@ -78,7 +79,8 @@ def _verdict(
 
 def _result(clause: Clause, verdict: Verdict, judgement: Judgement, *more: str) -> ClauseVerdict:
     hop = (f"first missing hop: {judgement.hop}",) if judgement.hop and verdict == "violated" else ()
-    return ClauseVerdict(clause, verdict, judgement.message, (*hop, *judgement.details, *more), judgement.hop)
+    details = (*hop, *judgement.details, *more)
+    return ClauseVerdict(clause, verdict, judgement.message, details, judgement.hop, judgement.slack_s)
 
 
 def _waived(clause: Clause, judgement: Judgement, waiver: Waiver, today: date) -> ClauseVerdict:

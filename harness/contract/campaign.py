@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from harness.contract.expectations import Expectation
 from harness.contract.files import CampaignFile, ContractFile, Phase, ProfileFile, ScenarioFile, Waiver
@@ -12,7 +13,10 @@ from harness.contract.thresholds import Threshold
 from harness.core.errors import Location
 from harness.core.source import Document
 
-__all__ = ["Campaign", "Expected", "Loaded", "Scenario"]
+__all__ = ["USUAL_SPEED", "Campaign", "Expected", "Loaded", "Scenario"]
+
+USUAL_SPEED: Final = 60.0
+"""What ``speed: auto`` stands for where nothing is played, and so nothing is measured."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +91,8 @@ class Campaign:
     """Speed that a command line asked for, instead of those that the files name."""
     also: tuple[Path, ...] = ()
     """Stories that the campaign file does not list."""
+    speed_measured: float | None = None
+    """Speed that the machine allows, where ``speed: auto`` asks for it; a story's own speed goes before it."""
     speed_factor: float = 1.0
     """Below 1 where an unfit cell is played again, slower."""
 
@@ -108,7 +114,13 @@ class Campaign:
     @property
     def speed(self) -> float:
         """Default speed of a cell: production seconds per wall second."""
-        return (self.speed_override or self.spec.speed) * self.speed_factor
+        return (self.speed_override or self._default_speed) * self.speed_factor
+
+    @property
+    def _default_speed(self) -> float:
+        if self.speed_measured:
+            return self.speed_measured
+        return USUAL_SPEED if self.spec.speed == "auto" else self.spec.speed
 
     @property
     def side_by_side(self) -> int:
@@ -143,4 +155,4 @@ class Campaign:
 
     def speed_of(self, scenario: Scenario) -> float:
         """Speed of the scenario's cell."""
-        return (self.speed_override or scenario.spec.speed or self.spec.speed) * self.speed_factor
+        return (self.speed_override or scenario.spec.speed or self._default_speed) * self.speed_factor

@@ -294,6 +294,9 @@ class Start(Strict):
     """
 
     command: list[str] = []
+    launcher: list[str] = []
+    """A process of the subject that forks an instance for every order on its standard input; ``command`` is then what
+    it is told instead of a program of its own."""
     running: dict[str, Annotated[int, Field(ge=1, le=65535)]] = {}
     """Named port → where on loopback the subject, started by somebody else, listens."""
     folder: str = "."
@@ -585,7 +588,7 @@ class CampaignFile(Strict):
     profile: str
     contract: str
     scenarios: list[str] = []
-    speed: float = Field(default=60.0, gt=0, allow_inf_nan=False)
+    speed: Annotated[float, Field(gt=0, allow_inf_nan=False)] | Literal["auto"] = 60.0
     side_by_side: int = Field(default=8, ge=1)
     """How many stories are played at once, the longest first; each of the others starts when one of them ends."""
     budget: WallDuration | None = None

@@ -22,6 +22,8 @@ __all__ = [
     "VERDICTS",
     "CampaignEnded",
     "CampaignFailed",
+    "CampaignPlanned",
+    "CampaignSpent",
     "CampaignStarted",
     "CellEnded",
     "CellHeld",
@@ -38,6 +40,7 @@ __all__ = [
     "PhaseEnded",
     "PhaseStarted",
     "PlannedClause",
+    "StoryPlan",
     "Verdict",
     "decode_event",
     "encode_event",
@@ -79,6 +82,44 @@ class CampaignStarted:
     clauses: tuple[PlannedClause, ...]
     replayed: bool = False
     schema: int = SCHEMA_VERSION
+
+
+@dataclass(frozen=True, slots=True)
+class StoryPlan:
+    """What a story is expected to take: ``wall_s`` at its ``speed``, and the CPU seconds of everything in its cell."""
+
+    cell: str
+    speed: float
+    wall_s: float
+    cpu_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignPlanned:
+    """What the selected stories will cost, on so many ``cores``.
+
+    ``shared_cpu_s`` is what the parts that all stories share cost besides; ``budget_s`` is the wall time that the
+    campaign allows itself, if it names one.
+    """
+
+    t: float
+    stories: tuple[StoryPlan, ...]
+    shared_cpu_s: float
+    cores: int
+    budget_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignSpent:
+    """What one attempt did cost: CPU seconds by part, as the kernel counted them, and the most memory held at once.
+
+    ``peak_bytes`` is proportional (PSS), as sampled; 0 where the machine does not tell.
+    """
+
+    t: float
+    attempt: int
+    cpu_s: dict[str, float]
+    peak_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,6 +303,8 @@ class ClauseJudged:
     source: str = ""
     reproduce: str = ""
     attempt: int = 1
+    slack_s: float | None = None
+    """Wall seconds between what was seen and the nearest bound of the clause; ``None`` where it has no bound."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,6 +329,8 @@ class CampaignEnded:
 
 Event = (
     CampaignStarted
+    | CampaignPlanned
+    | CampaignSpent
     | Note
     | ComponentReady
     | ComponentEnded
@@ -305,6 +350,8 @@ EventSink = Callable[[Event], None]
 
 EVENT_TYPES: Final[dict[str, type[Any]]] = {
     "campaign_started": CampaignStarted,
+    "campaign_planned": CampaignPlanned,
+    "campaign_spent": CampaignSpent,
     "note": Note,
     "component_ready": ComponentReady,
     "component_ended": ComponentEnded,
@@ -347,6 +394,8 @@ def decode_event(line: bytes | str) -> Event:
 def _build(kind: type[Any], fields: dict[str, Any]) -> Event:
     if kind is CampaignStarted:
         fields["clauses"] = tuple(PlannedClause(**clause) for clause in fields["clauses"])
+    elif kind is CampaignPlanned:
+        fields["stories"] = tuple(StoryPlan(**story) for story in fields["stories"])
     for name, value in fields.items():
         if isinstance(value, list):
             fields[name] = tuple(value)

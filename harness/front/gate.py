@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType, TracebackType
-from typing import Final, Self
+from typing import Final, Literal, Self
 
 from harness.core.errors import ConfigError, HarnessError
 from harness.core.events import CampaignEnded, CampaignFailed, CampaignStarted, Event
@@ -32,7 +32,7 @@ _ORDER: Final = (EXIT_KILLED, EXIT_ERROR, 1, 4, 3, 0)
 class GateOptions:
     """How the selected clauses are proved and where it is told."""
 
-    speed: float | None = None
+    speed: float | Literal["auto"] | None = None
     backend: str = "auto"
     hold: bool = False
     workers: int = 0

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from harness.core.errors import HarnessError
 from harness.core.events import CampaignFailed, ClauseJudged, Event, encode_event
@@ -31,7 +32,7 @@ class Wish:
     """
 
     place: tuple[str, str]
-    speed: float | None = None
+    speed: float | Literal["auto"] | None = None
     hold: bool = False
     replay: Path | None = None
     follows: bool = False

@@ -10,6 +10,8 @@ from harness.core.events import (
     VERDICTS,
     CampaignEnded,
     CampaignFailed,
+    CampaignPlanned,
+    CampaignSpent,
     CampaignStarted,
     CellEnded,
     ClauseJudged,
@@ -101,11 +103,16 @@ class Account:
     started: CampaignStarted | None = None
     ended: CampaignEnded | None = None
     failed: CampaignFailed | None = None
+    planned_cost: CampaignPlanned | None = None
+    """The plan of the first attempt."""
+    spent: list[CampaignSpent] = field(default_factory=list)
     ready: dict[tuple[str, str], ComponentReady] = field(default_factory=dict)
     """Each part by cell and name; of one that started more than once, the last time."""
     deaths: list[ComponentEnded] = field(default_factory=list)
     warnings: list[Note] = field(default_factory=list)
     cells: dict[str, CellAccount] = field(default_factory=dict)
+    first_attempts: dict[str, CellAccount] = field(default_factory=dict)
+    """Of stories that were played again, what was told the first time."""
     judged: dict[str, ClauseJudged] = field(default_factory=dict)
     """The last verdict on each clause."""
 
@@ -115,6 +122,10 @@ class Account:
             case CampaignStarted():
                 self.started = event
                 self.cells = {name: CellAccount(name) for name in event.scenarios}
+            case CampaignPlanned():
+                self.planned_cost = self.planned_cost or event
+            case CampaignSpent():
+                self.spent.append(event)
             case ComponentReady():
                 self.ready[event.cell, event.component] = event
             case ComponentEnded() if not event.expected:
@@ -135,6 +146,7 @@ class Account:
         match event:
             case PhaseStarted():
                 if any(begun.phase == event.phase for begun in cell.started):
+                    self.first_attempts.setdefault(event.cell, cell)
                     cell = self.cells[event.cell] = CellAccount(event.cell, cell.attempt + 1)
                 cell.started.append(event)
             case PhaseEnded():

@@ -7,6 +7,7 @@ from typing import Final
 
 from harness.core.events import (
     CampaignFailed,
+    CampaignPlanned,
     CampaignStarted,
     CellHeld,
     ClauseJudged,
@@ -19,6 +20,7 @@ from harness.core.events import (
     PhaseStarted,
 )
 from harness.report.account import Account
+from harness.report.cost import plan
 from harness.report.output import Output
 from harness.report.summary import Paint, summary
 from harness.report.words import counted, production, seconds
@@ -70,6 +72,8 @@ class ConsoleReporter:
         match event:
             case CampaignStarted():
                 return _opening(event)
+            case CampaignPlanned():
+                return plan(event)
             case Note():
                 return [self._at(event.t, "", self._warned(event))]
             case ComponentReady():

@@ -8,6 +8,7 @@ from typing import Final
 
 from harness.core.events import ClauseJudged, PlannedClause, Verdict
 from harness.report.account import Account, CellAccount, Link, place_of
+from harness.report.cost import cost
 from harness.report.limit_table import limit_table
 from harness.report.load_table import load_table
 from harness.report.words import counted, exit_words, production, seconds, table, tally
@@ -62,7 +63,7 @@ def summary(account: Account, *, verbose: bool, paint: Paint) -> list[str]:
         parts += [limit_table(cell.steps, cell.limit)]
     rows = [(clause, verdict) for clause, verdict in account.clauses() if verdict is not None]
     parts += [_held(rows, verbose=verbose, paint=paint), *_not_held(rows, paint)]
-    parts += [_unjudged(account, paint), _ending(account, paint)]
+    parts += [_unjudged(account, paint), cost(account), _ending(account, paint)]
     lines = [line for part in parts if part for line in ("", *part)]
     return [*lines, account.bundle] if account.bundle else lines
 

@@ -20,24 +20,28 @@ from dataclasses import replace
 from pathlib import Path
 
 from harness.clauses.alert_places import alert_gaps
-from harness.clauses.bounds import story_bound_s
 from harness.clauses.compiled import compile_campaign
 from harness.clauses.conclusion import conclude, conclude_search, planned
 from harness.clauses.fitness import unfit
 from harness.clauses.model import Clause
-from harness.clauses.production import Production, read_production
+from harness.clauses.production import read_production
 from harness.contract import Campaign, load_campaign
 from harness.core.errors import HarnessError
-from harness.core.events import CampaignEnded, CampaignFailed, CampaignStarted
+from harness.core.events import CampaignEnded, CampaignFailed, CampaignPlanned, CampaignSpent, CampaignStarted
 from harness.provision import Tool, ensure
 from harness.request import CampaignRequest
+from harness.run.calibration import calibrated, learn, place
 from harness.run.context import Context
+from harness.run.costs import plan_story, shared_cpu_s
 from harness.run.inputs import copy_inputs
+from harness.run.pace import Pace, choose_pace, shortest_interval_s
 from harness.run.packing import Room, Weighed
 from harness.run.recorder import Recorder
-from harness.run.selection import CellPlan, Selection, select, with_telemetry
+from harness.run.selection import Selection, select, with_telemetry
 from harness.run.sinks.loop import SinkLoop
 from harness.run.space import disk_full
+from harness.run.spending import MemoryWatch, by_part, own_cpu_s
+from harness.run.stack import procfs
 from harness.run.stack.ports import PortLease
 from harness.run.stack.supervisor import Supervisor
 from harness.run.stage import play
@@ -45,6 +49,8 @@ from harness.run.stage import play
 __all__ = ["main", "run_campaign"]
 
 _EXIT_ERROR = 2
+_FILL = 0.8
+"""The share of the cores that stories may occupy by plan: starts, shared parts and the unplanned need the rest."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -100,12 +106,21 @@ class _Campaign:
     def __init__(self, request: CampaignRequest, recorder: Recorder, cancel: threading.Event, began: float) -> None:
         self.request, self.recorder, self.cancel, self.began = request, recorder, cancel, began
         loaded = load_campaign([Path(path) for path in request.paths], [Path(path) for path in request.also])
-        self.campaign: Campaign = replace(loaded, speed_override=request.speed)
+        self.cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        self.pace = self._measured_pace(loaded)
+        asked = None if request.speed == "auto" else request.speed
+        measured = self.pace.speed if self.pace else None
+        self.campaign: Campaign = replace(loaded, speed_override=asked, speed_measured=measured)
         self.clauses: tuple[Clause, ...] = compile_campaign(self.campaign)
         self.selection: Selection = select(self.campaign, self.clauses, request.clauses)
         if request.search:
             self.selection = with_telemetry(self.selection)
         self.played_again: tuple[str, ...] = ()
+
+    def _measured_pace(self, loaded: Campaign) -> Pace | None:
+        if self.request.speed != "auto" and (self.request.speed or loaded.spec.speed != "auto"):
+            return None
+        return choose_pace(shortest_interval_s(read_production(loaded)), self.cores)
 
     def run(self) -> int:
         recorder, campaign = self.recorder, self.campaign
@@ -126,6 +141,8 @@ class _Campaign:
         )
         for gap in alert_gaps(campaign, self.clauses):
             recorder.note(gap)
+        if self.pace:
+            recorder.note(str(self.pace))
         if not self.selection.clauses:
             raise HarnessError("no clause is selected", remedy="give the scenarios something to expect")
         tools = self._provision()
@@ -162,6 +179,7 @@ class _Campaign:
 
     def _play(self, tools: dict[str, Tool], campaign: Campaign, selection: Selection, side_by_side: int) -> None:
         folder, relay = _run_folder(), _Relay()
+        before = own_cpu_s() if self.played_again else (0.0, own_cpu_s()[1])
         with (
             PortLease() as ports,
             SinkLoop() as sinks,
@@ -181,8 +199,41 @@ class _Campaign:
                 folder=folder,
                 cancel=self.cancel,
             )
-            weighed = [_weighed(campaign, context.production, cell) for cell in selection.cells]
-            play(context, relay.listen, weighed, Room(side_by_side))
+            planned = self._plan(context)
+            with MemoryWatch(lambda: procfs.descendants(supervisor.warden_pid)) as memory:
+                weighed = [Weighed(story.cell, story.wall_s, story.cpu_s / story.wall_s) for story in planned.stories]
+                free = self.pace.free_cores if self.pace else planned.cores
+                room = Room(side_by_side, starting=1 + planned.cores, cores=_FILL * free)
+                play(context, relay.listen, weighed, room)
+        self._account(planned, supervisor, before, memory.peak_bytes)
+
+    def _plan(self, context: Context) -> CampaignPlanned:
+        """Say what the stories that are about to be played will take."""
+        campaign, cells = context.campaign, context.selection.cells
+        factor = calibrated(place(), time.time())
+        planned = CampaignPlanned(
+            time.time(),
+            tuple(plan_story(campaign, context.production, cell, factor) for cell in cells),
+            shared_cpu_s(cells, factor),
+            self.cores,
+            campaign.spec.budget,
+        )
+        self.recorder.say(planned)
+        return planned
+
+    def _account(
+        self, planned: CampaignPlanned, supervisor: Supervisor, before: tuple[float, float], peak_bytes: int
+    ) -> None:
+        """Say what they did take, and remember it for the plans of later campaigns."""
+        own_s, ended_s = (now - earlier for now, earlier in zip(own_cpu_s(), before, strict=True))
+        parts = by_part(supervisor.cpu_s, self.campaign.profile.subject)
+        rest_s = max(0.0, ended_s - sum(parts.values()))
+        parts |= {"harness": round(own_s, 2), "warden": round(rest_s, 2)}
+        attempt = 2 if self.played_again else 1
+        self.recorder.say(CampaignSpent(time.time(), attempt, parts, peak_bytes))
+        if not self.cancel.is_set():
+            expected_s = planned.shared_cpu_s + sum(story.cpu_s for story in planned.stories)
+            learn(place(), expected_s, sum(parts.values()))
 
     def _judge(self, paths: Sequence[str]) -> int:
         recorder, ended = self.recorder, time.time()
@@ -206,7 +257,8 @@ class _Campaign:
             clauses=[clause.id for clause in self.selection.clauses],
             campaign=self.campaign.name,
             speed=self.campaign.speed,
-            speed_override=self.request.speed,
+            speed_override=self.campaign.speed_override,
+            speed_measured=self.campaign.speed_measured,
             backend="native",
             started_t=self.began,
             ended_t=ended_t,
@@ -215,11 +267,6 @@ class _Campaign:
             also=[path.name for path in self.campaign.also],
             search=self.request.search,
         )
-
-
-def _weighed(campaign: Campaign, production: Production, cell: CellPlan) -> Weighed:
-    scenario = cell.scenario
-    return Weighed(cell.name, story_bound_s(campaign, production, scenario) / campaign.speed_of(scenario))
 
 
 def _run_folder() -> Path:

@@ -41,6 +41,7 @@ from harness.run.stack.wait import NotYet, WaitTimeoutError, eventually
 
 __all__ = ["Cell"]
 
+Fork = Callable[[ProcessSpec], int]
 _STACK_READY_S = 30.0
 _CALM_S = 0.5
 _CALM_INTERVALS = 2
@@ -51,8 +52,10 @@ _WRONG_S = 2.0
 class Cell:
     """A story's own stack. ``prepare`` claims and binds, ``start`` starts, ``wait_ready`` waits for readiness."""
 
-    def __init__(self, context: Context, plan: CellPlan, elasticsearch: str, filebeat: str = "") -> None:
-        self.context, self.plan = context, plan
+    def __init__(
+        self, context: Context, plan: CellPlan, elasticsearch: str, filebeat: str = "", fork: Fork | None = None
+    ) -> None:
+        self.context, self.plan, self.fork = context, plan, fork
         self.name = plan.name
         self.speed = context.campaign.speed_of(plan.scenario)
         self.folder = context.folder / "cells" / plan.name
@@ -204,6 +207,7 @@ class Cell:
             env=environment,
             grace_s=campaign.profile.stop_within,
             ports=tuple(instance.ports.values()),
+            fork=self.fork,
         )
 
     # --- readiness

@@ -30,7 +30,7 @@ from harness.run.shared import SharedParts
 
 __all__ = ["Conductor"]
 
-_TICK_S = 0.05
+_TICK_S = 0.1
 _LOOK_S = 0.5
 _TEXTS: frozenset[NeedKind] = frozenset({"expositions"})
 
@@ -44,6 +44,7 @@ class _CutShortError(Exception):
 class _Progress:
     hops: set[tuple[str, str]] = field(default_factory=set)
     held: bool = False
+    tells_at: float = 0.0
     aborts_at: float = 0.0
     """Monotonic instant of the next look for a threshold that ends the story."""
     looks_at: float = 0.0
@@ -197,7 +198,9 @@ class Conductor:
         for switch in self._switches:
             switch.poll(self._evidence, now)
         self._watched(observer, now)
-        self._tell_hops()
+        if now >= self._progress.tells_at:
+            self._progress.tells_at = now + _LOOK_S
+            self._tell_hops()
         self._hold_if_violated()
         self._end_if_hopeless()
 

@@ -43,6 +43,8 @@ class Context:
     sinks: SinkLoop
     folder: Path
     cancel: threading.Event = field(default_factory=threading.Event)
+    starts_s: list[float] = field(default_factory=list)
+    """Wall seconds from start to readiness of every instance of the subject so far."""
 
     @property
     def build(self) -> Path:
@@ -55,9 +57,11 @@ class Context:
 
     def ready(self, cell: str, component: str, role: str, began: float, url: str = "", version: str = "") -> None:
         """A part is ready: ``began`` is when its start was ordered (monotonic seconds)."""
-        now = time.time()
+        now, took_s = time.time(), time.monotonic() - began
+        if role == "subject":
+            self.starts_s.append(took_s)
         self.recorder.add(ComponentState(cell, now, component, role, "ready"))
-        self.recorder.say(ComponentReady(now, cell, component, time.monotonic() - began, url, version))
+        self.recorder.say(ComponentReady(now, cell, component, took_s, url, version))
 
     def late(self, cell: str, component: str, role: str, problem: str) -> None:
         """A part was not ready in time: what was last seen of it instead."""

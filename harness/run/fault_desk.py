@@ -108,7 +108,7 @@ class FaultDesk:
         return HookFault(
             name,
             parsed,
-            inject=self._calls(hook.inject),
+            inject=self._calls(hook.inject, hook.within),
             confirm=self._calls(hook.confirm),
             heal=self._calls(hook.heal),
             within_s=hook.within,
@@ -128,10 +128,11 @@ class FaultDesk:
         assert hook.signal is not None
         return SignalFault(name, hook.signal, self.cell.processes[place.name], answers, within_s=hook.within)
 
-    def _calls(self, call: HookCall | None) -> tuple[Call, ...]:
+    def _calls(self, call: HookCall | None, timeout_s: float = 2.0) -> tuple[Call, ...]:
         assert call is not None
         return tuple(
-            Call(server, call.method, call.path, call.body, dict(call.expect)) for server in self._servers(call)
+            Call(server, call.method, call.path, call.body, dict(call.expect), timeout_s=timeout_s)
+            for server in self._servers(call)
         )
 
     def _servers(self, call: HookCall) -> Sequence[str]:

@@ -29,6 +29,9 @@ from harness.run.stack.surface import Process
 
 __all__ = ["exposition_targets", "observer_of"]
 
+_SPARSE_S = 2.0
+"""Wall seconds between two probes of an endpoint of which the story itself expects nothing."""
+
 
 def observer_of(cell: Cell, shared: SharedParts, sink: Callable[[Record], None]) -> CellObserver:
     """An observer that meets the needs of the cell's plan.
@@ -109,7 +112,7 @@ def _endpoints(cell: Cell) -> list[EndpointTarget]:
                 method=endpoint.method,
                 headers=headers,
                 body=body,
-                every_s=endpoint.every,
+                every_s=endpoint.every if Need("answers", name) in cell.plan.own else max(endpoint.every, _SPARSE_S),
                 timeout_s=max(2.0, 2 * endpoint.within),
             )
             for instance in cell.place.instances

@@ -36,6 +36,8 @@ class CellPlan:
     scenario: Scenario
     needs: frozenset[Need]
     parts: frozenset[str]
+    own: frozenset[Need] = frozenset()
+    """The needs among them that the story itself has; the others are those of clauses over all stories."""
 
     @property
     def name(self) -> str:
@@ -92,9 +94,10 @@ def _length(scenario: Scenario) -> float:
 
 
 def _cell(campaign: Campaign, scenario: Scenario, chosen: Sequence[Clause], clauses: Sequence[Clause]) -> CellPlan:
-    own = [clause for clause in chosen if scenario.name in clause.cells]
+    seen_here = [clause for clause in chosen if scenario.name in clause.cells]
     waited = [clause for phase in scenario.phases for clause in awaited(scenario, phase, clauses)]
-    needs = frozenset(need for clause in (*own, *waited) for need in clause.needs)
+    needs = frozenset(need for clause in (*seen_here, *waited) for need in clause.needs)
+    own = frozenset(need for clause in (*seen_here, *waited) if clause.scope != CAMPAIGN for need in clause.needs)
     parts = frozenset(part for need in needs for part in _PARTS.get(need.kind, frozenset()))
     declared = {kind for kind in ("prometheus", "alertmanager", "filebeat") if campaign.artefact(kind)}
     missing = {part for part in parts if part not in declared and part != "elasticsearch"}
@@ -103,7 +106,7 @@ def _cell(campaign: Campaign, scenario: Scenario, chosen: Sequence[Clause], clau
             f"the story {scenario.name} needs {', '.join(sorted(missing))}, but the contract names no such artefact",
             location=campaign.promise("artefacts"),
         )
-    return CellPlan(scenario, needs, parts | _cut_parts(scenario, declared))
+    return CellPlan(scenario, needs, parts | _cut_parts(scenario, declared), own)
 
 
 def _cut_parts(scenario: Scenario, declared: set[str]) -> frozenset[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -25,6 +26,8 @@ from harness.run.load.generator import Generator
 from harness.run.load.plan import CellPlan, DriverPlan, Instance, Workers
 from harness.run.load.requests import Corpus, ReadFrom, RequestKind
 from harness.run.load.written import kinds_of
+from harness.run.placement import fill
+from harness.run.stack.launcher import Launcher
 from harness.run.stack.native import elasticsearch_spec
 from harness.run.stack.surface import Process, ProcessSpec
 from harness.run.stack.wait import ComponentDiedError, NotYet, WaitTimeoutError, eventually
@@ -43,6 +46,7 @@ class SharedParts:
         self.context = context
         self.processes: dict[str, Process] = {}
         self.generator: Generator | None = None
+        self._launcher: Launcher | None = None
         self._began: dict[str, float] = {}
         self._ready: frozenset[str] = frozenset()
         self._failure: HarnessError | None = None
@@ -89,6 +93,27 @@ class SharedParts:
             return True
 
         eventually(there, what=f"what {cell.name} shares", within_s=3 * _READY_S, cancel=self.context.cancel)
+
+    # --- the subject's own launcher
+
+    def start_launcher(self) -> Callable[[ProcessSpec], int] | None:
+        """Start the profile's launcher, if it has one: the answer then has it fork an instance."""
+        start, source = self.context.campaign.profile.start, self.context.campaign.profile_source
+        if not start.launcher:
+            return None
+        folder = self.context.folder / "launcher"
+        folder.mkdir(parents=True)
+        where = source.document.locate(("start", "launcher"))
+        values = {"python": sys.executable, "build": str(self.context.build)}
+        argv = tuple(fill(part, values, where) for part in start.launcher)
+        self._launcher = Launcher(folder)
+        cwd = (source.folder / start.folder).resolve()
+        spec = ProcessSpec(
+            "campaign/launcher", argv, cwd, self._launcher.stdout, folder / "error.log", stdin=self._launcher.stdin
+        )
+        self._start(spec)
+        self._launcher.process = self.processes["launcher"]
+        return self._launcher.fork
 
     # --- Elasticsearch and Filebeat
 
@@ -207,9 +232,10 @@ class SharedParts:
         self._ready |= {name}
 
     def close(self) -> None:
-        """Let go of the generator's standard input: it stops by itself."""
-        if self.generator:
-            self.generator.close()
+        """Let go of the standard input of generator and launcher: they stop by themselves."""
+        for part in (self.generator, self._launcher):
+            if part:
+                part.close()
 
 
 def _needed_by(cell: Cell) -> frozenset[str]:

@@ -13,6 +13,7 @@ from harness.run.cell import Cell
 from harness.run.conductor import Conductor
 from harness.run.context import BUILD_ID, Context
 from harness.run.packing import Room, Weighed, longest_first, next_to_start
+from harness.run.restarts import require_restartable
 from harness.run.shared import SharedParts
 from harness.run.stack.surface import Exited, WardenLost
 from harness.run.stack.wait import CancelledError, ComponentDiedError, WaitTimeoutError
@@ -57,6 +58,7 @@ class _Stage:
         """Claim and bind everything: the shared parts are told of all cells before the first of them starts."""
         self.shared.start_elasticsearch()
         build_subject(self.context)
+        fork = self.shared.start_launcher()
         elasticsearch, clauses = self.shared.elasticsearch, self.context.selection.compiled
         for plan in self.context.selection.cells:
             cell = Cell(
@@ -64,6 +66,7 @@ class _Stage:
                 plan,
                 elasticsearch if "elasticsearch" in plan.parts else "",
                 self.shared.filebeat if "filebeat" in plan.parts else "",
+                fork,
             )
             self.cells[cell.name] = cell
             self.conductors[cell.name] = Conductor(cell, self.shared, clauses)
@@ -102,6 +105,7 @@ class _Stage:
             cell.start_helpers()
             cell.start()
             cell.wait_ready()
+            self._check_restarts(cell)
             self.shared.wait_for(cell)
             if cell.owns_pipeline:
                 cell.start_filebeat()
@@ -113,6 +117,13 @@ class _Stage:
         finally:
             self._starting.discard(cell.name)
             cell.end()
+
+    def _check_restarts(self, cell: Cell) -> None:
+        """By the quickest start of any instance so far: what a busy machine adds is not the subject's."""
+        context = self.context
+        scenario, clauses = cell.plan.scenario, context.selection.compiled
+        if context.starts_s:
+            require_restartable(context.campaign, context.production, scenario, clauses, min(context.starts_s))
 
     def cut_all(self, reason: str) -> None:
         """Close the evidence of cells whose story never began."""

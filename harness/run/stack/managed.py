@@ -78,7 +78,10 @@ class ManagedProcess:
             require_free(port, self.id)
         self.spec = spec
         try:
-            self._link.request("start", **_as_order(spec))
+            if spec.fork:
+                self.adopt(spec.fork(spec))
+            else:
+                self._link.request("start", **_as_order(spec))
         except ProcessRefusedError as refusal:
             raise StartFailedError(f"{refusal.problem}", remedy=_remedy(refusal.problem)) from None
 

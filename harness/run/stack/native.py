@@ -11,8 +11,9 @@ from harness.run.stack.surface import ProcessSpec
 
 __all__ = ["alertmanager_spec", "elasticsearch_spec", "filebeat_spec", "prometheus_spec", "toxiproxy_spec"]
 
-# One thread of Go code each: cells share two cores, and a garbage collector on every core disturbs its neighbours.
-_GO = {"GOMAXPROCS": "1"}
+# One thread of Go code each: cells share few cores, and a garbage collector on every core disturbs its neighbours.
+# It collects later, too: heaps are small beside what a run may use, and a collection costs as much as a dozen scrapes.
+_GO = {"GOMAXPROCS": "1", "GOGC": "400"}
 
 
 def _environment(more: Mapping[str, str]) -> dict[str, str]:

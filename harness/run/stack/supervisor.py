@@ -5,7 +5,8 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -52,6 +53,7 @@ class Supervisor:
         self._events: queue.SimpleQueue[ProcessEvent | None] = queue.SimpleQueue()
         self._callback_error: BaseException | None = None
         self._closing = False
+        self._cpu_s: dict[str, float] = defaultdict(float)
         self.swept: list[registry.Swept] = []
 
     def __enter__(self) -> Self:
@@ -106,6 +108,14 @@ class Supervisor:
         with self._lock:
             return tuple(self._processes.values())
 
+    @property
+    def cpu_s(self) -> Mapping[str, float]:
+        """CPU seconds of every process that has ended, by id, over all its lives, as the kernel told its parent.
+
+        Complete once this is closed. A process that a component's own launcher forked counts as its launcher's.
+        """
+        return dict(self._cpu_s)
+
     def start(self, spec: ProcessSpec) -> ManagedProcess:
         """Start a component and return once its program runs (which does not mean that it is ready).
 
@@ -138,6 +148,7 @@ class Supervisor:
                 event = Started(message["id"], message["pid"], message["t"])
                 self._processes[event.id].note_start(event)
             case "exited":
+                self._cpu_s[message["id"]] += message["cpu_s"]
                 event = Exited(message["id"], message["pid"], message["t"], message["code"], message["expected"])
                 self._processes[event.id].note_exit(event)
             case "orphan":

@@ -70,6 +70,8 @@ class ProcessSpec:
     grace_s: float = 5.0
     niceness: int = 0
     ports: tuple[int, ...] = ()
+    fork: Callable[[ProcessSpec], int] | None = None
+    """Has another process fork it, and answers its pid; None: the warden runs ``argv``."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -97,25 +97,27 @@ class Warden:
         """Collect every death known to the kernel; whether any child is left."""
         while True:
             try:
-                pid, status = os.waitpid(-1, os.WNOHANG)
+                pid, status, usage = os.wait4(-1, os.WNOHANG)
             except ChildProcessError:
                 return False
             if pid == 0:
                 return True
             child = next((c for c in self._children.values() if c.pid == pid and not c.ended), None)
             code = os.waitstatus_to_exitcode(status)
+            cpu_s = round(usage.ru_utime + usage.ru_stime, 3)
             if child:
-                self._ended(child, code)
+                self._ended(child, code, cpu_s)
             else:
-                self._events.emit("orphan", pid=pid, code=code)
+                self._events.emit("orphan", pid=pid, code=code, cpu_s=cpu_s)
             self._settle()
 
-    def _ended(self, child: Child, code: int | None) -> None:
+    def _ended(self, child: Child, code: int | None, cpu_s: float = 0.0) -> None:
         child.ended = True
         if child.pidfd >= 0:
             self._selector.unregister(child.pidfd)
             os.close(child.pidfd)
-        self._events.emit("exited", id=child.name, pid=child.pid, code=code, expected=child.asked or self._ending)
+        asked = child.asked or self._ending
+        self._events.emit("exited", id=child.name, pid=child.pid, code=code, expected=asked, cpu_s=cpu_s)
 
     def _settle(self) -> None:
         for child in self._children.values():
@@ -190,7 +192,7 @@ class Warden:
         self._started(child, command["n"])
 
     def _adopted_ended(self, child: Child) -> None:
-        if not child.ended:  # its own parent collects the exit code
+        if not child.ended:  # its own parent collects exit code and CPU time
             self._ended(child, None)
             self._settle()
 

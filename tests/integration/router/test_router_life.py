@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
+import subprocess
+import sys
 import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+REPOSITORY = Path(__file__).parents[3]
 GENERATE = "/api/generate"
 
 
@@ -153,3 +157,45 @@ def test_instances_do_not_outlive_their_launcher(launch: Any, served: Any, until
         for left in (instance.pid for instance in instances if _alive(instance.pid)):
             os.kill(left, signal.SIGKILL)
     assert instances[0].lines("application", "shutting down")[0]["signal"] == "PARENT_EXIT"
+
+
+def _order(folder: Path, name: str) -> bytes:
+    ports = [f"--{port}-port=0" for port in ("app", "metrics")]
+    order = {
+        "instance": name,
+        "arguments": [f"--log-dir={folder / name}", f"--instance-name={name}", *ports],
+        "environment": {},
+        "stdout": str(folder / f"{name}.out"),
+        "stderr": str(folder / f"{name}.err"),
+    }
+    return json.dumps(order).encode() + b"\n"
+
+
+def _said(path: Path) -> bytes:
+    return path.read_bytes() if path.exists() else b""
+
+
+def test_a_standing_by_process_forks_for_every_order(tmp_path: Path, served: Any, until: Any) -> None:
+    command = [sys.executable, "-m", "reference_router", "--standby"]
+    pids: list[int] = []
+    try:
+        with subprocess.Popen(command, cwd=REPOSITORY, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as standby:
+            assert standby.stdin is not None
+            assert standby.stdout is not None
+            for name in ("a", "b"):
+                standby.stdin.write(_order(tmp_path, name))
+                standby.stdin.flush()
+                said = json.loads(standby.stdout.readline())
+                assert (said["event"], said["instance"]) == ("started", name)
+                pids.append(said["pid"])
+        assert standby.returncode == 0
+        assert all(map(_alive, pids)), "they belong to whoever adopts orphans"
+        for name, pid in zip("ab", pids, strict=True):
+            until(lambda name=name: _said(tmp_path / f"{name}.out").endswith(b"\n"))
+            fact = json.loads(_said(tmp_path / f"{name}.out"))
+            assert fact["pid"] == pid
+            assert served(fact).call("GET", "/health/live")[0] == 200
+    finally:
+        for pid in pids:
+            os.kill(pid, signal.SIGTERM)
+    until(lambda: not any(_alive(pid) for pid in pids))

@@ -28,7 +28,7 @@ def _at(ended: Ended, kind: str, cell: str) -> float:
 
 
 def test_the_next_story_starts_when_there_is_room_and_its_logs_arrive(home: Home, two: Story) -> None:
-    ended = home.gate(two.folder)
+    ended = home.gate(two.folder, within_s=180.0)
     assert ended.code == 0, ended.out + ended.err
     assert _at(ended, "phase_started", "later") > _at(ended, "phase_ended", "failing"), "the longest comes first"
     assert ended.verdicts["later::logs::requests::one_per_work"] == "held"
@@ -53,7 +53,7 @@ def test_a_cell_that_loses_a_part_leaves_the_others_alone(home: Home, two: Story
         moment(gate)
         gate.until(lambda gate: any(id.encode() in path.read_bytes() for path in gate.home.state.glob("run-*")))
         gate.kill(id)
-        ended = gate.end(60.0)
+        ended = gate.end(180.0)
     assert ended.code in {1, 4}, ended.out + ended.err
     later = {clause: verdict for clause, verdict in ended.verdicts.items() if clause.startswith("later::")}
     assert set(later.values()) == {"held"}, later

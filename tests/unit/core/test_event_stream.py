@@ -11,6 +11,8 @@ from harness.core.events import (
     VERDICTS,
     CampaignEnded,
     CampaignFailed,
+    CampaignPlanned,
+    CampaignSpent,
     CampaignStarted,
     CellEnded,
     CellHeld,
@@ -26,6 +28,7 @@ from harness.core.events import (
     PhaseEnded,
     PhaseStarted,
     PlannedClause,
+    StoryPlan,
     Verdict,
     decode_event,
     encode_event,
@@ -34,6 +37,8 @@ from harness.core.events import (
 T = 1_800_000_000.25
 SAMPLES: list[Any] = [
     CampaignStarted(T, "c", "/b", 60.0, "native", ("a",), (PlannedClause("x::y", "says", "f:1:2"),), replayed=True),
+    CampaignPlanned(1.2, (StoryPlan("outage", 60.0, 25.0, 4.0),), 6.5, 2, 30.0),
+    CampaignSpent(1.3, 1, {"prometheus": 3.0}, 2**30),
     Note(T, "héllo\n", "warning"),
     ComponentReady(T, "c", "prometheus", 0.3, "http://127.0.0.1:1", "3.16"),
     ComponentEnded(T, "c", "prometheus", False, None, ("a", "b")),

@@ -75,6 +75,12 @@ def test_a_selection_reaches_the_campaign(run: Run, tmp_path: Path) -> None:
     assert request["hold"] is True
 
 
+def test_a_speed_may_be_measured(run: Run, tmp_path: Path) -> None:
+    assert run("gate", TINY, "--speed", "auto") == 0
+    (bundle,) = bundles(tmp_path)
+    assert json.loads((bundle / "request.json").read_bytes())["speed"] == "auto"
+
+
 def test_reports_are_written(run: Run, tmp_path: Path) -> None:
     assert run("gate", TINY, "--json", "r.json", "--junit", "r.xml", fires="violated") == 1
     assert "seen as violated" in (tmp_path / "r.json").read_text()
