@@ -73,8 +73,8 @@ def _judge_answers(name: str, endpoint: Endpoint) -> Judge:
     def judge(evidence: Evidence) -> Judgement:
         seen: set[int] = set()
         for answer in _answers(evidence, name):
-            if answer.status == 0 and _was_cut(evidence, answer):
-                continue
+            if (answer.status == 0 or answer.duration_s > endpoint.within) and _was_cut(evidence, answer):
+                continue  # what hung answers late once it goes on, if at all
             problem = _broken_answer(answer, endpoint)
             if problem:
                 return _no_answer(evidence, answer, problem)

@@ -190,6 +190,14 @@ def test_a_fault_that_stops_the_subject_excuses_its_silence(bench: Any, story: A
     assert bench.one(story, "health::answers").verdict == "held"
 
 
+def test_a_fault_that_stops_the_subject_excuses_what_it_answers_late(bench: Any, story: Any) -> None:
+    """A probe that was under way when the subject was stopped is answered once it goes on."""
+    story.change(HttpAnswer, lambda a: a.t == at(20), duration_s=1.8)
+    assert "answered after 1.800 s wall" in bench.one(story, "health::answers").message
+    story.change(FaultAction, kind="signal")
+    assert bench.one(story, "health::answers").verdict == "held"
+
+
 def test_a_story_cut_short_says_so(bench: Any, story: Any) -> None:
     verdicts = {v.clause.id: v for v in bench.judge(story.until(80, "cancelled"))}
     assert verdicts[PAGES].verdict == "held"
