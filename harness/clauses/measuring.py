@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, replace
 from typing import Literal
 
+from harness.clauses.saturation import phase_trend
 from harness.contract import Campaign
 from harness.contract.campaign import Scenario
 from harness.contract.files import Phase
@@ -33,7 +34,9 @@ def measured(
         return
     for phase in phases:
         of_phase = [row for row in rows if row.phase == phase.name]
-        yield from _of(campaign, evidence, scenario, (phase,), of_phase, good)
+        found = phase_trend(evidence, scenario.name, phase.name)
+        for event in _of(campaign, evidence, scenario, (phase,), of_phase, good):
+            yield replace(event, saturated=found.saturated) if found and not event.kind else event
     if len(phases) > 1:
         yield from _of(campaign, evidence, scenario, phases, rows, good)
 

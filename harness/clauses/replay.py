@@ -93,7 +93,7 @@ def _read(folder: Path) -> _Recorded:
 
 def _load(inputs: Path, manifest: dict[str, Any]) -> Campaign:
     """The campaign as it was gated: of its stories those that the command line named."""
-    loaded = load_campaign([inputs / manifest["file"]], [inputs / name for name in manifest.get("also", ())])
+    loaded = load_campaign([inputs / manifest["file"]], [inputs / "also" / name for name in manifest.get("also", ())])
     measured = manifest.get("speed_measured")
     stories = tuple(story for story in loaded.scenarios if loaded.shown(story.file) in manifest["paths"])
     return replace(loaded, scenarios=stories, speed_override=manifest["speed_override"], speed_measured=measured)

@@ -15,6 +15,7 @@ from harness.artefacts.promql import parse
 from harness.clauses.measuring import Good, load_lasted_s
 from harness.clauses.model import Abort, Clause, Judgement, Need, held, inconclusive, still_open, violated
 from harness.clauses.production import Production, clock_of
+from harness.clauses.saturation import judge_saturation
 from harness.clauses.signals import judge_alert, judge_log, judge_promql
 from harness.contract import Campaign
 from harness.contract.campaign import Scenario
@@ -102,6 +103,10 @@ def _alert(campaign: Campaign, production: Production, scenario: Scenario, item:
     return (Need("rules"), Need("series", "ALERTS")), partial(judge_alert, scenario.name, item)
 
 
+def _saturation(campaign: Campaign, production: Production, scenario: Scenario, item: Threshold) -> Compiled:  # noqa: ARG001
+    return _LEDGER, partial(judge_saturation, scenario, item)
+
+
 _JUDGES: dict[str, Callable[[Campaign, Production, Scenario, Threshold], Compiled]] = {
     "time": _time,
     "share": _share,
@@ -109,6 +114,7 @@ _JUDGES: dict[str, Callable[[Campaign, Production, Scenario, Threshold], Compile
     "promql": _promql,
     "log": _log,
     "alert": _alert,
+    "saturation": _saturation,
 }
 
 

@@ -467,8 +467,6 @@ class RequestKind(Strict):
     request_id_header: str | None = None
     timeout: WallDuration = WallSeconds(30.0)
     abort_after: WallDuration | None = None
-    takes: Duration | None = None
-    """Production seconds that a request of this kind usually takes: a term of the derived bounds."""
 
 
 class Scrape(Strict):

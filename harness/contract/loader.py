@@ -275,7 +275,7 @@ def _check_threshold(campaign: Campaign, scenario: Scenario, item: Threshold) ->
     if item.subject == "log":
         logs = campaign.contract.logs
         known(item.about, logs.streams if logs else {}, "log", item.places["stream"])
-    if item.subject in {"time", "share", "rate"}:
+    if item.subject in {"time", "share", "rate", "saturation"}:
         loads = [part for phase in phases if phase.load for _, part in phase.load.parts()]
         # a trace may name every kind
         sent = dict.fromkeys(k for part in loads for k in (campaign.profile.requests if part.trace else part.mix or ()))

@@ -10,6 +10,7 @@
     promql sum(rate(x_total[5m])) < 0.1/s
     log error with level=error count < 5
     alert TooManyErrors is quiet            pending, firing
+    not saturated                           requests in flight and response time do not both rise
 
 Durations are production time unless they end in ``wall``.
 """
@@ -27,13 +28,13 @@ from harness.core.source import nearest
 
 __all__ = ["ALERT_STATES", "RATES", "SHARES", "TIMES", "Threshold", "parse_threshold"]
 
-Subject = Literal["time", "share", "rate", "promql", "log", "alert"]
+Subject = Literal["time", "share", "rate", "promql", "log", "alert", "saturation"]
 
 TIMES: Final = ("response", "service", "first token", "inter-token", "widest gap", "lateness")
 SHARES: Final = ("failed", "goodput", "dropped")
 RATES: Final = ("throughput", "goodput", "work")
 ALERT_STATES: Final = ("quiet", "pending", "firing")
-_HEADS: Final = (*TIMES, *SHARES, *RATES[::2], "promql", "log", "alert")
+_HEADS: Final = (*TIMES, *SHARES, *RATES[::2], "promql", "log", "alert", "not saturated")
 _OPTION: Final = "abort_on_fail"
 _ENDINGS: Final = ("during", "of", "wall", _OPTION)
 _PERCENTILE: Final = re.compile(r"p(\d{1,2}(?:\.\d+)?)")
@@ -74,7 +75,7 @@ class Threshold:
     def name(self) -> str:
         """A name without the limit, so that the clause's id stays when the number is tuned."""
         text = self.text
-        if self.subject != "alert":
+        if self.subject not in {"alert", "saturation"}:
             written = text[: text.rindex(self.operator)]
             text = f"{written} {'below' if '<' in self.operator else 'above'}"
         return "_".join(f"{text} {f'during {self.during}' if self.during else ''}".split())
@@ -92,9 +93,9 @@ def parse_threshold(text: str, place: Place) -> Threshold:
     end, during, where = _during(text[:stop])
     condition = text[:end]
     found = _condition(condition, place)
-    if abort_s is not None and found.subject == "rate":
+    if abort_s is not None and found.subject in {"rate", "saturation"}:
         raise ConfigError(
-            "a rate is known when its phase is over: it cannot end the story early",
+            "this is known when its phase is over: it cannot end the story early",
             location=place(stop + 1),
             remedy="remove abort_on_fail, or put it on a share or a response time",
         )
@@ -143,6 +144,8 @@ def _condition(text: str, place: Place) -> Threshold:
             return _log(line)
         case "alert":
             return _alert(line)
+        case "not":
+            return _saturation(line)
     return _figure(line)
 
 
@@ -234,6 +237,13 @@ def _alert(line: Reader) -> Threshold:
     state = line.keyword(ALERT_STATES)
     _finish(line)
     return Threshold("", "alert", name, state=state, places={"alert": where})
+
+
+def _saturation(line: Reader) -> Threshold:
+    line.skip()
+    line.keyword(("saturated",))
+    _finish(line)
+    return Threshold("", "saturation", "saturated")
 
 
 def _promql(text: str, place: Place) -> Threshold:

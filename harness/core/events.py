@@ -248,6 +248,8 @@ class LoadMeasured:
     work_per_s: float
     spreads: dict[str, dict[str, float]]
     generator_cpu_ratio: float | None = None
+    saturated: bool | None = None
+    """Whether requests in flight and response times both rose in a phase; None where that cannot be told."""
 
 
 @dataclass(frozen=True, slots=True)

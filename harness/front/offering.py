@@ -12,6 +12,7 @@ from harness.clauses.limit import Search
 from harness.contract import Campaign
 from harness.contract.campaign import Scenario
 from harness.contract.files import Phase
+from harness.contract.thresholds import parse_threshold
 from harness.contract.wording import Reader
 from harness.core.errors import ConfigError, Location
 from harness.core.source import nearest
@@ -61,7 +62,8 @@ def offered_story(campaign: Campaign, wish: LoadWish) -> str:
     stories = [base] if base else list(campaign.scenarios)
     document: dict[str, Any] = {"harness": "scenario/1", "story": _words(wish), "phases": phases}
     document["expect"] = list(_conserving(stories, mix))
-    document["thresholds"] = [*wish.thresholds, *(_objectives(base, phase) if base and phase else ())] or [_ALL_WELL]
+    lent = _objectives(base, phase, wish.thresholds) if base and phase else ()
+    document["thresholds"] = [*wish.thresholds, *lent] or [_ALL_WELL]
     if base and base.spec.speed:
         document["speed"] = base.spec.speed
     if base and base.spec.instances:
@@ -119,11 +121,16 @@ def _loaded(scenario: Scenario) -> Phase:
     return found
 
 
-def _objectives(scenario: Scenario, phase: Phase) -> Iterator[str]:
-    """Thresholds of the story that hold for the load of ``phase`` by itself."""
+def _objectives(scenario: Scenario, phase: Phase, instead: Sequence[str]) -> Iterator[str]:
+    """Thresholds of the story that hold for the load of ``phase`` by itself, but for those given ``instead``."""
+    taken = {_name(text) for text in instead}
     for item in scenario.thresholds:
-        if item.subject in {"time", "share"} and item.during in {None, phase.name}:
+        if item.subject in {"time", "share"} and item.during in {None, phase.name} and _name(item.text) not in taken:
             yield item.text
+
+
+def _name(text: str) -> str:
+    return parse_threshold(text, lambda offset: Location("--threshold", 1, offset + 1)).name
 
 
 def _conserving(stories: Sequence[Scenario], mix: Mapping[str, float]) -> Iterator[dict[str, Any]]:

@@ -69,6 +69,9 @@ def _time(spreads: dict[str, dict[str, float]], measure: str, name: str) -> str:
 
 
 def _remarks(events: Sequence[LoadMeasured]) -> Iterator[str]:
+    for event in events:
+        if event.saturated:
+            yield f"  {event.phase} is saturated: requests in flight and response times rose together"
     ratios = [event.generator_cpu_ratio for event in events if event.generator_cpu_ratio is not None]
     if ratios and max(ratios) > _SATURATED:
         yield f"  the generator used {max(ratios):.0%} of one processor: what it measured includes its own limits"

@@ -28,7 +28,8 @@ def copy_inputs(campaign: Campaign, bundle: Path) -> tuple[str, ...]:
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, copy)
     for path in campaign.also:
-        shutil.copyfile(path, bundle / "inputs" / path.name)
+        (bundle / "inputs" / "also").mkdir(exist_ok=True)
+        shutil.copyfile(path, bundle / "inputs" / "also" / path.name)
     return tuple(campaign.shown(scenario.file) for scenario in campaign.scenarios)
 
 

@@ -70,6 +70,7 @@ def test_the_name_stays_when_the_number_is_tuned() -> None:
     assert names == {"response_p95_of_a_below_during_some_fail"}
     assert parse("throughput > 1/s").name != parse("throughput < 5/s").name
     assert parse("alert A is quiet during b").name == "alert_A_is_quiet_during_b"
+    assert parse("not saturated during b").name == "not_saturated_during_b"
 
 
 @pytest.mark.parametrize(
@@ -114,6 +115,9 @@ def test_comparisons(operator: str, below: bool, at: bool, above: bool) -> None:
         ("alert A is silent", 12, "'silent' is not understood here", "quiet or pending or firing"),
         ("alert A is quiet now", 18, "'now' is not understood here", ""),
         ("promql up", 10, "the expression is compared with nothing", "promql sum("),
+        ("not satured", 5, "'satured' is not understood here", "did you mean 'saturated'?"),
+        ("not saturated of work", 15, "'of' is not understood here", ""),
+        ("not saturated, abort_on_fail", 15, "this is known when its phase is over", "remove abort_on_fail"),
         ("promql sum(up < 5", 15, "a bracket or quote is left open", "promql sum("),
         ("promql < 5", 8, "the expression is missing", "before the comparison"),
         ("promql up < abc", 13, "'abc' is not a duration", ""),
@@ -122,7 +126,7 @@ def test_comparisons(operator: str, below: bool, at: bool, above: bool) -> None:
         ("failed < 1%, abort_on_fail in 2m", 28, "'in' is not understood", "write after"),
         ("failed < 1%, abort_on_fail after", 33, "'' is not a duration", ""),
         ("failed < 1%, abort_on_fail after 2m please", 37, "'please' is not understood", ""),
-        ("throughput > 1/s, abort_on_fail", 18, "a rate is known when its phase is over", "remove abort_on_fail"),
+        ("throughput > 1/s, abort_on_fail", 18, "this is known when its phase is over", "remove abort_on_fail"),
     ],
 )
 def test_what_is_not_understood_has_its_column_and_a_remedy(text: str, column: int, problem: str, remedy: str) -> None:

@@ -96,6 +96,7 @@ thresholds:
   - response p95 of work < 1s wall
   - promql sum(tiny_requests_total) * 4 < 5
   - log requests count < 5
+  - not saturated
   - alert TinyFailing is quiet during baseline
 """
 
