@@ -325,8 +325,11 @@ class Cell:
         return found
 
     def end(self) -> None:
-        """End every process of the cell: its story is over, and others need the room."""
-        for process in self.processes.values():
+        """End every process of the cell: its story is over, and others need the room.
+
+        Those that tell go before those that they tell of: nobody is paged about a subject that was ended on purpose.
+        """
+        for process in reversed(self.processes.values()):
             if process.alive:
                 process.stop()
 
