@@ -60,6 +60,10 @@ def test_defaults_that_are_not_written_are_added(fixture: Fixture) -> None:
     assert any("the default of 1m divided" in edit.why for edit in bound.edits)
 
 
+def test_frequent_scrapes_on_loopback_are_not_compressed(full: BoundArtefact) -> None:
+    assert {job(full, each["job_name"])["enable_compression"] for each in full.data["scrape_configs"]} == {False}
+
+
 def test_speed_one_changes_no_time(fixture: Fixture) -> None:
     topology = Topology(addresses={"shop:8080": LOCAL}, alertmanager=LOCAL, files={"alerts.yml": ()})
     bound = bind_prometheus(fixture("prometheus/minimal.yml"), topology, Clock(1))
