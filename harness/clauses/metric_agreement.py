@@ -56,8 +56,22 @@ def _standing(evidence: Evidence, cell: str, t: float, name: str) -> Told:
         before, after = _around(texts, t)
         if before is not None and after is not None:
             earlier, later = _values(before, name), _values(after, name)
-            found.update((k, v if later[k] == v else None) for k, v in earlier.items() if k in later)
+            restless = _restless(texts, name)
+            found.update(
+                (k, v if later[k] == v and k not in restless else None) for k, v in earlier.items() if k in later
+            )
     return found
+
+
+def _restless(texts: list[Exposition], name: str) -> frozenset[SeriesKey]:
+    """Gauges that moved in the story: between two readings they may move and come back, as open files do."""
+    seen: dict[SeriesKey, set[float]] = defaultdict(set)
+    for item in texts:
+        family = (families_of(item) or {}).get(name)
+        if family is not None and family.type == "gauge":
+            for key, value in _values(item, name).items():
+                seen[key].add(value)
+    return frozenset(key for key, values in seen.items() if len(values) > 1)
 
 
 def _around(texts: list[Exposition], t: float) -> tuple[Exposition | None, Exposition | None]:
@@ -128,13 +142,15 @@ def _answer_before(evidence: Evidence, endpoint: str, last: Exposition) -> HttpA
 
 
 def _standing_of(evidence: Evidence, cell: str, last: Exposition, t: float, names: frozenset[str]) -> Values:
-    before, after = _around(by_instance(evidence, cell)[last.instance], t)
+    texts = by_instance(evidence, cell)[last.instance]
+    before, after = _around(texts, t)
     if before is None or after is None:
         return {}
     standing: Values = {}
     for name in names:
-        later = _values(after, name)
-        standing |= {key: value for key, value in _values(before, name).items() if later.get(key) == value}
+        later, restless = _values(after, name), _restless(texts, name)
+        same = ((key, value) for key, value in _values(before, name).items() if later.get(key) == value)
+        standing |= {key: value for key, value in same if key not in restless}
     return standing
 
 

@@ -139,6 +139,18 @@ def test_what_moves_between_two_texts_is_compared_by_name_alone(table: dict[str,
     assert judge(table["metrics::jobs_total::scraped"], *others, *moving, *gone).verdict == "violated"
 
 
+def test_a_gauge_that_moved_in_the_story_may_have_moved_between_two_equal_texts(table: dict[str, Clause]) -> None:
+    """As open files do: the reading itself opens one."""
+    json = {"families": [{"name": "held", "labels": {}, "value": 1}, *JSON["families"][1:]]}
+    clause, seen = table["metrics::json::agrees"], [Federated("story", T + 64, TEXT.replace("held 0", "held 1"))]
+    assert judge(clause, *ended(json=json)).verdict == "violated"
+    moved = exposed(30, TEXT.replace("held 0", "held 5"))
+    assert judge(clause, moved, *ended(json=json)).verdict == "held"
+    others = [record for record in ended() if not isinstance(record, Federated)]
+    assert judge(table["metrics::held::scraped"], *others, *seen).verdict == "violated"
+    assert judge(table["metrics::held::scraped"], moved, *others, *seen).verdict == "held"
+
+
 def test_label_sets_that_are_missing_at_the_start(table: dict[str, Clause]) -> None:
     other = TEXT + 'jobs_total{kind="a",who="y"} 0\n'
     found = judge(table["metrics::jobs_total::from_start"], exposed(0.1, other))
