@@ -1,6 +1,7 @@
 """How much CPU time this machine needs beside the figures of ``costs``: measured by every campaign, kept in the cache.
 
-The first campaign on a machine knows nothing and plans with the figures as they stand.
+The first campaign on a machine knows nothing and plans with the figures as they stand. Each subject has a factor of
+its own, and only campaigns that keep the machine busy count: a lone story shares its processors with nobody.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import platform
+import re
 import time
 from pathlib import Path
 from typing import Final
@@ -16,8 +18,10 @@ import orjson
 
 from harness.provision import Settings
 
-__all__ = ["calibrated", "learn", "place"]
+__all__ = ["WORTH_S", "calibrated", "learn", "place"]
 
+WORTH_S: Final = 30.0
+"""CPU seconds by plan below which a campaign teaches nothing."""
 _STALE_S: Final = 30 * 86400.0
 _LEAST, _MOST = 0.2, 10.0
 """Factors outside say that something else was measured."""
@@ -25,9 +29,10 @@ _SHARE: Final = 0.5
 """How much the newest campaign counts: one that had to share its machine is forgotten soon."""
 
 
-def place() -> Path:
-    """The file in the user cache."""
-    return Settings.from_environment().cache / "calibration.json"
+def place(subject: str) -> Path:
+    """The subject's file in the user cache."""
+    name = re.sub(r"[^\w.-]+", "-", subject)
+    return Settings.from_environment().cache / f"calibration-{name}.json"
 
 
 def _machine() -> str:

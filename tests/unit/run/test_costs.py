@@ -13,7 +13,7 @@ from harness.clauses.bounds import expected_story_s, story_bound_s
 from harness.clauses.compiled import compile_campaign
 from harness.clauses.production import Production, read_production
 from harness.contract import Campaign, load_campaign
-from harness.run.calibration import calibrated, learn
+from harness.run.calibration import calibrated, learn, place
 from harness.run.costs import Work, cpu_s, plan_story, shared_cpu_s, work_of
 from harness.run.selection import CellPlan, select
 from harness.run.spending import MemoryWatch, by_part, own_cpu_s, pss_bytes
@@ -103,3 +103,8 @@ def test_memory_is_sampled(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_own_seconds_only_grow() -> None:
     before = own_cpu_s()
     assert all(after >= earlier for after, earlier in zip(own_cpu_s(), before, strict=True))
+
+
+def test_each_subject_has_a_factor_of_its_own() -> None:
+    assert place("llm-router").name == "calibration-llm-router.json"
+    assert place("a/b c").name == "calibration-a-b-c.json"
