@@ -42,8 +42,8 @@ def test_a_search_finds_the_rate_at_which_the_service_breaks(home: Home, tiny: S
 
 def test_a_load_by_itself_is_judged_by_its_thresholds(home: Home, tiny: Story) -> None:
     limits = ("--threshold", "failed < 1%", "--threshold", "throughput > 5/s")
-    load = ("--mix", "work=1", "--rate", "0.5/s", "--for", "1m", "--bundle-dir", home.bundles)
-    ended = load(home, tiny.folder, *load, *limits)
+    wish = ("--mix", "work=1", "--rate", "0.5/s", "--for", "1m", "--bundle-dir", home.bundles)
+    ended = load(home, tiny.folder, *wish, *limits)
     assert ended.code == 1, ended.out + ended.err
     assert ended.of("violated") == {"offered_load::load::throughput_above::holds"}
     assert "offered_load: load, times in wall seconds" in ended.out
