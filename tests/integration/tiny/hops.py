@@ -9,7 +9,7 @@ from tests.integration.tiny.gates import ROOT, Story
 
 __all__ = ["shipping", "watched"]
 
-_SHIPPING = Path(__file__).parent / "shipping"
+_SHIPPING = Path(__file__).parent / "data" / "shipping"
 _EXPORTER = ROOT / "fixtures" / "llm_router" / "exporter"
 _PIPELINE = "  filebeat: production/filebeat.yml\n  index_template: production/index-template.json\n"
 _ALERTS = """\
@@ -49,7 +49,7 @@ helpers:
     ready: {{port: metrics, path: /metrics}}
     beside: [filebeat, elasticsearch]
 """
-_WATCHED = Path(__file__).parent / "watched"
+_WATCHED = Path(__file__).parent / "data" / "watched"
 _PARTS = "  - {job: prometheus, part: prometheus}\n  - {job: alertmanager, part: alertmanager}\n"
 
 
