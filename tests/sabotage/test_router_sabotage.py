@@ -118,7 +118,8 @@ SABOTAGES = {
         muted,
         {f"{LOG}one_per_failed_request": "but 0 documents of error\nfirst missing hop: log"},
         of(LOG, "arrives", "carries_request_id_error_name_error_message_error_name_event_type")
-        | of(LOG, "keeps_time", "derived")
+        | of(LOG, "keeps_time", "derived", "searchable_in_time")
+        | of("inference_errors::load::log_error_count_below_during_baseline::", "holds")
         | of("campaign::logs::error::", "envelope", "no_others", "joins"),
     ),
     "critical alerts to the wrong receiver": Sabotage(
