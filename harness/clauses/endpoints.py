@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from typing import Final
 
 from harness.clauses.model import Clause, Judge, Judgement, Need, held, inconclusive, still_open, violated
 from harness.clauses.timeline import unconfirmed
@@ -16,6 +17,9 @@ from harness.evidence.records import CAMPAIGN, ComponentState, FaultAction, Http
 from harness.evidence.store import Evidence
 
 __all__ = ["compile_endpoints", "compile_health_expectation", "state_of"]
+
+_TOLD_WITHIN_S: Final = 1.0
+"""Wall seconds in which the end of a part of the stack is known: it may have taken the instance along before that."""
 
 
 def compile_endpoints(campaign: Campaign) -> Iterator[Clause]:
@@ -103,11 +107,11 @@ def _was_cut(evidence: Evidence, answer: HttpAnswer) -> bool:
 def _no_answer(evidence: Evidence, answer: HttpAnswer, problem: str) -> Judgement:
     """Violated; but because of its death where the instance did not answer for having died unasked."""
     if answer.status == 0:
-        if evidence.horizon(answer.cell) < answer.t and evidence.finished(answer.cell) is None:
-            return still_open(f"{answer.instance}: {problem}")
         dead = (s for s in evidence.of(ComponentState, answer.cell) if s.component == answer.instance)
         if any(state.action == "exited" and not state.expected for state in dead):
             return inconclusive(f"because of {answer.cell}::subject::{answer.instance}::stays_up", problem)
+        if evidence.horizon(answer.cell) < answer.t + _TOLD_WITHIN_S and not evidence.completed(answer.cell):
+            return still_open(f"{answer.instance}: {problem}")
     return violated(f"{answer.instance}: {problem}", at=answer.t)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from harness.clauses.model import Clause, Judge, Judgement, Need, held, still_open, violated
 from harness.clauses.signals import event_time, event_time_at
@@ -38,26 +39,42 @@ def compile_log_lag(campaign: Campaign, scenario: Scenario, stream: str) -> Iter
 def lags(evidence: Evidence, cell: str, stream: str, path: str) -> Iterator[tuple[float, float, Document]]:
     """Of each document the epoch second of its event, and the wall seconds until it was first found.
 
-    The index is asked several times a second: so much the true lag may be shorter. Documents whose way was cut by a
-    fault on a link are left out.
+    The index is asked several times a second: so much the true lag may be shorter. A document whose way was cut by a
+    link while it was under way is left out; where the shipper itself was cut, its time counts from when it was seen
+    to be back.
     """
     cuts = tuple(_cuts(evidence, cell))
     for document in evidence.of(Document, cell):
         if document.stream != stream:
             continue
         t = event_time(document.source, path)
-        if t is not None and not any(t <= until and since <= document.t for since, until in cuts):
-            yield t, max(0.0, document.t - t), document
+        if t is None:
+            continue
+        met = [cut for cut in cuts if t <= cut.until and cut.since <= document.t]
+        if not any(cut.link or math.isinf(cut.until) for cut in met):
+            able = max((cut.until for cut in met), default=t)
+            yield t, max(0.0, document.t - max(t, able)), document
 
 
-def _cuts(evidence: Evidence, cell: str) -> Iterator[tuple[float, float]]:
-    since: dict[str, float] = {}
+@dataclass(frozen=True, slots=True)
+class _Cut:
+    """The way of log lines was cut, over wall instants; ``link``: it was a link, whose end is not seen at once."""
+
+    since: float
+    until: float
+    link: bool
+
+
+def _cuts(evidence: Evidence, cell: str) -> Iterator[_Cut]:
+    since: dict[str, tuple[float, bool]] = {}
     for fault in evidence.of(FaultAction, cell):
-        if fault.kind == "link" and fault.action == "inject":
-            since[fault.fault] = fault.t
+        link = fault.kind == "link" or fault.fault == "cut elasticsearch"
+        if fault.action == "inject" and (link or fault.fault == "cut filebeat"):
+            since[fault.fault] = fault.t, link
         elif fault.action == "healed" and fault.fault in since:
-            yield since.pop(fault.fault), fault.t
-    yield from ((t, math.inf) for t in since.values())
+            begun, link = since.pop(fault.fault)
+            yield _Cut(begun, fault.t, link)
+    yield from (_Cut(begun, math.inf, link) for begun, link in since.values())
 
 
 def _judge(cell: str, stream: str, path: str, limit_s: float) -> Judge:

@@ -35,6 +35,25 @@ def test_only_a_cut_while_it_was_under_way_excuses_it(bench: Any, story: Any, ac
     assert bench.one(story, PROMISE).verdict == verdict
 
 
+@pytest.mark.parametrize(
+    ("hop", "healed", "verdict"),
+    [
+        ("cut filebeat", 41.5, "violated"),  # back at once, and the document comes 5.17 s later
+        ("cut filebeat", 300.0, "held"),
+        ("cut filebeat", None, "held"),
+        ("cut elasticsearch", 41.5, "held"),
+        ("cut prometheus", 300.0, "violated"),
+    ],
+)
+def test_after_the_death_of_the_shipper_time_counts_from_its_return(
+    bench: Any, story: Any, hop: str, healed: float | None, verdict: str
+) -> None:
+    late(story)
+    for action, p in (("inject", 40.5), *([("healed", healed)] if healed else [])):
+        story.add(FaultAction(CELL, 1_800_000_000.0 + p / 60, "failing", hop, action, kind="cut"))
+    assert bench.one(story, PROMISE).verdict == verdict
+
+
 def test_the_spread_is_told(bench: Any, story: Any) -> None:
     assert bench.one(story, PROMISE).message == "60 documents: p50 0.20 s, p99 0.20 s, max 0.20 s wall"
 

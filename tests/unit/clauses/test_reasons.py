@@ -18,6 +18,7 @@ from harness.evidence.records import (
     RuleState,
     Series,
     Unmet,
+    Watched,
 )
 
 ZERO, CELL = 1_800_000_000.0, "failing"
@@ -179,6 +180,19 @@ def test_the_subject_dies_unasked(bench: Any, story: Any) -> None:
     assert "violated" not in {v.verdict for v in verdicts.values()}
     answers = verdicts["campaign::endpoints::health::answers"]
     assert answers.message == "because of failing::subject::tiny-0::stays_up"
+
+
+@pytest.mark.parametrize(("later_s", "verdict"), [(0.4, "inconclusive"), (1.5, "violated")])
+def test_a_dead_warden_takes_the_subject_along_before_its_end_is_known(
+    bench: Any, story: Any, later_s: float, verdict: str
+) -> None:
+    """Refused, watched once more, and only then is it known that the warden has died."""
+    refused = at(80) + 0.1
+    story.until((refused + later_s - ZERO) * 60)
+    story.add(HttpAnswer(CELL, refused, "tiny-0", "health", 0, 0.001, error="refused"))
+    story.add(Watched(CELL, refused + later_s - 0.1))
+    story.add(ComponentState(CAMPAIGN, refused + later_s, "warden", "stack", "exited", False))
+    assert bench.one(story, "health::answers").verdict == verdict
 
 
 def test_a_fault_that_stops_the_subject_excuses_its_silence(bench: Any, story: Any) -> None:
