@@ -82,6 +82,8 @@ class CampaignStarted:
     clauses: tuple[PlannedClause, ...]
     replayed: bool = False
     schema: int = SCHEMA_VERSION
+    because: str = ""
+    """Why this backend was chosen."""
 
 
 @dataclass(frozen=True, slots=True)

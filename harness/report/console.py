@@ -152,8 +152,12 @@ class ConsoleReporter:
 
 def _opening(event: CampaignStarted) -> list[str]:
     stories = counted(len(event.scenarios), "story", "stories")
-    how = "judged again from its bundle" if event.replayed else f"{event.backend}, speed {event.speed:g}"
+    how = "judged again from its bundle" if event.replayed else f"{_where(event)}, speed {event.speed:g}"
     return [f"{event.campaign}: {counted(len(event.clauses), 'clause')}, {stories}, {how}"]
+
+
+def _where(event: CampaignStarted) -> str:
+    return f"{event.backend} ({event.because})" if event.because else event.backend
 
 
 def _named(event: ComponentReady) -> str:

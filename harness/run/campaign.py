@@ -30,6 +30,7 @@ from harness.core.errors import HarnessError
 from harness.core.events import CampaignEnded, CampaignFailed, CampaignPlanned, CampaignSpent, CampaignStarted
 from harness.provision import Tool, ensure
 from harness.request import CampaignRequest
+from harness.run.backend import choose_backend
 from harness.run.calibration import WORTH_S, calibrated, learn, place
 from harness.run.context import Context
 from harness.run.costs import plan_story, shared_cpu_s
@@ -108,6 +109,7 @@ def _told(error: Exception) -> str:
 class _Campaign:
     def __init__(self, request: CampaignRequest, recorder: Recorder, cancel: threading.Event, began: float) -> None:
         self.request, self.recorder, self.cancel, self.began = request, recorder, cancel, began
+        self.backend = choose_backend(request)
         loaded = load_campaign([Path(path) for path in request.paths], [Path(path) for path in request.also])
         self.cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         self.pace = self._measured_pace(loaded)
@@ -137,9 +139,10 @@ class _Campaign:
                 campaign.name,
                 str(recorder.bundle),
                 campaign.speed,
-                "native",
+                self.backend.name,
                 cells,
                 () if self.request.search else planned(self.selection.clauses),
+                because=self.backend.reason,
             )
         )
         for gap in alert_gaps(campaign, self.clauses):
@@ -262,7 +265,7 @@ class _Campaign:
             speed=self.campaign.speed,
             speed_override=self.campaign.speed_override,
             speed_measured=self.campaign.speed_measured,
-            backend="native",
+            backend=self.backend.name,
             started_t=self.began,
             ended_t=ended_t,
             played_again=list(self.played_again),

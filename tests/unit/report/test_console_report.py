@@ -226,6 +226,11 @@ def test_a_replay_says_that_it_is_one(report_path: Path) -> None:
     assert lines[-2:] == ["cancelled; no verdict; 6.00 s; exit code 4: not everything could be proved", "b"]
 
 
+def test_the_choice_of_the_backend_is_told_with_its_reason(report_path: Path) -> None:
+    start = CampaignStarted(1000.0, "shop", "b", 60.0, "native", (), (), because="asked for")
+    assert told([start], report_path).splitlines()[0] == "shop: 0 clauses, 0 stories, native (asked for), speed 60"
+
+
 @pytest.mark.parametrize("late", ["pending", "alertmanager"])
 def test_a_hop_counts_from_its_nearest_cause_in_its_own_episode(
     events: list[Event], report_path: Path, late: str

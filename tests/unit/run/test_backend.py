@@ -1,0 +1,36 @@
+"""Where the parts run: what was asked for, else the first backend that says why it fits."""
+
+from __future__ import annotations
+
+import pytest
+
+from harness.core.errors import ConfigError
+from harness.request import CampaignRequest
+from harness.run.backend import Backend, choose_backend
+
+
+def request(backend: str) -> CampaignRequest:
+    return CampaignRequest(paths=(), bundle="", backend=backend)
+
+
+def test_what_is_asked_for_is_taken() -> None:
+    assert choose_backend(request("native")) == Backend("native", "asked for")
+
+
+def test_auto_takes_the_first_that_fits_and_says_why() -> None:
+    choices = {"engine": lambda _: "", "native": lambda _: "binaries are here", "never": lambda _: "too late"}
+    assert choose_backend(request("auto"), choices) == Backend("native", "binaries are here")
+
+
+def test_auto_falls_to_the_components_of_this_machine() -> None:
+    assert choose_backend(request("auto")).name == "native"
+
+
+def test_a_misspelt_backend_names_the_nearest() -> None:
+    with pytest.raises(ConfigError, match="did you mean 'native'"):
+        choose_backend(request("natve"))
+
+
+def test_nothing_that_fits_is_an_error() -> None:
+    with pytest.raises(ConfigError, match="no backend can be used here"):
+        choose_backend(request("auto"), {"engine": lambda _: ""})
