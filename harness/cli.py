@@ -63,7 +63,17 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     verbs = parser.add_subparsers(metavar="VERB", required=True)
-    for add in (_add_gate, _add_load, _add_lint, _add_coverage, _add_replay, _add_report, _add_explain, _add_schema):
+    for add in (
+        _add_gate,
+        _add_load,
+        _add_up,
+        _add_lint,
+        _add_coverage,
+        _add_replay,
+        _add_report,
+        _add_explain,
+        _add_schema,
+    ):
         add(verbs)
     for name, text in _OWN_PARSERS.items():
         verbs.add_parser(name, help=text, add_help=False)
@@ -104,6 +114,14 @@ def _add_load(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     verb.add_argument("--svg", type=Path, metavar="FILE", help="draw the steps of a search")
     verb.add_argument("-v", "--verbose", action="store_true", help="list held clauses and kinds of requests too")
     verb.set_defaults(run=_load)
+
+
+def _add_up(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    verb = verbs.add_parser("up", help="start the subject and its stack, tell the addresses, stay until Ctrl-C")
+    _add_paths(verb)
+    verb.add_argument("--speed", type=_positive, default=1.0, metavar="N", help="how fast their clock runs (1)")
+    verb.add_argument("--state", type=Path, metavar="FILE", help="write the addresses to FILE, once all is ready")
+    verb.set_defaults(run=_up)
 
 
 def _add_lint(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -173,6 +191,10 @@ def _workers(text: str) -> int:
 def _speed(text: str) -> float | str:
     if text == "auto":
         return text
+    return _positive(text)
+
+
+def _positive(text: str) -> float:
     value = float(text)
     if not 0 < value < float("inf"):
         raise argparse.ArgumentTypeError("a speed is a positive number, or auto")
@@ -231,6 +253,12 @@ def _gate(options: argparse.Namespace) -> int:
         verbose=options.verbose,
     )
     return gate(chosen, how)
+
+
+def _up(options: argparse.Namespace) -> int:
+    from harness.front.up import UpOptions, up
+
+    return up(options.paths, UpOptions(options.speed, options.state))
 
 
 def _lint(options: argparse.Namespace) -> int:

@@ -41,6 +41,8 @@ class CampaignRequest:
     search: dict[str, float] | None = None
     """Search for the limit: fields of ``harness.clauses.limit.Search``."""
     workers: int = 0
+    up: bool = False
+    """Play nothing: leave the stack of the one story in ``also`` standing until cancelled."""
 
     def write(self, path: Path) -> None:
         """Write the request as JSON."""

@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType, TracebackType
-from typing import Final, Literal, Self
+from typing import Final, Literal, Protocol, Self
 
 from harness.core.errors import ConfigError, HarnessError
 from harness.core.events import CampaignEnded, CampaignFailed, CampaignStarted, Event
@@ -20,11 +20,12 @@ from harness.front.process import CampaignProcess
 from harness.report import Reporter, make_reporter
 from harness.request import CampaignRequest
 
-__all__ = ["EXIT_ERROR", "EXIT_KILLED", "Audience", "GateOptions", "conduct", "gate", "worst"]
+__all__ = ["EXIT_ERROR", "EXIT_KILLED", "Audience", "GateOptions", "Listener", "conduct", "gate", "worst"]
 
 EXIT_ERROR: Final = 2
 EXIT_KILLED: Final = 130
 """A second Ctrl-C ended everything before there were verdicts."""
+_CANCELLING: Final = "\nharness: cancelling; what was seen so far is judged (again: end at once)\n"
 _ORDER: Final = (EXIT_KILLED, EXIT_ERROR, 1, 4, 3, 0)
 
 
@@ -114,10 +115,27 @@ def _prove(item: Chosen, options: GateOptions) -> int:
     return conduct(request, audience, bundle)
 
 
-def conduct(request: CampaignRequest, audience: Audience, bundle: Path) -> int:
-    """Start what is asked for, hand its events to ``audience`` until it ends, and answer its exit code."""
+class Listener(Protocol):
+    """Who is told what a campaign says, and of its end."""
+
+    @property
+    def exit_code(self) -> int:
+        """That of the verb, once everything was told."""
+
+    def tell(self, event: Event) -> None:
+        """Take one event."""
+
+    def close(self, bundle: Path) -> None:
+        """Nothing more comes."""
+
+
+def conduct(request: CampaignRequest, audience: Listener, bundle: Path, goodbye: str = _CANCELLING) -> int:
+    """Start what is asked for, hand its events to ``audience`` until it ends, and answer its exit code.
+
+    ``goodbye`` is said at the first interrupt.
+    """
     try:
-        with _Interrupts() as interrupts, CampaignProcess(request) as process:
+        with _Interrupts(goodbye) as interrupts, CampaignProcess(request) as process:
             interrupts.watch(process)
             _follow(process, audience, interrupts)
     finally:
@@ -125,7 +143,7 @@ def conduct(request: CampaignRequest, audience: Audience, bundle: Path) -> int:
     return EXIT_KILLED if interrupts.killed else audience.exit_code
 
 
-def _follow(process: CampaignProcess, audience: Audience, interrupts: _Interrupts) -> None:
+def _follow(process: CampaignProcess, audience: Listener, interrupts: _Interrupts) -> None:
     try:
         for event in process.follow():
             audience.tell(event)
@@ -140,7 +158,8 @@ class _Interrupts:
     It is entered before the campaign starts: one that comes in between is handed on by ``watch``.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, goodbye: str) -> None:
+        self._goodbye = goodbye
         self._process: CampaignProcess | None = None
         self._count = 0
         self._previous: dict[signal.Signals, object] = {}
@@ -166,7 +185,7 @@ class _Interrupts:
     def _interrupt(self, _number: int, _frame: FrameType | None) -> None:
         self._count += 1
         if self._count == 1:
-            sys.stderr.write("\nharness: cancelling; what was seen so far is judged (again: end at once)\n")
+            sys.stderr.write(self._goodbye)
         if self._process is None:
             return
         if self._count == 1:

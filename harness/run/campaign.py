@@ -38,7 +38,7 @@ from harness.run.inputs import copy_inputs
 from harness.run.pace import Pace, choose_pace, shortest_interval_s
 from harness.run.packing import Room, Weighed
 from harness.run.recorder import Recorder
-from harness.run.selection import Selection, select, with_telemetry
+from harness.run.selection import Selection, select, standing, with_telemetry
 from harness.run.sinks.loop import SinkLoop
 from harness.run.space import disk_full
 from harness.run.spending import MemoryWatch, by_part, own_cpu_s
@@ -117,10 +117,15 @@ class _Campaign:
         measured = self.pace.speed if self.pace else None
         self.campaign: Campaign = replace(loaded, speed_override=asked, speed_measured=measured)
         self.clauses: tuple[Clause, ...] = compile_campaign(self.campaign)
-        self.selection: Selection = select(self.campaign, self.clauses, request.clauses)
+        self.selection: Selection = self._selected()
         if request.search:
             self.selection = with_telemetry(self.selection)
         self.played_again: tuple[str, ...] = ()
+
+    def _selected(self) -> Selection:
+        if self.request.up:
+            return standing(self.campaign, self.clauses, self.campaign.also[0].stem)
+        return select(self.campaign, self.clauses, self.request.clauses)
 
     def _measured_pace(self, loaded: Campaign) -> Pace | None:
         if self.request.speed != "auto" and (self.request.speed or loaded.spec.speed != "auto"):
@@ -149,7 +154,7 @@ class _Campaign:
             recorder.note(gap)
         if self.pace:
             recorder.note(str(self.pace))
-        if not self.selection.clauses:
+        if not self.selection.clauses and not self.request.up:
             raise HarnessError("no clause is selected", remedy="give the scenarios something to expect")
         tools = self._provision()
         if not self.cancel.is_set():

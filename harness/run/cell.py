@@ -278,9 +278,15 @@ class Cell:
         )
 
     def _await_part(self, name: str, works: Callable[[], bool]) -> None:
-        self._eventually(works, f"{name} of {self.name} to be ready", _STACK_READY_S)
+        self._eventually(works, f"{name} of {self.name} to be ready", _STACK_READY_S + self._first_round_s())
         url = f"http://{self.place.part(name)}"
         self.context.ready(self.name, name, "stack", self._began[name], url, self.context.version(name))
+
+    def _first_round_s(self) -> float:
+        """Wall seconds until everything was scraped and evaluated once: an interval is not much only at high speed."""
+        production = self.context.production
+        own = [group.interval_s or 0.0 for file in production.rules for group in file.groups]
+        return (production.scrape_s + max([production.evaluation_s, *own])) / self.speed
 
     def _monitoring_works(self) -> bool:
         """First successful scrape of every target, and first evaluation of every rule."""

@@ -15,7 +15,7 @@ from harness.core.errors import ConfigError
 from harness.core.source import nearest
 from harness.evidence.records import CAMPAIGN
 
-__all__ = ["CellPlan", "Selection", "select", "with_telemetry"]
+__all__ = ["CellPlan", "Selection", "select", "standing", "with_telemetry"]
 
 _PARTS: dict[str, frozenset[str]] = {
     "query": frozenset({"prometheus"}),
@@ -70,6 +70,14 @@ def select(campaign: Campaign, clauses: Sequence[Clause], wanted: Collection[str
     stories = _stories(campaign, chosen)
     cells = tuple(_cell(campaign, scenario, chosen, clauses) for scenario in stories)
     return Selection(chosen, cells, tuple(clauses))
+
+
+def standing(campaign: Campaign, clauses: Sequence[Clause], story: str) -> Selection:
+    """The plan for a stack that only stands: every part that the contract has an artefact for, and no clause."""
+    scenario = next(each for each in campaign.scenarios if each.name == story)
+    parts = {kind for kind in ("prometheus", "alertmanager", "filebeat") if campaign.artefact(kind)}
+    parts |= {"elasticsearch"} if "filebeat" in parts else set()
+    return Selection((), (CellPlan(scenario, frozenset(), frozenset(parts)),), tuple(clauses))
 
 
 def with_telemetry(selection: Selection) -> Selection:

@@ -17,6 +17,7 @@ from harness.run.restarts import require_restartable
 from harness.run.shared import SharedParts
 from harness.run.stack.surface import Exited, WardenLost
 from harness.run.stack.wait import CancelledError, ComponentDiedError, WaitTimeoutError
+from harness.run.standing import stand
 
 __all__ = ["play"]
 
@@ -109,10 +110,15 @@ class _Stage:
             self.shared.wait_for(cell)
             if cell.owns_pipeline:
                 cell.start_filebeat()
+            if self.context.request.up:
+                stand(self.context, cell)
+                return
             cell.wait_calm()
             self._starting.discard(cell.name)
             self.conductors[cell.name].run()
         except (CancelledError, ComponentDiedError, WaitTimeoutError) as error:
+            if self.context.request.up and not isinstance(error, CancelledError):
+                raise  # there is no verdict to tell it in
             self._cut(cell.name, "cancelled" if isinstance(error, CancelledError) else error.problem)
         finally:
             self._starting.discard(cell.name)
