@@ -135,12 +135,18 @@ def _gaps(evidence: Evidence, cell: str) -> Iterator[str]:
 def _timed_out(evidence: Evidence, cell: str) -> Iterator[str]:
     """One line for each target with its first scrape that ran out of time which production would have given it.
 
-    Such a scrape makes series stale and lets pending alerts begin anew: what follows is about the compressed time.
+    Such a scrape makes series stale and lets pending alerts begin anew: what follows is about the compressed time. Only
+    targets count whose series the story's own promises read.
     """
     start = evidence.started(cell)
+    if start is None or start.speed <= 1:
+        return
+    read = tuple(f"{job} " for job in start.jobs_read) or ("",)
     first: dict[str, float] = {}
-    for reading in evidence.of(Reading, cell) if start and start.speed > 1 else ():
-        if reading.name == _TIMED_OUT and not _in_fault(evidence, reading, reading.value, _ANY):
+    for reading in evidence.of(Reading, cell):
+        if reading.name != _TIMED_OUT or not reading.component.startswith(read):
+            continue
+        if not _in_fault(evidence, reading, reading.value, _ANY):
             first.setdefault(reading.component, reading.value)
     for target, length_s in first.items():
         yield f"a scrape of {target} ran out of time after {length_s:g} s, which is more at the speed of production"

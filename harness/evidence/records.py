@@ -52,6 +52,8 @@ class CellStarted:
     evaluation_s: float
     """Wall seconds between rule evaluations, as bound."""
     instances: tuple[str, ...] = ()
+    jobs_read: tuple[str, ...] = ()
+    """Scrape jobs that the story's own promises stand on; none: it may be any of them."""
 
 
 @dataclass(frozen=True, slots=True)

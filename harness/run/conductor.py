@@ -11,6 +11,7 @@ from harness.clauses.bounds import phase_bound_s
 from harness.clauses.limit import Search, load_steps, next_rate
 from harness.clauses.model import Clause, NeedKind
 from harness.clauses.production import AlertFacts
+from harness.clauses.scrapes import jobs_read
 from harness.clauses.slicing import OFFERED, SETTLED
 from harness.clauses.until import awaited
 from harness.contract.files import Phase
@@ -100,7 +101,8 @@ class Conductor:
         production, cell = self.cell.context.production, self.cell
         names = tuple(place.name for place in cell.place.instances)
         scrape_s, evaluation_s = production.scrape_s / cell.speed, production.evaluation_s / cell.speed
-        self._add(CellStarted(cell.name, time.time(), cell.speed, scrape_s, evaluation_s, names))
+        jobs = jobs_read(cell.context.campaign, production, self._scenario, self.clauses)
+        self._add(CellStarted(cell.name, time.time(), cell.speed, scrape_s, evaluation_s, names, jobs))
 
     def _add(self, record: Record) -> None:
         self._recorder.add(record)
