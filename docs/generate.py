@@ -30,7 +30,7 @@ from harness.contract.schema import schema
 from harness.core import events
 from harness.core.units import format_duration
 from harness.evidence import records
-from harness.provision import commands
+from harness.provision import commands, image_commands
 from harness.virtual import command as virtual
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
@@ -249,7 +249,12 @@ def _commands(verb: str) -> str:
 def verbs() -> dict[str, ArgumentParser]:
     """The verbs of ``harness`` with their parsers."""
     found: Any = next(each for each in cli._parser()._actions if isinstance(each, _SubParsersAction))
-    return {**found.choices, "provision": commands._provision_parser(), "test": virtual._parser()}
+    own = {
+        "provision": commands._provision_parser(),
+        "images": image_commands._parser(),
+        "test": virtual._parser(),
+    }
+    return {**found.choices, **own}
 
 
 def _parsers() -> dict[str, ArgumentParser]:

@@ -80,6 +80,11 @@ def provision(*options: str) -> int:
     return become(tool("harness"), "provision", *options)
 
 
+def images(*options: str) -> int:
+    """have the images of the containers backend ready: fetched, or stand-ins built from the real binaries"""
+    return become(tool("harness"), "images", *options)
+
+
 def docs() -> int:
     """check that every link leads somewhere and that generated pages and schemas say what the code says"""
     return become(tool("python"), "-m", "pytest", "-q", *DOCUMENT_TESTS)
@@ -121,7 +126,7 @@ def clean() -> int:
     return 0
 
 
-WITH_ENVIRONMENT: tuple[Callable[..., int], ...] = (gate, gate_wall, test, lint, bench, soak, provision, docs)
+WITH_ENVIRONMENT: tuple[Callable[..., int], ...] = (gate, gate_wall, test, lint, bench, soak, provision, images, docs)
 WITHOUT: tuple[Callable[..., int], ...] = (bare, lock, clean)
 VERBS = {verb.__name__.replace("_", "-"): verb for verb in WITH_ENVIRONMENT + WITHOUT}
 

@@ -28,6 +28,7 @@ A second Ctrl-C ends it at once (130). The last line of output is the path of th
 _OWN_PARSERS = {
     "test": "run the rule files in virtual time under the standard conditions",
     "provision": "have the real components ready",
+    "images": "have the images of the containers backend ready",
     "doctor": "say what is there and what lacks",
 }
 """Verbs that parse their own arguments, and what they do."""
@@ -317,6 +318,10 @@ def _with_own_parser(arguments: Sequence[str]) -> int:
         from harness.virtual.command import test_command
 
         return test_command(arguments[1:])
+    if arguments[0] == "images":
+        from harness.provision.image_commands import images_command
+
+        return images_command(arguments[1:])
     from harness.provision.commands import doctor_command, provision_command
 
     return (provision_command if arguments[0] == "provision" else doctor_command)(arguments[1:])

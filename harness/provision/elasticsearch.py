@@ -15,7 +15,7 @@ from pathlib import Path
 from harness.provision.sets import ELASTICSEARCH_JARS, read_jars
 from harness.provision.tool import Tool
 
-__all__ = ["DEFAULT_SETTINGS", "class_path", "elasticsearch_command"]
+__all__ = ["DEFAULT_SETTINGS", "class_path", "elasticsearch_command", "logging_settings"]
 
 _MAIN = "harness.elasticsearch.Launcher"
 _SAFE_KEY = re.compile(r"[\w.\-]+")
@@ -89,6 +89,11 @@ def elasticsearch_command(
         _MAIN,
         str(home),
     ]
+
+
+def logging_settings() -> str:
+    """``log4j2.properties`` of a node: everything to standard output."""
+    return _LOGGING
 
 
 def class_path(tool: Tool) -> str:
