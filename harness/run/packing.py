@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 __all__ = ["Room", "Weighed", "longest_first", "next_to_start"]
 
@@ -27,6 +27,10 @@ class Room:
     cells: int
     starting: int = 3
     cores: float = float("inf")
+
+    def beside(self, cores: float) -> Room:
+        """What is left beside something that occupies ``cores``."""
+        return replace(self, cores=self.cores - cores)
 
 
 def longest_first(stories: Iterable[Weighed]) -> tuple[Weighed, ...]:

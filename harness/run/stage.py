@@ -24,6 +24,8 @@ __all__ = ["play"]
 _TAIL = 12
 _KEPT_LINES = 400
 _LOOK_S = 0.05
+_COMING_UP_CORES = 0.75
+"""What the start of the shared parts occupies: stories that began beside it were late and unfit."""
 Listen = Callable[[Callable[[object], None]], None]
 
 
@@ -85,7 +87,8 @@ class _Stage:
                 while waiting or playing:
                     self._raise_what_failed(shared, playing)
                     playing = {story: task for story, task in playing.items() if not task.done()}
-                    while story := next_to_start(waiting, playing, len(self._starting), room):
+                    free = room if shared.done() else room.beside(_COMING_UP_CORES)
+                    while story := next_to_start(waiting, playing, len(self._starting), free):
                         waiting = tuple(other for other in waiting if other is not story)
                         self._starting.add(story.name)
                         playing[story] = pool.submit(self._play, self.cells[story.name])

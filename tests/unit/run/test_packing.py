@@ -29,3 +29,10 @@ def test_no_more_than_the_room_play_or_start() -> None:
 def test_a_lighter_story_passes_one_that_is_too_heavy_for_now() -> None:
     assert next_to_start((MIDDLE, SHORT), [LONG], 0, Room(8, cores=1.0)) == SHORT
     assert next_to_start((MIDDLE,), [LONG], 0, Room(8, cores=1.0)) is None
+
+
+def test_what_is_coming_up_takes_room_from_all_but_one() -> None:
+    room = Room(8, cores=1.1).beside(0.75)
+    assert next_to_start((MIDDLE, SHORT), [], 0, room) == MIDDLE
+    assert next_to_start((SHORT,), [LONG], 0, room) is None
+    assert next_to_start((SHORT,), [SHORT], 0, room) == SHORT
