@@ -264,6 +264,8 @@ def _up(options: argparse.Namespace) -> int:
 
 def _lint(options: argparse.Namespace) -> int:
     from harness.clauses.alert_places import alert_gaps
+    from harness.clauses.production import read_production
+    from harness.clauses.unscaled import unscaled_notes
     from harness.front.choosing import load_chosen
 
     for item in load_chosen(options.paths):
@@ -272,7 +274,9 @@ def _lint(options: argparse.Namespace) -> int:
         count = len(item.campaign.scenarios)
         stories = f"{count} scenario{'s' if count != 1 else ''}"
         print(f"{item.campaign.name}: {stories}, {len(item.clauses)} clauses")
-        print(*(f"  {gap}\n" for gap in alert_gaps(item.campaign, item.clauses)), sep="", end="")
+        gaps = alert_gaps(item.campaign, item.clauses)
+        notes = unscaled_notes(item.campaign, read_production(item.campaign))
+        print(*(f"  {each}\n" for each in (*gaps, *notes)), sep="", end="")
     return 0
 
 

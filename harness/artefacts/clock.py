@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from harness.artefacts.clock_check import verify
 from harness.artefacts.promql import Query, Selector, parse
-from harness.artefacts.promql_tokens import CallSpan, DurationSpan
+from harness.artefacts.promql_tokens import CallSpan, DurationSpan, last_argument
 from harness.core.errors import ConfigError, Location
 from harness.core.units import format_duration, parse_duration
 
@@ -21,8 +21,9 @@ MAX_ERROR_RATIO = 0.01
 PER_SECOND = frozenset({"rate", "irate", "deriv"})
 PER_WINDOW = frozenset({"increase", "delta", "idelta"})
 COUNTS = frozenset({"changes", "resets"})
+HORIZON = "predict_linear"
+"""Its last argument is a number of seconds that is no duration."""
 REFUSED = {
-    "predict_linear": "its horizon is a number of seconds that is no duration",
     "holt_winters": "its smoothing depends on the sampling of absolute time",
     "double_exponential_smoothing": "its smoothing depends on the sampling of absolute time",
     **dict.fromkeys(("time", "timestamp"), "it reads the wall clock, which does not run faster"),
@@ -131,11 +132,12 @@ class Clock:
         self._refuse(query)
         if scrapes is not None:
             _refuse_short_ranges(query, scrapes)
-        splices = [*self._durations(query), *self._calls(query)]
+        horizons = self._horizons(query)
+        splices = [*self._durations(query), *self._calls(query), *(each for pair in horizons.values() for each in pair)]
         text = _spliced(query.text, splices, 0, len(query.text))
         scaled = parse(text, query.place)
         verify(query.tree, scaled.tree, self)
-        return Scaled(text, self._changes(query, splices), _warnings(query, scrapes))
+        return Scaled(text, self._changes(query, splices, horizons), _warnings(query, scrapes))
 
     def is_wall(self, selector: Selector) -> bool:
         """Whether ``selector`` reads only families of the wall clock; refuses one that reads both kinds."""
@@ -155,6 +157,11 @@ class Clock:
         if name in PER_SECOND:
             return "" if wall else f"/{self.speed_text}"
         return f"*{self.speed_text}" if wall and name in PER_WINDOW else ""
+
+    def horizon(self, name: str, selectors: tuple[Selector, ...]) -> str:
+        """What the last argument of a call of ``name`` on ``selectors`` must be followed by: ``/60`` or nothing."""
+        wall = bool(selectors) and all(self.is_wall(each) for each in selectors)
+        return f"/{self.speed_text}" if name == HORIZON and not wall else ""
 
     def _error(self, production_s: float) -> float:
         return abs(self.seconds(production_s) * self.speed / production_s - 1) if production_s else 0.0
@@ -194,10 +201,27 @@ class Clock:
                 found += [_Splice(call.start, call.start, "("), _Splice(call.end, call.end, factor + ")")]
         return found
 
-    def _changes(self, query: Query, splices: list[_Splice]) -> tuple[Change, ...]:
+    def _horizons(self, query: Query) -> dict[CallSpan, list[_Splice]]:
+        """How the last argument of each forecast is scaled."""
+        found: dict[CallSpan, list[_Splice]] = {}
+        for call in query.calls:
+            factor = self.horizon(call.name, query.within(call).selectors) if call.name == HORIZON else ""
+            if factor:
+                start, end = last_argument(query.text, call)
+                found[call] = [_Splice(start, start, "("), _Splice(end, end, f"){factor}")]
+        return found
+
+    def _changes(
+        self, query: Query, splices: list[_Splice], horizons: dict[CallSpan, list[_Splice]]
+    ) -> tuple[Change, ...]:
         wrapped = {each.start for each in splices if each.start == each.end}
-        calls = [each for each in query.calls if each.start in wrapped]
+        calls = [each for each in query.calls if each.start in wrapped and each.name in _TICKING]
         found = [(each.start, _call_change(query, each, splices)) for each in calls]
+        for first, last in horizons.values():
+            before = query.text[first.start : last.end]
+            why = f"clock: horizon divided by speed {self.speed_text}"
+            after = _spliced(query.text, splices, first.start, last.end)
+            found.append((first.start, Change(query.place(first.start), before, after, why)))
         found += [(each.start, self._duration_change(query, each)) for each in query.durations]
         return tuple(change for _start, change in sorted(found, key=lambda pair: pair[0]))
 

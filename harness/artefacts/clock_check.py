@@ -35,12 +35,14 @@ class _Scale(Protocol):
 
     def factor(self, name: str, selectors: tuple[Selector, ...]) -> str: ...
 
+    def horizon(self, name: str, selectors: tuple[Selector, ...]) -> str: ...
+
 
 def verify(original: Any, scaled: Any, clock: _Scale) -> None:
     """Raise ``HarnessError`` unless ``scaled`` is the tree of ``original`` in the time of ``clock``."""
     inner = _without_factor(original, scaled, clock)
     same = type(original) is type(inner) and _own(original) == _own(inner) and _lengths_agree(original, inner, clock)
-    theirs, ours = children(original), children(inner)
+    theirs, ours = children(original), _without_horizon(original, children(inner), clock)
     if not same or len(theirs) != len(ours):
         raise HarnessError(
             f"scaling went wrong: {original.prettify()} became {scaled.prettify()}",
@@ -71,6 +73,17 @@ def _without_factor(original: Any, scaled: Any, clock: _Scale) -> Any:
     if not isinstance(product, pp.BinaryExpr) or str(product.op) != factor[0]:
         return None
     return product.lhs if float(factor[1:]) == getattr(product.rhs, "val", None) else None
+
+
+def _without_horizon(original: Any, ours: tuple[Any, ...], clock: _Scale) -> tuple[Any, ...]:
+    """The arguments of a forecast, the last one without what was put behind it."""
+    name = original.func.name if isinstance(original, pp.Call) else ""
+    factor = clock.horizon(name, selectors_of(original)) if name else ""
+    if not factor or not ours:
+        return ours
+    *others, last = ours
+    whole = isinstance(last, pp.BinaryExpr) and str(last.op) == factor[0] and isinstance(last.lhs, pp.ParenExpr)
+    return (*others, last.lhs.expr) if whole and float(factor[1:]) == getattr(last.rhs, "val", None) else ()
 
 
 def _lengths_agree(original: Any, scaled: Any, clock: _Scale) -> bool:

@@ -12,7 +12,16 @@ from dataclasses import dataclass
 
 from harness.core.units import parse_duration
 
-__all__ = ["CallSpan", "DurationSpan", "calls", "double_quoted", "durations", "first_unbalanced", "first_word"]
+__all__ = [
+    "CallSpan",
+    "DurationSpan",
+    "calls",
+    "double_quoted",
+    "durations",
+    "first_unbalanced",
+    "first_word",
+    "last_argument",
+]
 
 _DURATION = r"(?:(?:\d+(?:ms|[smhdwy]))+|\d+(?:\.\d*)?(?:[eE][+-]?\d+)?|\.\d+)"
 _TOKEN = re.compile(
@@ -26,6 +35,7 @@ _TOKEN = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 _PAIRS = {")": "(", "]": "[", "}": "{"}
+_OPENING = frozenset(_PAIRS.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +83,21 @@ def calls(text: str) -> tuple[CallSpan, ...]:
                 found.append(CallSpan(opened[0], opened[1], token.end()))
         previous = token
     return tuple(sorted(found, key=lambda call: (call.start, -call.end)))
+
+
+def last_argument(text: str, call: CallSpan) -> tuple[int, int]:
+    """Offsets of the first and behind the last character of what is behind the last comma of ``call``."""
+    depth, begin, end = 0, call.start, call.end
+    fresh = False
+    for token in _tokens(text[call.start : call.end - 1]):
+        mark = token["mark"] or ""
+        depth += (mark in _OPENING) - (mark in _PAIRS)
+        if fresh:
+            begin, fresh = call.start + token.start(), False
+        if depth == 1 and mark in {",", "("}:
+            fresh = True
+        end = call.start + token.end()
+    return begin, end
 
 
 def first_word(text: str, word: str) -> int:

@@ -25,6 +25,7 @@ from harness.clauses.readings import compile_metric_expectation
 from harness.clauses.series_growth import compile_series_expectation
 from harness.clauses.subject import compile_subject
 from harness.clauses.thresholds import compile_thresholds
+from harness.clauses.unscaled import check_unscaled, without_unscaled
 from harness.clauses.until import awaited, until_alerts
 from harness.contract import Campaign
 from harness.contract.campaign import Expected, Scenario
@@ -39,6 +40,7 @@ def compile_campaign(campaign: Campaign) -> tuple[Clause, ...]:
     production = read_production(campaign)
     for scenario in campaign.scenarios:
         check_cuts(campaign, production, scenario)
+        check_unscaled(campaign, production, scenario)
     clauses = [clause for scenario in campaign.scenarios for clause in _story(campaign, production, scenario)]
     clauses += compile_dashboards(campaign, production)
     clauses += compile_coverage(campaign, production)
@@ -50,6 +52,7 @@ def compile_campaign(campaign: Campaign) -> tuple[Clause, ...]:
     clauses += compile_endpoints(campaign)
     clauses += compile_checks(campaign)
     clauses += compile_canaries(campaign)
+    clauses = without_unscaled(campaign, production, clauses)
     _check_unique(clauses)
     _check_waivers(campaign, clauses)
     for scenario in campaign.scenarios:

@@ -13,6 +13,7 @@ from harness.artefacts.chains import Chains, Recording
 from harness.artefacts.clock import Clock
 from harness.artefacts.dashboard import Dashboard, read_dashboard
 from harness.artefacts.filebeat_config import FilebeatConfig, read_filebeat
+from harness.artefacts.leaving_out import LeftOut, left_out
 from harness.artefacts.prometheus_config import PrometheusConfig, TargetGroup, read_prometheus, read_targets
 from harness.artefacts.routing import Route
 from harness.artefacts.rules import Rule, RuleFile, RuleGroup, read_rules, with_recorded_families
@@ -107,6 +108,16 @@ class Production:
     def chains(self) -> Chains:
         """The recording rules of all files."""
         return Chains(self.rules, self.evaluation_s, self.prometheus.rule_query_offset_s if self.prometheus else 0.0)
+
+    def left_out(self, clock: Clock) -> tuple[LeftOut, ...]:
+        """Rules that a cell with ``clock`` cannot run."""
+        if clock not in self._left_out:
+            self._left_out[clock] = left_out(self.rules, clock, self.prometheus)
+        return self._left_out[clock]
+
+    @cached_property
+    def _left_out(self) -> dict[Clock, tuple[LeftOut, ...]]:
+        return {}
 
     def _external(self) -> dict[str, str]:
         return dict(self.prometheus.external_labels) if self.prometheus else {}

@@ -85,8 +85,9 @@ def bound_template(campaign: Campaign) -> BoundArtefact | None:
 def _write_rules(production: Production, clock: Clock, folder: Path, write: object) -> dict[str, tuple[str, ...]]:
     assert callable(write)
     written: dict[Path, str] = {}
+    without = production.left_out(clock)
     for index, (path, document) in enumerate(production.rule_documents.items()):
-        bound = bind_rules(document, clock, production.prometheus)
+        bound = bind_rules(document, clock, production.prometheus, without)
         written[path] = str(write(bound, folder / "prometheus" / f"rules-{index}-{path.name}"))
     return {
         pattern: tuple(written[path] for path in paths)

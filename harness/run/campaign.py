@@ -25,6 +25,7 @@ from harness.clauses.conclusion import conclude, conclude_search, planned
 from harness.clauses.fitness import unfit
 from harness.clauses.model import Clause
 from harness.clauses.production import read_production
+from harness.clauses.unscaled import unscaled_notes
 from harness.contract import Campaign, load_campaign
 from harness.core.errors import HarnessError
 from harness.core.events import CampaignEnded, CampaignFailed, CampaignPlanned, CampaignSpent, CampaignStarted
@@ -150,7 +151,7 @@ class _Campaign:
                 because=self.backend.reason,
             )
         )
-        for gap in alert_gaps(campaign, self.clauses):
+        for gap in (*alert_gaps(campaign, self.clauses), *unscaled_notes(campaign, read_production(campaign))):
             recorder.note(gap)
         if self.pace:
             recorder.note(str(self.pace))

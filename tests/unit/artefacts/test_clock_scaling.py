@@ -76,7 +76,7 @@ def test_changes_name_place_before_and_after() -> None:
 @pytest.mark.parametrize(
     ("text", "column", "problem"),
     [
-        ("predict_linear(a[1h], 3600) < 0", 1, "predict_linear"),
+        ("holt_winters(a[1h], 0.5, 0.5) < 0", 1, "holt_winters"),
         ("1 + (time() - a)", 6, r"time\(\)"),
         ("timestamp(a) > 5", 1, r"timestamp\(\)"),
         ("a and on () hour() < 6", 13, r"hour\(\)"),
@@ -95,6 +95,22 @@ def test_what_cannot_be_scaled_is_refused_where_it_stands(text: str, column: int
         CLOCK.expression(parse(text, here))
     assert caught.value.location == Location("rules.yml", 4, column)
     assert caught.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("text", "scaled"),
+    [
+        ("predict_linear(a[1h], 4 * 3600) < 0", "predict_linear(a[1m], (4 * 3600)/60) < 0"),
+        ('predict_linear(a{x="1,("}[1h] offset 5m,86400)<0', 'predict_linear(a{x="1,("}[1m] offset 5s,(86400)/60)<0'),
+        ("predict_linear(deriv(a[5m])[1h:1m], (3600 ))", "predict_linear((deriv(a[5s])/60)[1m:1s], ((3600 ))/60)"),
+        ("predict_linear(a[1h], scalar(b or c))", "predict_linear(a[1m], (scalar(b or c))/60)"),
+        ("predict_linear(process_cpu_seconds_total[1h], 9)", "predict_linear(process_cpu_seconds_total[1m], 9)"),
+    ],
+)
+def test_the_horizon_of_a_forecast_is_a_length_of_time(text: str, scaled: str) -> None:
+    found = CLOCK.expression(parse(text, here))
+    assert found.text == scaled
+    assert any(change.why == "clock: horizon divided by speed 60" for change in found.changes) == (")/60" in scaled)
 
 
 def test_a_gauge_of_the_other_clock_mixes_nothing() -> None:

@@ -107,8 +107,8 @@ def test_production_time_of_a_subject_on_the_wall_clock_is_refused_with_the_reme
 def test_what_no_rule_or_clock_knows_is_refused_when_it_is_planned(campaign: Campaign) -> None:
     with pytest.raises(ConfigError, match="not valid PromQL"):
         compiled(campaign, "promql sum(rate(x[5m])) by < 1")
-    with pytest.raises(ConfigError, match=r"predict_linear\(\) cannot be scaled") as caught:
-        compiled(campaign, "promql predict_linear(x[5m], 60) < 1")
+    with pytest.raises(ConfigError, match=r"double_exponential_smoothing\(\) cannot be scaled") as caught:
+        compiled(campaign, "promql double_exponential_smoothing(x[5m], 0.5, 0.5) < 1")
     assert caught.value.location == Location("story.yaml", 1, 8)
     with pytest.raises(ConfigError, match="no rule file defines the alert Odd"):
         compiled(campaign, "alert Odd is quiet")
