@@ -31,6 +31,7 @@ from harness.core import events
 from harness.core.units import format_duration
 from harness.evidence import records
 from harness.provision import commands, image_commands
+from harness.sketch import command as init
 from harness.virtual import command as virtual
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
@@ -252,6 +253,7 @@ def verbs() -> dict[str, ArgumentParser]:
     own = {
         "provision": commands._provision_parser(),
         "images": image_commands._parser(),
+        "init": init.parser(),
         "test": virtual._parser(),
     }
     return {**found.choices, **own}

@@ -26,6 +26,7 @@ A second Ctrl-C ends it at once (130). The last line of output is the path of th
 
 
 _OWN_PARSERS = {
+    "init": "write a first profile, contract and story from what a running service shows",
     "test": "run the rule files in virtual time under the standard conditions",
     "provision": "have the real components ready",
     "images": "have the images of the containers backend ready",
@@ -326,6 +327,10 @@ def _with_own_parser(arguments: Sequence[str]) -> int:
         from harness.provision.image_commands import images_command
 
         return images_command(arguments[1:])
+    if arguments[0] == "init":
+        from harness.sketch.command import init_command
+
+        return init_command(arguments[1:])
     from harness.provision.commands import doctor_command, provision_command
 
     return (provision_command if arguments[0] == "provision" else doctor_command)(arguments[1:])

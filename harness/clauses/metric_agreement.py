@@ -64,13 +64,13 @@ def _standing(evidence: Evidence, cell: str, t: float, name: str) -> Told:
 
 
 def _restless(texts: list[Exposition], name: str) -> frozenset[SeriesKey]:
-    """Gauges that moved in the story: between two readings they may move and come back, as open files do."""
+    """Gauges and quantiles that moved in the story: between two readings they may move and come back."""
     seen: dict[SeriesKey, set[float]] = defaultdict(set)
     for item in texts:
         family = (families_of(item) or {}).get(name)
-        if family is not None and family.type == "gauge":
-            for key, value in _values(item, name).items():
-                seen[key].add(value)
+        for sample in family.samples if family else ():
+            if family and (family.type == "gauge" or "quantile" in sample.labels):
+                seen[_normal(key_of(sample))].add(sample.value)
     return frozenset(key for key, values in seen.items() if len(values) > 1)
 
 

@@ -51,7 +51,9 @@ def _counted(families: Mapping[str, Metric], name: str) -> dict[SeriesKey, float
     family = families.get(name)
     if family is None:
         return {}
-    samples = (s for s in family.samples if s.name == name or s.name.endswith(_COUNTING))
+    # what a summary tells under its own name are quantiles: they rise and fall
+    alone = family.type != "summary"
+    samples = (s for s in family.samples if (alone and s.name == name) or s.name.endswith(_COUNTING))
     return {key_of(sample): sample.value for sample in samples}
 
 

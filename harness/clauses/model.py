@@ -10,6 +10,7 @@ from harness.core.errors import Location
 from harness.evidence.store import Evidence
 
 __all__ = [
+    "BECAUSE",
     "REFUSED",
     "Abort",
     "Clause",
@@ -24,6 +25,8 @@ __all__ = [
     "violated",
 ]
 
+BECAUSE: Final = "because of "
+"""How the message of a clause begins that another clause, named next, left undecided."""
 REFUSED: Final = "Prometheus refuses it: "
 """How the reason begins for which an expression could not be recorded that the server answers with an error."""
 NeedKind = Literal[

@@ -9,7 +9,8 @@ from datetime import date
 from typing import Final
 
 from harness.clauses.fitness import unfit
-from harness.clauses.model import Clause, Judgement
+from harness.clauses.model import BECAUSE, Clause, Judgement
+from harness.clauses.remedies import remedy
 from harness.contract.files import Waiver
 from harness.core.events import Verdict
 from harness.evidence.records import CAMPAIGN, ComponentState, Unmet
@@ -100,7 +101,8 @@ def _closed(clause: Clause, evidence: Evidence, judgement: Judgement) -> Judgeme
         return judgement
     reason = next(_reasons(clause, evidence), "")
     if not reason:
-        return Judgement("inconclusive", judgement.message, judgement.details)
+        more = () if judgement.message.startswith(BECAUSE) else tuple(remedy(clause))
+        return Judgement("inconclusive", judgement.message, (*judgement.details, *more))
     if judgement.verdict == "inconclusive":  # it knows its own reason, and that may come from this one
         return Judgement("inconclusive", judgement.message, (*judgement.details, reason))
     return Judgement("inconclusive", reason, (judgement.message, *judgement.details))

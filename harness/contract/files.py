@@ -323,6 +323,11 @@ class LogSource(Strict):
     path: str | None = None
     output: Literal["stdout", "stderr"] | None = None
 
+    @property
+    def is_fixed(self) -> bool:
+        """Whether every run finds it at the same place, with what was written there before."""
+        return self.path is not None and "{" not in self.path
+
     @model_validator(mode="before")
     @classmethod
     def _short_form(cls, value: Any) -> Any:
@@ -500,6 +505,10 @@ class ProfileFile(Strict):
     canaries: list[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]] = []
     stop_within: WallDuration = WallSeconds(5.0)
 
+    @property
+    def _ships_logs(self) -> bool:
+        return any(entry.logs and not entry.drop for entry in self.stands_for)
+
     @model_validator(mode="after")
     def _running_fits(self) -> ProfileFile:
         if not self.start.running:
@@ -508,7 +517,8 @@ class ProfileFile(Strict):
             raise ValueError(f"running must name each of the ports {', '.join(self.ports)}, and no other")
         for what, is_asked in {
             "instances: it is one": self.instances > 1,
-            "logs: its files are not this run's": bool(self.logs),
+            "logs in files of this run, or in its output": not all(log.is_fixed for log in self.logs.values()),
+            "logs that are shipped: what was in them before would be, too": self._ships_logs,
             "clock: nobody told it the speed": self.clock == "scaled",
         }.items():
             if is_asked:

@@ -152,8 +152,14 @@ def _processes(cell: Cell) -> list[ProcessTarget]:
 
 def _logs(cell: Cell) -> list[LogTarget]:
     campaign, build = cell.context.campaign, cell.context.build
+    shipped = "filebeat" in cell.plan.parts  # which reads every file from its beginning
     return [
-        LogTarget(stream, place.name, str(log_path(campaign, stream, cell.place, place, build)))
-        for stream in campaign.profile.logs
+        LogTarget(
+            stream,
+            place.name,
+            str(log_path(campaign, stream, cell.place, place, build)),
+            from_end=source.is_fixed and not shipped,
+        )
+        for stream, source in campaign.profile.logs.items()
         for place in cell.place.instances
     ]

@@ -31,7 +31,7 @@ class LineSource:
         self.count = 0
         self.cells = (cell,)
         self._cell, self._clock = cell, clock
-        self._tail = Tail(target.pattern)
+        self._tail = Tail(target.pattern, from_end=target.from_end)
 
     def read(self, now: float, moment: Moment) -> Sequence[Record]:  # noqa: ARG002 (part of the interface)
         """Lines completed since the last read; at the end also how many files stop in the middle of a line."""

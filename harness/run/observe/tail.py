@@ -20,24 +20,37 @@ TailedLine = tuple[str, int, bytes]
 class _File:
     """One file, held open: it stays readable under whatever name it is moved to, and its inode cannot be reused."""
 
-    __slots__ = ("file", "half", "offset", "path")
+    __slots__ = ("file", "half", "is_inside", "offset", "path")
 
     def __init__(self, path: str, file: IO[bytes]) -> None:
         self.path, self.file = path, file
         self.offset = 0
         self.half = b""
+        self.is_inside = False
+        """Whether what comes next is the end of a line whose beginning was passed over."""
+
+    def skip(self) -> int:
+        """Pass over what is there, the beginning of a line at its end included; how many lines that are."""
+        self.file.seek(0)
+        lines = 0
+        while chunk := self.file.read(_CHUNK_BYTES):
+            self.offset += len(chunk)
+            lines += chunk.count(b"\n")
+            self.is_inside = not chunk.endswith(b"\n")
+        return lines
 
     def lines(self, everything: bool) -> Iterator[bytes]:
         """Complete lines that were added; at most one chunk unless ``everything``."""
         size = os.fstat(self.file.fileno()).st_size
         if size < self.offset:  # truncated in place: what is there now is new
-            self.offset, self.half = 0, b""
+            self.offset, self.half, self.is_inside = 0, b"", False
         while self.offset < size:
             self.file.seek(self.offset)
             chunk = self.file.read(_CHUNK_BYTES)
             self.offset += len(chunk)
             *whole, self.half = (self.half + chunk).split(b"\n")
-            yield from whole
+            yield from whole[self.is_inside and len(whole) > 0 :]
+            self.is_inside = self.is_inside and not whole
             if len(self.half) > _LONGEST_LINE_BYTES:
                 yield self.half
                 self.half = b""
@@ -46,13 +59,20 @@ class _File:
 
 
 class Tail:
-    """Files that match a pattern, from their beginning; a copy made of a file is a file of its own."""
+    """Files that match a pattern, from their beginning; a copy made of a file is a file of its own.
 
-    def __init__(self, pattern: str) -> None:
+    With ``from_end`` what stands in them by now is passed over: it is of somebody before.
+    """
+
+    def __init__(self, pattern: str, *, from_end: bool = False) -> None:
         self._pattern = pattern
         self._is_glob = has_magic(pattern)
         self._files: dict[tuple[int, int], _File] = {}
         self._counts: dict[str, int] = {}
+        if from_end:
+            self._look()
+            for file in self._files.values():
+                self._counts[file.path] = file.skip()
 
     @property
     def incomplete(self) -> int:

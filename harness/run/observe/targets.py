@@ -45,11 +45,15 @@ class ExpositionTarget:
 
 @dataclass(frozen=True, slots=True)
 class LogTarget:
-    """Files of one stream of one instance: ``pattern`` is an absolute path or glob."""
+    """Files of one stream of one instance: ``pattern`` is an absolute path or glob.
+
+    With ``from_end`` only what is written from now on counts: the files are not this run's alone.
+    """
 
     stream: str
     instance: str
     pattern: str
+    from_end: bool = False
 
 
 @dataclass(frozen=True, slots=True)

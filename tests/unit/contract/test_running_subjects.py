@@ -54,7 +54,18 @@ def test_its_stories_are_played_one_after_the_other(tiny: Path) -> None:
         ([("app: 8080}}", "app: 8080}, folder: service}")], "not started: leave out folder"),
         ([("{running: {app: 8080}}", "{running: {application: 8080}}")], "each of the ports app, and no other"),
         ([("ports: [app]", "ports: [app]\ninstances: 2")], "cannot have instances"),
-        ([("ports: [app]", "ports: [app]\nlogs: {requests: /var/log/requests.log}")], "cannot have logs"),
+        (
+            [("ports: [app]", 'ports: [app]\nlogs: {requests: "{logs}/requests.log"}')],
+            "cannot have logs in files of this",
+        ),
+        ([("ports: [app]", "ports: [app]\nlogs: {requests: stdout}")], "cannot have logs in files of this run"),
+        (
+            [
+                ("ports: [app]", "ports: [app]\nlogs: {requests: /tmp/its.log}"),
+                ("stands_for:\n", "stands_for:\n  - {logs: /var/log/its.log, stream: requests}\n"),
+            ],
+            "cannot have logs that are shipped",
+        ),
         ([("ports: [app]", "ports: [app]\nclock: scaled")], "cannot have clock"),
         ([("app: 8080", "app: 80800")], "65535"),
     ],

@@ -30,8 +30,8 @@ def _closed(monkeypatch: pytest.MonkeyPatch) -> Any:
     made: list[Tail] = []
     before = Tail.__init__
 
-    def init(self: Tail, pattern: str) -> None:
-        before(self, pattern)
+    def init(self: Tail, pattern: str, *, from_end: bool = False) -> None:
+        before(self, pattern, from_end=from_end)
         made.append(self)
 
     monkeypatch.setattr(Tail, "__init__", init)
@@ -43,6 +43,26 @@ def _closed(monkeypatch: pytest.MonkeyPatch) -> Any:
 def append(path: Path, text: str) -> None:
     with path.open("a") as file:
         file.write(text)
+
+
+def test_from_its_end_only_what_is_written_later_counts(log: Path, tmp_path: Path) -> None:
+    append(log, "one\ntwo\nthe beginning of ")
+    tail = Tail(str(tmp_path / "*.log"), from_end=True)
+    assert texts(tail) == []
+    append(log, "a line")
+    assert texts(tail) == []
+    append(log, " of before\nfour\nfi")
+    append(tmp_path / "later.log", "new\n")
+    assert list(tail.read()) == [(str(log), 3, b"four"), (str(tmp_path / "later.log"), 1, b"new")]
+    append(log, "ve\n")
+    assert texts(tail) == ["five"]
+
+
+def test_a_file_read_from_its_end_that_is_cut_short_is_new(log: Path) -> None:
+    append(log, "one\nhalf")
+    tail = Tail(str(log), from_end=True)
+    log.write_text("new\n")
+    assert texts(tail) == ["new"]
 
 
 def test_a_file_that_comes_later_is_read_from_its_beginning(log: Path) -> None:

@@ -1,0 +1,153 @@
+"""What a service on this machine answers: its metrics text, its health, and a path that nobody serves."""
+
+from __future__ import annotations
+
+import http.client
+import re
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+from urllib.parse import parse_qsl, urlsplit
+
+import orjson
+from prometheus_client.metrics_core import Metric
+
+from harness.clauses.exposition import parse_exposition
+from harness.core.errors import ConfigError
+
+__all__ = ["Answered", "Place", "Seen", "ask", "look", "place_of"]
+
+_TIMEOUT_S: Final = 10.0
+_LONGEST_BYTES: Final = 64 * 1024 * 1024
+_USUAL: Final = ("/healthz", "/health", "/-/healthy", "/livez", "/health/live", "/-/ready", "/ready", "/")
+_NOWHERE: Final = "/a-path-that-nobody-serves"
+_SECRET: Final = re.compile(r"(?i)token|secret|passw|api_?key|auth|signature|credential")
+_ACCEPT: Final = {"Accept": "text/plain;version=0.0.4;q=1,*/*;q=0.1"}
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where something is asked for on this machine; ``path`` with its query."""
+
+    port: int
+    path: str
+
+    def __str__(self) -> str:
+        return f"http://127.0.0.1:{self.port}{self.path}"
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """One answer; ``took_s`` in wall seconds."""
+
+    place: Place
+    status: int
+    content_type: str
+    body: bytes = field(repr=False)
+    took_s: float
+
+    @property
+    def data(self) -> Any:
+        """The body as JSON; None where it is none."""
+        try:
+            return orjson.loads(self.body)
+        except orjson.JSONDecodeError:
+            return None
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """All that a service showed: its metrics families, its answers, and what it says to an unknown path."""
+
+    metrics: Place
+    families: dict[str, Metric]
+    size_bytes: int
+    health: tuple[Answered, ...]
+    requests: tuple[Answered, ...]
+    stranger: Answered
+
+
+def place_of(url: str, option: str) -> Place:
+    """The place that ``url`` names; raises ``ConfigError`` for what init cannot use, or must not write down."""
+    parts = urlsplit(url)
+    try:
+        port = parts.port or 80
+    except ValueError:
+        port = 0
+    if parts.scheme != "http" or not parts.hostname or not port:
+        remedy = "write it as in http://127.0.0.1:8080/metrics; for https write the profile by hand, see scheme there"
+        raise ConfigError(f"{option} {_harmless(url)} is not an address of plain http", remedy=remedy)
+    if parts.username is not None or any(_SECRET.search(name) for name, _ in parse_qsl(parts.query, True)):
+        remedy = "name the address without it, and add credentials to the profile (metrics: {credentials: …})"
+        raise ConfigError(f"{option} carries a secret, which init would write down", remedy=remedy)
+    if parts.hostname not in {"127.0.0.1", "localhost"}:
+        remedy = f"start the service here (--start), or forward its port: ssh -L {port}:127.0.0.1:{port} HOST"
+        raise ConfigError(f"{option} {_harmless(url)} is not on this machine's 127.0.0.1", remedy=remedy)
+    return Place(port, (parts.path or "/") + (f"?{parts.query}" if parts.query else ""))
+
+
+def _harmless(url: str) -> str:
+    """What may be shown of an address: no user, password or query."""
+    return url.partition("?")[0].rpartition("@")[2]
+
+
+def ask(place: Place, option: str = "") -> Answered:
+    """One GET, without redirects, proxies or retries; raises ``ConfigError`` where there is no answer."""
+    began = time.monotonic()
+    connection = http.client.HTTPConnection("127.0.0.1", place.port, timeout=_TIMEOUT_S)
+    try:
+        connection.request("GET", place.path, headers=_ACCEPT)
+        answer = connection.getresponse()
+        body = answer.read(_LONGEST_BYTES)
+    except (OSError, http.client.HTTPException) as error:
+        why = str(error) or type(error).__name__
+        remedy = "start the service first, or name the command that starts it: --start 'CMD'"
+        raise ConfigError(f"{option} {place} does not answer: {why}".strip(), remedy=remedy) from None
+    finally:
+        connection.close()
+    kind = (answer.getheader("Content-Type") or "").partition(";")[0].strip().lower()
+    return Answered(place, answer.status, kind, body, time.monotonic() - began)
+
+
+def look(metrics: Place, health: Sequence[Place], requests: Sequence[Place]) -> Seen:
+    """Ask the service for everything once; raises ``ConfigError`` for an answer that init cannot build on."""
+    _families(ask(metrics, "--metrics"))
+    answers = tuple(_well(place, "--health") for place in health) or tuple(_usual(metrics))
+    asked = tuple(_well(place, "--request") for place in requests)
+    stranger = ask(Place(answers[0].place.port, _NOWHERE))
+    # many a series is born with the first request
+    text = ask(metrics, "--metrics")
+    return Seen(metrics, _families(text), len(text.body), answers, asked, stranger)
+
+
+def _families(answer: Answered) -> dict[str, Metric]:
+    remedy = "name the address that Prometheus scrapes, such as http://127.0.0.1:8080/metrics"
+    if answer.status != 200:
+        raise ConfigError(f"--metrics {answer.place} answered {answer.status}", remedy=remedy)
+    try:
+        families = parse_exposition(answer.body.decode("utf-8"))
+    except ValueError:  # bytes that are no text are one, too; what stands there may be nobody's business
+        shown = answer.content_type or "of no type"
+        problem = f"--metrics {answer.place} is {shown}, not an exposition"
+        raise ConfigError(problem, remedy=remedy) from None
+    if not any(family.samples for family in families.values()):
+        raise ConfigError(f"--metrics {answer.place} shows no metric", remedy=remedy)
+    return families
+
+
+def _well(place: Place, option: str) -> Answered:
+    answer = ask(place, option)
+    if not 200 <= answer.status < 300:
+        remedy = "let it answer well first: what init sees becomes the promise"
+        raise ConfigError(f"{option} {place} answered {answer.status}", remedy=remedy)
+    return answer
+
+
+def _usual(metrics: Place) -> Iterator[Answered]:
+    """The first usual place that answers well; else the metrics themselves."""
+    for path in (*_USUAL, metrics.path):
+        answer = ask(Place(metrics.port, path))
+        if answer.status == 200:
+            yield answer
+            return

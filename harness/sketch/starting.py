@@ -1,0 +1,143 @@
+"""A command that starts a service: run once to look at the service, and written into a profile without its secrets."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import shlex
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Final
+
+from harness.core.errors import ConfigError
+from harness.sketch.looking import Place, ask
+
+__all__ = ["Starter", "running", "starter_of"]
+
+_READY_S: Final = 30.0
+_POLL_S: Final = 0.05
+_GRACE_S: Final = 5.0
+_ASSIGNED: Final = re.compile(r"([A-Za-z_]\w*)=(.*)", re.DOTALL)
+_SECRET: Final = re.compile(r"(?i)token|secret|passw|api[-_]?key|credential|private[-_]?key|://[^/\s]*:[^/\s]*@")
+_REMEDY_PORT: Final = "write the port that --metrics names into it, as an argument or as PORT=… in front"
+
+
+@dataclass(frozen=True, slots=True)
+class Starter:
+    """How a service starts: its words, its variables, and those of them whose values are secrets."""
+
+    words: tuple[str, ...]
+    variables: dict[str, str]
+    secrets: frozenset[str]
+    """Names of the variables whose values are written nowhere."""
+
+    def written(self, ports: dict[int, str], log: str) -> str:
+        """The ``start`` of a profile: ports, and the log, are those of a run."""
+
+        def own(text: str) -> str:
+            for number, name in ports.items():
+                text = re.sub(rf"(?<!\d){number}(?!\d)", f"{{port.{name}}}", text)
+            return text.replace(log, f"{{logs}}/{Path(log).name}") if log else text
+
+        command = [own(word) for word in self.words]
+        environment = {name: own(value) for name, value in self.variables.items() if name not in self.secrets}
+        if not any("{port." in text for text in (*command, *environment.values())):
+            raise ConfigError("--start does not say on which port the service listens", remedy=_REMEDY_PORT)
+        parts = [f"command: {json.dumps(command)}"]
+        if environment:
+            parts.append(f"environment: {json.dumps(environment)}")
+        if self.secrets:
+            parts.append(f"secrets: {json.dumps({name: name for name in sorted(self.secrets)})}")
+        return ", ".join(parts)
+
+
+def starter_of(text: str) -> Starter:
+    """Read ``NAME=VALUE … PROGRAM ARGUMENT …``; raises ``ConfigError`` where an argument looks like a secret."""
+    try:
+        words = shlex.split(text)
+    except ValueError as error:
+        raise ConfigError(f"--start cannot be read: {error}", remedy="close its quotes") from None
+    variables: dict[str, str] = {}
+    while words and (found := _ASSIGNED.fullmatch(words[0])):
+        variables[found[1]] = found[2]
+        words.pop(0)
+    if not words:
+        raise ConfigError("--start names no program", remedy="write it as on a command line: --start './service -p 80'")
+    for word in words:
+        if _SECRET.search(word):
+            remedy = "hand it over in a variable: --start 'SERVICE_TOKEN=… ./service', which the profile names only"
+            raise ConfigError("an argument of --start looks like a secret, which init would write down", remedy=remedy)
+    secrets = frozenset(name for name, value in variables.items() if _SECRET.search(f"{name}={value}"))
+    return Starter(tuple(words), variables, secrets)
+
+
+@contextlib.contextmanager
+def running(starter: Starter, metrics: Place) -> Iterator[dict[str, Path]]:
+    """The service while it is looked at, and the files that hold its outputs; it is ended again.
+
+    One that answers already is taken as it is. Raises ``ConfigError`` for one that does not come to answer.
+    """
+    if _answers(metrics):
+        yield {}
+        return
+    with tempfile.TemporaryDirectory(prefix="harness-init-") as folder:
+        outputs = {name: Path(folder) / name for name in ("stdout", "stderr")}
+        with outputs["stdout"].open("wb") as out, outputs["stderr"].open("wb") as err:
+            process = _start(starter, out, err)
+        try:
+            _await(process, metrics, outputs["stderr"])
+            yield outputs
+        finally:
+            _end(process)
+
+
+def _start(starter: Starter, out: IO[bytes], err: IO[bytes]) -> subprocess.Popen[bytes]:
+    environment = {**os.environ, **starter.variables}
+    try:
+        return subprocess.Popen(
+            starter.words,
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=err,
+            env=environment,
+            start_new_session=True,
+        )
+    except OSError as error:
+        problem = f"--start: {starter.words[0]} cannot be run: {error.strerror}"
+        raise ConfigError(problem, remedy="name the program as from this folder") from None
+
+
+def _answers(place: Place) -> bool:
+    try:
+        ask(place)
+    except ConfigError:
+        return False
+    return True
+
+
+def _await(process: subprocess.Popen[bytes], metrics: Place, errors: Path) -> None:
+    until = time.monotonic() + _READY_S
+    while not _answers(metrics):
+        if process.poll() is not None:
+            said = errors.read_text("utf-8", "replace").strip().splitlines()[-1:]
+            remedy = f"it said: {said[0][:200]}" if said else "it said nothing: try it by hand"
+            raise ConfigError(f"--start ended with exit code {process.returncode}", remedy=remedy)
+        if time.monotonic() > until:
+            raise ConfigError(f"{metrics} does not answer {_READY_S:g} s after --start", remedy=_REMEDY_PORT)
+        time.sleep(_POLL_S)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End it with all that it started."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, number)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(_GRACE_S if number is signal.SIGTERM else None)

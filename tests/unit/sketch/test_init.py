@@ -1,0 +1,265 @@
+"""``harness init``: files that load, say why, hold no value that was seen, and are never written over others."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from harness.clauses.compiled import compile_campaign
+from harness.cli import main
+from harness.contract import Campaign, load_campaign
+from tests.unit.sketch.service import METRICS, Page, serving
+
+RULES = """\
+groups:
+  - name: shop
+    rules:
+      - {alert: ShopDown, expr: 'up{job="shops"} == 0', for: 1m, annotations: {summary: The shop is gone.}}
+      - {alert: ShopFails, expr: 'rate(shop_requests_total{code="500"}[5m]) > 1', annotations: {summary: "{{ 1 }}"}}
+      - {alert: ShopSlow, expr: 'histogram_quantile(0.9, rate(shop_request_seconds_bucket[5m])) > 1'}
+      - {alert: DiskFull, expr: 'disk_free_bytes < 1'}
+"""
+LINES = """\
+{"time": "2026-01-01T00:00:00Z", "level": "info", "msg": "secret of ann", "ann@example.com": 1, "n": 1, "free": null}
+{"time": "2026-01-01T00:00:01Z", "level": "info", "msg": "a rare thing", "n": 1.5, "is": true, "free": {"a": 1}}
+{"time": "2026-01-01T00:00:02Z", "level": "warn", "msg": "third", "n": 2, "is": false, "free": []}
+"""
+SECRETS = ("ann@example.com", "key-0f3c9d", "secret of ann", "a rare thing", "s3cret")
+
+
+@pytest.fixture
+def pages() -> dict[str, Page]:
+    return {
+        "/metrics": (200, "text/plain; version=0.0.4", METRICS),
+        "/healthz": (200, "application/json", '{"status": "ok", "ann@example.com": 1, "uptime": 3.5}'),
+        "/buy": (200, "text/html", "<p>ann@example.com</p>"),
+    }
+
+
+@pytest.fixture
+def url(pages: dict[str, Page]) -> Iterator[str]:
+    with serving(pages) as address:
+        yield address
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "rules.yml").write_text(RULES)
+    (tmp_path / "shop.log").write_text(LINES)
+    return tmp_path
+
+
+def init(*arguments: str) -> Campaign:
+    assert main(["init", *arguments]) == 0
+    return load_campaign([Path("scenarios")])
+
+
+def written() -> str:
+    return "".join(path.read_text() for path in sorted(Path("scenarios").iterdir()))
+
+
+def test_all_that_was_seen_becomes_promises_in_less_than_twenty_lines(
+    url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    health, buy = f"{url}/healthz", f"{url}/buy"
+    campaign = init(
+        *("--metrics", f"{url}/metrics", "--health", health, "--request", buy),
+        *("--logs", "shop.log", "--rules", "rules.yml"),
+    )
+    contract = campaign.contract
+    assert len(Path("scenarios/contract.yaml").read_text().splitlines()) < 20
+    assert contract.metrics is not None
+    assert list(contract.metrics.families) == ["shop_requests_total", "shop_request_seconds"]
+    labels = contract.metrics.families["shop_requests_total"].labels
+    assert (labels["code"].pattern, labels["user"].at_most, labels["method"].pattern) == (
+        "[1-5][0-9x][0-9x]",
+        10,
+        "[A-Z]+",
+    )
+    assert contract.logs is not None
+    fields = contract.logs.streams["shop"].fields
+    assert {name: rule.type for name, rule in fields.items()} == {
+        "time": "timestamp",
+        "level": "string",
+        "msg": "string",
+        "n": "number",
+        "free": "any",
+    }
+    assert list(contract.endpoints) == ["healthz"]
+    assert set(contract.endpoints["healthz"].answers[200].fields) == {"status", "uptime"}
+    assert {name: alert.means for name, alert in contract.alerts.items()} == {
+        "ShopDown": "The shop is gone.",
+        "ShopFails": "the expression in line 5 holds for 0s",
+        "ShopSlow": "the expression in line 6 holds for 0s",
+    }
+    assert campaign.profile.logs["shop"].path == str(Path("shop.log").resolve())
+    assert campaign.profile.requests.keys() == {"healthz", "buy", "stranger"}
+    assert campaign.profile.requests["stranger"].expects == [404]
+    assert campaign.profile.stands_for[0].job == "shops"
+    assert campaign.speed == 60
+    told = capsys.readouterr().out
+    assert "alerts on metrics that the service does not show: DiskFull (disk_free_bytes)" in told
+    assert "metrics whose series carry different labels: shop_mixed_total" in told
+    assert {clause.plane for clause in compile_campaign(campaign)} == {
+        *("alerts", "metrics", "logs", "endpoints", "load"),
+    }
+
+
+def test_no_value_that_was_seen_stands_in_a_file(url: str) -> None:
+    init("--metrics", f"{url}/metrics", "--health", f"{url}/healthz", "--logs", "shop.log", "--rules", "rules.yml")
+    assert [secret for secret in SECRETS if secret in written()] == []
+
+
+def test_every_choice_says_why(url: str) -> None:
+    init("--metrics", f"{url}/metrics")
+    for name in ("profile.yaml", "contract.yaml"):
+        lines = Path("scenarios", name).read_text().splitlines()
+        choices = [line for line in lines if ": {" in line and not line.lstrip().startswith("#")]
+        assert choices
+        # the line above the last request says why it is there
+        assert [line for line in choices if "#" not in line and "stranger" not in line] == []
+
+
+def test_without_a_name_for_it_usual_places_are_asked_for_health(url: str, pages: dict[str, Page]) -> None:
+    assert init("--metrics", f"{url}/metrics").profile.ready.path == "/healthz"
+
+
+def test_a_service_without_any_is_ready_once_it_shows_metrics(url: str, pages: dict[str, Page]) -> None:
+    del pages["/healthz"]
+    campaign = init("--metrics", f"{url}/metrics")
+    assert (campaign.profile.ready.path, list(campaign.contract.endpoints)) == ("/metrics", ["metrics"])
+
+
+def test_metrics_elsewhere_with_a_query_are_scraped_there(url: str, pages: dict[str, Page]) -> None:
+    pages["/probe?target=x"] = pages["/metrics"]
+    init("--metrics", f"{url}/probe?target=x")
+    text = Path("scenarios/prometheus.yml").read_text()
+    assert 'metrics_path: /probe\n    params: {"target": ["x"]}' in text
+
+
+def test_a_rule_that_cannot_be_scaled_is_gated_at_the_pace_of_production(url: str, here: Path) -> None:
+    (here / "rules.yml").write_text(RULES.replace("up{", "predict_linear(shop_requests_total[5m], 60) + up{"))
+    assert init("--metrics", f"{url}/metrics", "--rules", "rules.yml").speed == 1
+
+
+def test_it_never_writes_over_anything(url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    init("--metrics", f"{url}/metrics")
+    before = written()
+    assert main(["init", "--metrics", f"{url}/metrics"]) == 2
+    assert "scenarios holds campaign.yaml, profile.yaml" in capsys.readouterr().err
+    assert written() == before
+    assert main(["init", "--metrics", f"{url}/metrics", "--into", "other"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--metrics", "http://127.0.0.1:1/metrics"], "does not answer"),
+        (["--metrics", "http://127.0.0.1:99999/metrics"], "not an address of plain http"),
+        (["--metrics", "https://127.0.0.1/metrics"], "not an address of plain http"),
+        (["--metrics", "http://ann:s3cret@127.0.0.1/metrics"], "--metrics carries a secret"),
+        (["--metrics", "http://127.0.0.1/metrics?token=s3cret"], "--metrics carries a secret"),
+        (["--metrics", "http://10.0.0.1/metrics"], "not on this machine's 127.0.0.1"),
+        (["--metrics", "{url}/healthz"], "is application/json, not an exposition"),
+        (["--metrics", "{url}/nowhere"], "/nowhere answered 404"),
+        (["--metrics", "{url}/bare"], "shows no metric"),
+        (["--metrics", "{url}/metrics", "--health", "{url}/nowhere"], "--health {url}/nowhere answered 404"),
+        (["--metrics", "{url}/metrics", "--rules", "missing.yml"], "missing.yml: the file does not exist"),
+        (["--metrics", "{url}/metrics", "--rules", "broken.yml"], "broken.yml:2:1: not valid YAML"),
+        (["--metrics", "{url}/metrics", "--rules", "empty.yml"], "empty.yml: it holds no alert"),
+        (["--metrics", "{url}/metrics", "--logs", "missing.log"], "missing.log: the log cannot be read"),
+        (["--metrics", "{url}/metrics", "--logs", "empty.log"], "empty.log: the log is empty"),
+        (["--metrics", "{url}/metrics", "--logs", "rules.yml"], "rules.yml: none of its last 7 lines is a JSON object"),
+        (["--metrics", "{url}/metrics", "--logs", "stdout"], "--logs stdout is an output of --start"),
+        (["--metrics", "{url}/metrics", "--start", "a 'b"], "--start cannot be read"),
+        (["--metrics", "{url}/metrics", "--start", "A=1"], "--start names no program"),
+        (["--metrics", "{url}/metrics", "--start", "a --api-key=s3cret"], "an argument of --start looks like a secret"),
+        (["--metrics", "{url}/metrics", "--start", "a", "--logs", "stdout"], "the service runs already: its stdout"),
+        (["--metrics", "{url}/metrics", "--start", "a"], "--start does not say on which port"),
+        (["--metrics", "{url}/metrics", "--into", "rules.yml/x"], "cannot be written"),
+    ],
+)
+def test_what_it_cannot_build_on_is_told_and_nothing_is_written(
+    url: str, here: Path, pages: dict[str, Page], arguments: list[str], told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pages["/bare"] = (200, "text/plain", "")
+    (here / "broken.yml").write_text("groups: [{name: x, rules: 7}")
+    (here / "empty.yml").write_text("groups: []\n")
+    (here / "empty.log").write_text("\n")
+    assert main(["init", *(each.replace("{url}", url) for each in arguments)]) == 2
+    said = capsys.readouterr().err
+    assert told.replace("{url}", url) in said
+    assert "s3cret" not in said
+    assert "remedy: " in said or "cannot be read: " in said
+    assert not (here / "scenarios").exists() or not list((here / "scenarios").iterdir())
+
+
+SERVICE = """\
+import os, sys
+from http.server import BaseHTTPRequestHandler, HTTPServer
+class Handler(BaseHTTPRequestHandler):
+    def do_GET(self):
+        print('{"level": "info"}', flush=True)
+        self.send_response(200); self.end_headers(); self.wfile.write(b"its_total 1\\n")
+    def log_message(self, *_): pass
+if os.environ["SHOP_TOKEN"] != "s3cret": sys.exit("no token")
+HTTPServer(("127.0.0.1", int(os.environ["PORT"])), Handler).serve_forever()
+"""
+
+
+def free_port() -> int:
+    import socket
+
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def test_a_command_is_run_to_look_ended_again_and_written_without_its_secret(here: Path) -> None:
+    (here / "service.py").write_text(SERVICE)
+    port = free_port()
+    command = f"PORT={port} SHOP_TOKEN=s3cret {sys.executable} service.py"
+    campaign = init("--metrics", f"http://127.0.0.1:{port}/metrics", "--start", command, "--logs", "stdout")
+    start = campaign.profile.start
+    assert start.command[1:] == ["service.py"]
+    assert (start.environment, start.secrets, start.folder) == (
+        {"PORT": "{port.app}"},
+        {"SHOP_TOKEN": "SHOP_TOKEN"},
+        "..",
+    )
+    assert campaign.profile.logs["stdout"].output == "stdout"
+    assert "s3cret" not in written()
+    assert main(["init", "--metrics", f"http://127.0.0.1:{port}/", "--into", "x"]) == 2  # nobody listens any more
+
+
+@pytest.mark.parametrize(
+    ("command", "told"),
+    [
+        (
+            "PORT={port} SHOP_TOKEN=no {python} service.py",
+            "--start ended with exit code 1\n  remedy: it said: no token",
+        ),
+        ("./missing -port {port}", "--start: ./missing cannot be run"),
+    ],
+)
+def test_a_command_that_does_not_serve_is_told(
+    here: Path, command: str, told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (here / "service.py").write_text(SERVICE)
+    port = free_port()
+    text = command.format(port=port, python=sys.executable)
+    assert main(["init", "--metrics", f"http://127.0.0.1:{port}/metrics", "--start", text]) == 2
+    assert told in capsys.readouterr().err
+
+
+def test_a_log_that_the_command_names_is_its_own_in_every_run(here: Path) -> None:
+    from harness.sketch.starting import starter_of
+
+    starter = starter_of("./service -port 8080 -log /var/log/shop.log -peer 80801")
+    assert starter.written({8080: "app"}, "/var/log/shop.log") == (
+        'command: ["./service", "-port", "{port.app}", "-log", "{logs}/shop.log", "-peer", "80801"]'
+    )
