@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from harness.artefacts.clock_check import verify
 from harness.artefacts.promql import Query, Selector, parse
-from harness.artefacts.promql_tokens import CallSpan, DurationSpan, last_argument
+from harness.artefacts.promql_tokens import CallSpan, DurationSpan, last_argument, word_before
 from harness.core.errors import ConfigError, Location
 from harness.core.units import format_duration, parse_duration
 
@@ -198,7 +198,10 @@ class Clock:
         for call in query.calls:
             factor = self.factor(call.name, query.within(call).selectors) if call.name in _TICKING else ""
             if factor:
-                found += [_Splice(call.start, call.start, "("), _Splice(call.end, call.end, factor + ")")]
+                # a bracket right behind group_left would be read as its labels
+                grouped = word_before(query.text, call.start) in {"group_left", "group_right"}
+                opening = "() (" if grouped else "("
+                found += [_Splice(call.start, call.start, opening), _Splice(call.end, call.end, factor + ")")]
         return found
 
     def _horizons(self, query: Query) -> dict[CallSpan, list[_Splice]]:

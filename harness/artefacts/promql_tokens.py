@@ -21,6 +21,7 @@ __all__ = [
     "first_unbalanced",
     "first_word",
     "last_argument",
+    "word_before",
 ]
 
 _DURATION = r"(?:(?:\d+(?:ms|[smhdwy]))+|\d+(?:\.\d*)?(?:[eE][+-]?\d+)?|\.\d+)"
@@ -98,6 +99,16 @@ def last_argument(text: str, call: CallSpan) -> tuple[int, int]:
             fresh = True
         end = call.start + token.end()
     return begin, end
+
+
+def word_before(text: str, offset: int) -> str:
+    """The word right before ``offset``, in lower case; empty where something else stands there."""
+    last: re.Match[str] | None = None
+    for token in _tokens(text):
+        if token.start() >= offset:
+            break
+        last = token
+    return (last["word"] or "").lower() if last else ""
 
 
 def first_word(text: str, word: str) -> int:

@@ -113,6 +113,19 @@ def test_the_horizon_of_a_forecast_is_a_length_of_time(text: str, scaled: str) -
     assert any(change.why == "clock: horizon divided by speed 60" for change in found.changes) == (")/60" in scaled)
 
 
+@pytest.mark.parametrize(
+    ("text", "scaled"),
+    [
+        ("a / on (x) group_left rate(b[5m])", "a / on (x) group_left () (rate(b[5s])/60)"),
+        ("a / on (x) GROUP_RIGHT # all\n rate(b[5m])", "a / on (x) GROUP_RIGHT # all\n () (rate(b[5s])/60)"),
+        ("a / on (x) group_left (y) rate(b[5m])", "a / on (x) group_left (y) (rate(b[5s])/60)"),
+        ("a > bool rate(b[5m])", "a > bool (rate(b[5s])/60)"),
+    ],
+)
+def test_a_factor_s_bracket_is_never_read_as_labels(text: str, scaled: str) -> None:
+    assert CLOCK.expression(parse(text, here)).text == scaled
+
+
 def test_a_gauge_of_the_other_clock_mixes_nothing() -> None:
     assert scaled("rate(process_cpu_seconds_total[5m]) > 0.9 and on () up == 1").endswith("and on () up == 1")
 
