@@ -11,7 +11,7 @@ from harness.contract.alert import Alert
 from harness.contract.beside import Coverage, Dashboards, Found
 from harness.contract.fields import Derived, FieldRule, LabelRule
 from harness.contract.flows import Flows
-from harness.contract.load import LoadSpec
+from harness.contract.load import LoadBounds, LoadSpec
 from harness.contract.quantities import Duration, Ratio, WallDuration
 from harness.contract.strict import Strict
 from harness.core.units import WallSeconds
@@ -500,6 +500,7 @@ class ProfileFile(Strict):
     logs: dict[str, LogSource] = {}
     stands_for: list[StandsFor] = []
     requests: dict[str, RequestKind] = {}
+    load: LoadBounds = LoadBounds()
     faults: dict[str, FaultHook] = {}
     corpus: list[str] = []
     canaries: list[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]] = []

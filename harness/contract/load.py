@@ -2,20 +2,42 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Annotated, Final, Literal
 
 from pydantic import Field, model_validator
 
-from harness.contract.quantities import Duration, PerSecond
+from harness.contract.quantities import Duration, PerSecond, WallDuration
 from harness.contract.strict import Strict
 from harness.core.units import ProductionSeconds
 
-__all__ = ["Course", "Leg", "LoadSpec", "Ramp", "Sine", "Spike", "Step"]
+__all__ = ["Ceiling", "Course", "Leg", "LoadBounds", "LoadSpec", "Ramp", "Sine", "Spike", "Step"]
 
 Weight = Annotated[int | float, Field(gt=0, allow_inf_nan=False)]
 _COURSES: Final = ("rate", "ramp", "step", "sine", "spike")
+_HOST: Final = re.compile(r"[0-9a-z._-]+|[0-9a-f:]+(%[0-9a-z]+)?")
 _LOADS: Final = (*_COURSES, "trace", "users", "sequence", "sum")
+
+
+class Ceiling(Strict):
+    """The most that one host off this machine may be sent in one run."""
+
+    requests: int = Field(ge=1)
+    for_: Annotated[WallDuration, Field(gt=0)] = Field(alias="for")
+
+
+class LoadBounds(Strict):
+    """Where load may go beside loopback: host → its ceiling. Whatever is not named here is never sent to."""
+
+    allow: dict[str, Ceiling] = {}
+
+    @model_validator(mode="after")
+    def _hosts(self) -> LoadBounds:
+        for name in self.allow:
+            if not _HOST.fullmatch(name):
+                raise ValueError(f"{name!r} is not the name or the address of a host: leave out scheme, port and path")
+        return self
 
 
 class Ramp(Strict):

@@ -67,8 +67,8 @@ class LoadDesk:
             return True
         with _generator_lock:
             self._generator.poll()
-            while self._generator.lost:
-                self.cell.context.recorder.note(self._generator.lost.pop(), warning=True)
+            while self._generator.told:
+                self.cell.context.recorder.note(self._generator.told.pop(), warning=True)
             reports = [self._generator.report(self.cell.name, name) for name in self._phases]
         for report in reports:
             self._tell_cpu(report)

@@ -9,13 +9,12 @@ from pathlib import Path
 from typing import Final
 
 from harness.artefacts.filebeat_config import read_filebeat
-from harness.contract.files import RequestKind as DeclaredKind
 from harness.contract.load_check import trace_files
 from harness.core.errors import HarnessError
 from harness.core.source import load_yaml
 from harness.evidence.records import CAMPAIGN, Canary
 from harness.run.bound import bound_template, write_edits
-from harness.run.canaries import canaries_of, planted
+from harness.run.canaries import canaries_of
 from harness.run.cell import Cell
 from harness.run.clients.elasticsearch import ElasticsearchClient
 from harness.run.clients.filebeat import FilebeatClient
@@ -24,8 +23,7 @@ from harness.run.context import Context
 from harness.run.filebeat import filebeat_for
 from harness.run.load.generator import Generator
 from harness.run.load.plan import CellPlan, DriverPlan, Instance, Workers
-from harness.run.load.requests import Corpus, ReadFrom, RequestKind
-from harness.run.load.written import kinds_of
+from harness.run.load.written import ceilings_of, kinds_of, request_kind
 from harness.run.placement import fill
 from harness.run.stack.launcher import Launcher
 from harness.run.stack.native import elasticsearch_spec
@@ -160,7 +158,8 @@ class SharedParts:
         offset = time.time() - time.monotonic()
         workers = Workers(self.context.request.workers)
         traces = tuple(path for cell in loaded for path in _traces(cell))
-        plan = DriverPlan(plans, run_id, clock_offset_s=offset, workers=workers, traces=traces)
+        ceilings = ceilings_of(self.context.campaign.profile)
+        plan = DriverPlan(plans, run_id, ceilings, clock_offset_s=offset, workers=workers, traces=traces)
         self.generator = Generator(plan, folder)
         self._start(
             ProcessSpec(
@@ -252,7 +251,7 @@ def _traces(cell: Cell) -> list[str]:
 def _cell_plan(context: Context, cell: Cell, folder: Path, canaries: Mapping[str, str]) -> CellPlan:
     scenario, profile = cell.plan.scenario, context.campaign.profile
     names = dict.fromkeys(kind for phase in scenario.phases for kind in sorted(kinds_of(phase, scenario.source.folder)))
-    kinds = tuple(_kind(name, profile.requests[name], tuple(profile.corpus), canaries) for name in names)
+    kinds = tuple(request_kind(name, profile, canaries) for name in names)
     return CellPlan(
         name=cell.name,
         ledger=str(folder / f"{cell.name}.ndjson"),
@@ -262,25 +261,4 @@ def _cell_plan(context: Context, cell: Cell, folder: Path, canaries: Mapping[str
         kinds=kinds,
         speed=cell.speed,
         seed=context.request.seed,
-    )
-
-
-def _kind(name: str, declared: DeclaredKind, corpus: tuple[str, ...], canaries: Mapping[str, str]) -> RequestKind:
-    headers: dict[str, str] = planted(declared.headers, canaries)
-    if declared.request_id_header:
-        headers[declared.request_id_header] = "{{request_id}}"
-    return RequestKind(
-        name=name,
-        port=declared.port,
-        path=planted(declared.path, canaries),
-        method=declared.method,
-        headers=headers,
-        json=planted(declared.body, canaries),
-        prompts=Corpus(texts=corpus),
-        expect_status=tuple(declared.expects),
-        streaming=declared.streaming,
-        labels=declared.labels,
-        read=ReadFrom(declared.read.request_id, declared.read.work_units, dict(declared.read.labels)),
-        abort_after_s=declared.abort_after,
-        timeout_s=declared.timeout,
     )

@@ -24,7 +24,7 @@ from harness.run.load.schedule import LoadPhase, traced
 from harness.run.load.tally import Allowance, Stripe
 from harness.run.load.wire import Target
 
-__all__ = ["Cells", "clock_of"]
+__all__ = ["Cells", "clock_of", "targets_of"]
 
 _FLUSH_EVERY_S = 0.05
 
@@ -69,7 +69,7 @@ class Cells:
             worker=worker,
         )
         self._cells = {
-            cell.name: CellDrive(cell, _targets(cell, addresses, clock), sink(cell), around) for cell in plan.cells
+            cell.name: CellDrive(cell, targets_of(cell, addresses, clock), sink(cell), around) for cell in plan.cells
         }
         self._waiting = iter(self._cells.values())
         environment.user_classes = [_user_class(self._waiting, fail)]
@@ -155,7 +155,10 @@ def _milliseconds(row: Request, instant: float | None) -> float | None:
     return None if instant is None else (instant - row.intended_t) * 1000
 
 
-def _targets(cell: CellPlan, addresses: Mapping[str, str], clock: Callable[[], float]) -> dict[tuple[str, str], Target]:
+def targets_of(
+    cell: CellPlan, addresses: Mapping[str, str], clock: Callable[[], float]
+) -> dict[tuple[str, str], Target]:
+    """A target for each instance and port of ``cell``, by their names; ``addresses`` are numeric, by host."""
     return {
         (item.name, port): Target(
             (addresses[item.host], item.port(port)), item.authority(port), idle_s=cell.idle_s, clock=clock

@@ -238,7 +238,12 @@ class CellDrive:
     def _has_room(self, instance: Instance) -> bool:
         if self._stopping or len(self._flying) >= self.plan.max_in_flight:
             return False
-        return self._around.allowance.admit(instance.host, self._around.clock())
+        allowance = self._around.allowance
+        if allowance.admit(instance.host, self._around.clock()):
+            return True
+        if words := allowance.reached(instance.host):
+            self._around.emit({"event": "ceiling_reached", "cell": self.plan.name, "message": words})
+        return False
 
     def _spawn(self, work: Callable[..., None], *arguments: object) -> gevent.Greenlet:
         greenlet = gevent.spawn(work, *arguments)

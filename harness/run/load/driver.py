@@ -11,8 +11,8 @@ Control lines come on standard input, one JSON object each:
     {"op": "quit"}                                                             drain all cells, then exit
 
 Status lines go to standard output: ``ready``, ``phase_started``, ``phase_ended``, ``phase_drained`` (nothing in
-flight, every row in the ledger; counts, lateness, CPU), ``worker_lost``, ``stopped`` and ``error``. When standard
-input ends the process stops at once: what is in flight is left, its rows are written.
+flight, every row in the ledger; counts, lateness, CPU), ``worker_lost``, ``ceiling_reached``, ``stopped`` and
+``error``. When standard input ends the process stops at once: what is in flight is left, its rows are written.
 """
 
 from __future__ import annotations

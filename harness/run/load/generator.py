@@ -74,8 +74,8 @@ class Generator:
             raise MachineError(f"load generator cannot be set up in {folder}: {error}") from error
         self.ready = False
         self.stopped = False
-        self.lost: list[str] = []
-        """What was told of workers that are gone."""
+        self.told: list[str] = []
+        """What was told of workers that are gone, and of ceilings that were reached."""
         self._offset = 0
         self._started: dict[tuple[str, str], float] = {}
         self._reports: dict[tuple[str, str], PhaseReport] = {}
@@ -105,8 +105,8 @@ class Generator:
             case "phase_drained":
                 values = {column.name: event[column.name] for column in fields(PhaseReport)}
                 self._reports[event["cell"], event["phase"]] = PhaseReport(**values)
-            case "worker_lost":
-                self.lost.append(event["message"])
+            case "worker_lost" | "ceiling_reached":
+                self.told.append(event["message"])
             case "stopped":
                 self.stopped = True
             case "error" if event["fatal"]:

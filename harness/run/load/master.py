@@ -227,6 +227,8 @@ class Master:
                 cell = self._cells[line["cell"]]
                 cell.phases[line["phase"]].done(worker.index, line["cpu_s"])
                 self._settle(cell, line["phase"])
+            case "ceiling_reached":
+                self._control.say(line)
             case "error" if line["fatal"]:
                 self._fail(HarnessError(f"load worker {worker.name}: {line['message']}"))
             case "error":

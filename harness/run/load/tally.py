@@ -112,6 +112,7 @@ class Allowance:
         self._ceilings = {ceiling.host: ceiling for ceiling in ceilings}
         self._spent = dict.fromkeys(self._ceilings, 0)
         self._first_t: dict[str, float] = {}
+        self._told: set[str] = set()
 
     def refusal(self, load: LoadPhase, hosts: Iterable[str]) -> str | None:
         """Why ``load`` would pass a ceiling if all of it went to one of ``hosts``, None where it cannot."""
@@ -126,9 +127,18 @@ class Allowance:
         """Count one request to ``host`` at ``now`` (epoch seconds); False where its ceiling is reached."""
         ceiling = self._ceilings.get(host)
         if ceiling is None:
-            return True
+            return True  # loopback: a plan with any other host is refused before its first request
         first = self._first_t.setdefault(host, now)
         if self._spent[host] >= ceiling.requests or now - first > ceiling.seconds:
             return False
         self._spent[host] += 1
         return True
+
+    def reached(self, host: str) -> str | None:
+        """What to tell when a request to ``host`` was not admitted, once; None the next time."""
+        if host in self._told:
+            return None
+        self._told.add(host)
+        ceiling = self._ceilings[host]
+        most = f"{ceiling.requests} requests in {ceiling.seconds:g} s"
+        return f"{host} was sent {self._spent[host]} requests; its ceiling is {most}: nothing more is sent there"

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from harness.contract.files import Phase
+from harness.contract.files import Phase, ProfileFile
 from harness.contract.load import Course, Leg, LoadSpec, Ramp, Sine, Spike, Step
+from harness.run.canaries import planted
 from harness.run.load.curve import Piece
+from harness.run.load.plan import Ceiling
+from harness.run.load.requests import Corpus, ReadFrom, RequestKind
 from harness.run.load.schedule import Flow, LoadPhase, Replay, Traffic, Users
 
-__all__ = ["kinds_of", "load_phase"]
+__all__ = ["ceilings_of", "kinds_of", "load_phase", "request_kind"]
 
 _SLACK_S = 60.0
 """The phase is cut when its condition is decided: the schedule only has to be long enough."""
@@ -28,6 +31,34 @@ def load_phase(phase: Phase, bound_s: float, folder: Path) -> LoadPhase:
 def kinds_of(phase: Phase, folder: Path) -> set[str]:
     """Every request kind that ``phase`` may send; traces lie below ``folder``."""
     return load_phase(phase, 1.0, folder).kinds if phase.load else set()
+
+
+def request_kind(name: str, profile: ProfileFile, canaries: Mapping[str, str]) -> RequestKind:
+    """The request kind ``name`` of ``profile`` as it is sent, with its canaries planted."""
+    declared = profile.requests[name]
+    headers: dict[str, str] = planted(declared.headers, canaries)
+    if declared.request_id_header:
+        headers[declared.request_id_header] = "{{request_id}}"
+    return RequestKind(
+        name=name,
+        port=declared.port,
+        path=planted(declared.path, canaries),
+        method=declared.method,
+        headers=headers,
+        json=planted(declared.body, canaries),
+        prompts=Corpus(texts=tuple(profile.corpus)),
+        expect_status=tuple(declared.expects),
+        streaming=declared.streaming,
+        labels=declared.labels,
+        read=ReadFrom(declared.read.request_id, declared.read.work_units, dict(declared.read.labels)),
+        abort_after_s=declared.abort_after,
+        timeout_s=declared.timeout,
+    )
+
+
+def ceilings_of(profile: ProfileFile) -> tuple[Ceiling, ...]:
+    """Hosts off this machine that the profile names, each with what it may be sent."""
+    return tuple(Ceiling(host, most.requests, most.for_) for host, most in profile.load.allow.items())
 
 
 def _traffic(load: LoadSpec, length_s: float, duration_s: float, folder: Path) -> Traffic:

@@ -312,6 +312,9 @@ def test_a_ceiling_is_kept(server: Any, make_driver: MakeDriver) -> None:
     assert 29 <= report.sent <= 32
     assert report.sent == server.requests["/ok"]
     assert report.dropped == 60 - report.sent
+    assert driver.generator.told == [
+        f"127.0.0.1 was sent {report.sent} requests; its ceiling is 60 requests in 0.3 s: nothing more is sent there"
+    ]
 
 
 def test_an_existing_ledger_is_never_mixed_with_another_run(

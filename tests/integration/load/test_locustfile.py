@@ -1,138 +1,111 @@
-"""The plain Locust file, run as a person runs it, against a small server that speaks like the reference router."""
+"""The plain Locust file, run as a person runs it, against a real router."""
 
 from __future__ import annotations
 
+import csv
 import json
 import socket
 import subprocess
 import sys
-import threading
-import time
 import urllib.request
-from collections import Counter
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from harness.run.stack.wait import eventually
+from tests.integration.router.conftest import Instance, Running
 
 FILE = Path(__file__).parents[3] / "scenarios" / "locustfile.py"
+FREE = ("--app-port", "0", "--metrics-port", "0", "--admin-port", "0", "--disk-capacity-bytes", "1000000000")
 
 
-class Router(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    seen: Counter[str] = Counter()
-
-    def do_GET(self) -> None:
-        self._answer(503 if self.path == "/health/ready" else 404, b"{}")
-
-    def do_POST(self) -> None:
-        body = json.loads(self.rfile.read(int(self.headers["content-length"])))
-        options = body.get("options", {})
-        if not body["prompt"]:
-            self._answer(400, b'{"success": false}')
-        elif options.get("stream"):
-            self._stream(5 if options["max_tokens"] == 32 else 200)
-        else:
-            self._answer(200, b'{"success": true}')
-
-    def _stream(self, tokens: int) -> None:
-        self.send_response(200)
-        self.send_header("transfer-encoding", "chunked")
-        self.end_headers()
-        try:
-            for _ in range(tokens):
-                time.sleep(0.02)
-                self.wfile.write(b'c\r\ndata: {"t"}\n\r\n')
-            self.wfile.write(b"0\r\n\r\n")
-        except ConnectionError:
-            self.seen["left"] += 1
-            self.close_connection = True
-
-    def _answer(self, status: int, content: bytes) -> None:
-        self.send_response(status)
-        self.send_header("content-length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content)
-
-    def log_message(self, *_: Any) -> None:
-        """Nothing is printed."""
+@pytest.fixture(scope="module")
+def router(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
+    running = Running(tmp_path_factory.mktemp("logs"), *FREE, "--speed", "60")
+    yield Instance(running.fact())
+    running.close()
 
 
-class Listener(ThreadingHTTPServer):
-    daemon_threads = True
-
-    def handle_error(self, *_: Any) -> None:
-        """A client that leaves is part of the test."""
-
-
-@pytest.fixture
-def router() -> Iterator[str]:
-    server = Listener(("127.0.0.1", 0), Router)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
-    Router.seen.clear()
-    yield f"http://127.0.0.1:{server.server_address[1]}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+def start(tmp_path: Path, host: str, *options: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "locust", "-f", str(FILE), "--host", host, "--csv", str(tmp_path / "out")]
+    return subprocess.Popen(
+        [*command, *options], cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    )
 
 
-def locust(tmp_path: Path, host: str, *options: str) -> dict[str, dict[str, Any]]:
-    """Run Locust without its web page for two seconds; the statistics by name and type."""
-    command = [
-        sys.executable, "-m", "locust", "-f", str(FILE), "--host", host, "--headless",
-        "-t", "2s", "--json-file", str(tmp_path / "stats"), "--skip-log", *options,
-    ]  # fmt: skip
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=30, check=False)
-    assert done.returncode == 0, done.stderr[-2000:]
-    return {f"{entry['method']} {entry['name']}": entry for entry in json.loads((tmp_path / "stats.json").read_text())}
+def locust(tmp_path: Path, router: Instance, *options: str) -> dict[tuple[str, str], dict[str, Any]]:
+    """Run Locust without its web page for two seconds; the rows of its CSV by type and name."""
+    process = start(tmp_path, f"http://127.0.0.1:{router.ports['app']}", "--headless", "-t", "2s", *options)
+    _, errors = process.communicate(timeout=40)
+    assert process.returncode == 0, errors[-2000:]
+    with (tmp_path / "out_stats.csv").open() as file:
+        rows = {(row["Type"], row["Name"]): row for row in csv.DictReader(file)}
+    assert rows.pop(("", "Aggregated"))["Failure Count"] == "0", errors[-2000:]
+    return rows
 
 
-def test_every_kind_of_user_runs_and_none_fails(router: str, tmp_path: Path) -> None:
-    stats = locust(tmp_path, router, "-u", "15", "-r", "15")
-    assert set(stats) == {
-        "POST generate", "POST cached prompt", "POST stream", "first token stream", "POST bad input",
-        "POST client abort", "GET health probe",
+def count(rows: dict[tuple[str, str], dict[str, Any]], *key: str) -> int:
+    return int(rows[key[0], key[1]]["Request Count"])
+
+
+def test_every_request_kind_is_a_user_and_first_tokens_have_rows_of_their_own(router: Instance, tmp_path: Path) -> None:
+    before = router.total("http_requests_total")
+    rows = locust(tmp_path, router, "-u", "14", "-r", "14")
+    assert set(rows) == {
+        ("POST", "generate"), ("POST", "stream"), ("TTFT", "stream"), ("POST", "ask"), ("POST", "malformed"),
+        ("POST", "abandoned"), ("TTFT", "abandoned"), ("GET", "astray"), ("GET", "probe"),
     }  # fmt: skip
-    assert sum(entry["num_failures"] for entry in stats.values()) == 0
-    assert 20 <= stats["first token stream"]["min_response_time"] < 60
-    assert stats["POST stream"]["min_response_time"] >= 100
-    assert Router.seen["left"] > 0
+    assert float(rows["TTFT", "stream"]["Average Response Time"]) < float(
+        rows["POST", "stream"]["Average Response Time"]
+    )
+    # each was sent once: what Locust was still waiting for at its end is not in its tables
+    ended = sum(int(row["Request Count"]) for (sort, name), row in rows.items() if sort != "TTFT" and name != "probe")
+    assert ended <= router.total("http_requests_total") - before <= ended + 14
 
 
-def test_tags_choose_users(router: str, tmp_path: Path) -> None:
-    assert set(locust(tmp_path, router, "-u", "2", "--tags", "health", "bad")) == {"GET health probe", "POST bad input"}
+def test_the_open_loop_plays_a_story_at_its_own_times(router: Instance, tmp_path: Path) -> None:
+    rows = locust(tmp_path, router, "OpenLoop", "--shape", "spike_within_capacity", "--speed", "60")
+    assert set(rows) == {("POST", "generate"), ("OPEN", "generate")}
+    # 0.2 requests per production second are 12 a second; those of the last moment have no answer yet
+    assert count(rows, "OPEN", "generate") == count(rows, "POST", "generate")
+    assert 12 <= count(rows, "OPEN", "generate") <= 26
 
 
-def test_a_shape_changes_the_number_of_users(router: str, tmp_path: Path) -> None:
-    options = ("-u", "20", "-r", "20", "--tags", "bad", "--shape")
-    steady = locust(tmp_path, router, *options, "steady")["POST bad input"]["num_requests"]
-    ramp = locust(tmp_path, router, *options, "ramp", "--shape-period", "4")["POST bad input"]["num_requests"]
-    assert steady >= 30
-    assert 1 <= ramp < steady * 0.6
+def test_a_shape_and_tags_choose_how_many_users_of_which_kind(router: Instance, tmp_path: Path) -> None:
+    options = ("-u", "20", "-r", "20", "--tags", "malformed", "--shape")
+    steady = locust(tmp_path, router, *options, "steady")
+    ramp = locust(tmp_path, router, *options, "ramp", "--shape-period", "4")
+    assert set(steady) == set(ramp) == {("POST", "malformed")}
+    assert 1 <= count(ramp, "POST", "malformed") < count(steady, "POST", "malformed") * 0.6
 
 
-def test_the_web_page_comes_up(router: str, tmp_path: Path) -> None:
+def test_a_host_that_the_profile_does_not_name_gets_nothing(tmp_path: Path) -> None:
+    process = start(tmp_path, "http://192.0.2.1:3000", "--headless", "-t", "2s", "-u", "1")
+    _, errors = process.communicate(timeout=40)
+    assert process.returncode == 1
+    assert "profile.yaml:2:1: 192.0.2.1 is not loopback and no ceiling allows sending to it" in errors
+    assert not (tmp_path / "out_stats.csv").read_text()
+
+
+def test_the_web_page_lets_users_and_shapes_be_picked(router: Instance, tmp_path: Path) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [sys.executable, "-m", "locust", "-f", str(FILE), "--host", router, "--web-host", "127.0.0.1"]
-    process = subprocess.Popen(
-        [*command, "--web-port", str(port)], cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
+    host, web = f"http://127.0.0.1:{router.ports['app']}", f"http://127.0.0.1:{port}"
+    process = start(tmp_path, host, "--class-picker", "--web-host", "127.0.0.1", "--web-port", str(port))
     try:
-        page = eventually(lambda: _get(f"http://127.0.0.1:{port}/"), what="the web page", within_s=15)
+        page = eventually(lambda: _get(f"{web}/"), what="the web page", within_s=15, retry_on=(OSError,))
+        assert all(word in page for word in ("OpenLoop", "MalformedUser", "normal_load", "Shape"))
+        form = b"user_count=4&spawn_rate=4&user_classes=OpenLoop&shape_class=Shape&shape=steady&host=" + host.encode()
+        assert json.loads(_get(f"{web}/swarm", form))["success"]
+        eventually(lambda: "OPEN" in _get(f"{web}/stats/requests") or None, what="rows of the open loop", within_s=15)
     finally:
         process.terminate()
-        process.wait(10)
-    assert "Locust" in page
-    assert "shape" in page
+        process.communicate(timeout=15)
 
 
-def _get(url: str) -> str:
-    with urllib.request.urlopen(url, timeout=5) as answer:
+def _get(url: str, form: bytes | None = None) -> str:
+    with urllib.request.urlopen(url, data=form, timeout=5) as answer:
         return str(answer.read().decode())

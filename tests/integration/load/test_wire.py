@@ -89,6 +89,17 @@ def test_a_connection_is_kept_and_used_again(peer: Peer, target_of: TargetOf) ->
     assert peer.connections == 1
 
 
+def test_a_redirect_is_an_answer_and_is_not_followed(peer: Peer, target_of: TargetOf) -> None:
+    # the other host would never be asked whether it may be sent to
+    elsewhere = b"HTTP/1.1 307 Temporary Redirect\r\nlocation: http://192.0.2.1/\r\ncontent-length: 0\r\n\r\n"
+    peer.script = [elsewhere, OK]
+    target = target_of(peer)
+    exchange = target.exchange(REQUEST, KIND)
+    assert (exchange.status, exchange.header("location"), exchange.error_kind) == (307, "http://192.0.2.1/", None)
+    assert target.exchange(REQUEST, KIND).status == 200
+    assert (peer.connections, len(peer.requests)) == (1, 2)
+
+
 def test_a_connection_that_the_target_let_go_of_is_not_used_again(peer: Peer, target_of: TargetOf) -> None:
     peer.script = [OK, None, OK]
     target = target_of(peer)

@@ -12,8 +12,9 @@ from harness.contract import Campaign, load_campaign
 from harness.core.errors import ConfigError
 from harness.run.inputs import copy_inputs
 from harness.run.load.curve import RateCurve
+from harness.run.load.plan import Ceiling
 from harness.run.load.schedule import Flow, LoadPhase, Replay, Users, expected_count, lay_out
-from harness.run.load.written import kinds_of, load_phase
+from harness.run.load.written import ceilings_of, kinds_of, load_phase
 
 TINY = Path("fixtures/tiny")
 PLAIN = "{name: baseline, lasts: 10s, load: {rate: 0.5/s, mix: {work: 1}}}"
@@ -215,3 +216,31 @@ def test_a_kind_on_a_port_that_nobody_opens_is_refused(tiny: Path) -> None:
     profile.write_text(text.replace("work:\n    port: app", "work:\n    port: nowhere"))
     with pytest.raises(ConfigError, match="there is no port 'nowhere'"):
         load_campaign([tiny])
+
+
+def bounded(folder: Path, bounds: str) -> Campaign:
+    path = folder / "profile.yaml"
+    path.write_text(path.read_text() + f"load: {bounds}\n")
+    return load_campaign([folder])
+
+
+def test_a_profile_names_the_hosts_that_load_may_go_to(tiny: Path) -> None:
+    assert ceilings_of(load_campaign([tiny]).profile) == ()
+    campaign = bounded(tiny, "{allow: {staging.example.com: {requests: 100, for: 2m wall}}}")
+    assert ceilings_of(campaign.profile) == (Ceiling("staging.example.com", 100, 120.0),)
+
+
+@pytest.mark.parametrize(
+    ("bounds", "problem"),
+    [
+        ("{allow: {staging: {requests: 0, for: 1m wall}}}", "requests: Input should be greater than or equal to 1"),
+        ("{allow: {staging: {requests: 9}}}", "lacks the key 'for'"),
+        ("{allow: {staging: {requests: 9, for: 1m}}}", "write it as in '1s wall'"),
+        ("{allow: {'http://staging': {requests: 9, for: 1m wall}}}", "leave out scheme, port and path"),
+        ("{allow: {'staging:80': {requests: 9, for: 1m wall}}}", "leave out scheme, port and path"),
+    ],
+)
+def test_a_ceiling_is_whole_or_an_error_at_its_place(tiny: Path, bounds: str, problem: str) -> None:
+    lines = (tiny / "profile.yaml").read_text().count("\n") + 1
+    with pytest.raises(ConfigError, match=rf"^profile\.yaml:{lines}:\d+: .*{problem}"):
+        bounded(tiny, bounds)

@@ -174,7 +174,7 @@ def test_impossible_cells_are_refused() -> None:
         DriverPlan(plan().cells * 2)
 
 
-@pytest.mark.parametrize("addresses", [["192.0.2.1"], ["127.0.0.1", "192.0.2.1"], ["::ffff:192.0.2.1"]])
+@pytest.mark.parametrize("addresses", [["192.0.2.1"], ["127.0.0.1", "192.0.2.1"], ["::ffff:192.0.2.1"], ["0.0.0.0"]])
 def test_only_loopback_is_dialled_unless_a_ceiling_names_the_host(addresses: list[str]) -> None:
     far = Instance("i", "http://staging:80")
     with pytest.raises(ConfigError, match="staging is not loopback"):
@@ -198,6 +198,8 @@ def test_an_allowance_bounds_requests_and_seconds() -> None:
     timed = Allowance([Ceiling("far", 9, 60)])
     assert [timed.admit("far", t) for t in (100.0, 160.0, 160.1)] == [True, True, False]
     assert all(counted.admit("127.0.0.1", 0.0) for _ in range(9))
+    told = "far was sent 2 requests; its ceiling is 2 requests in 60 s: nothing more is sent there"
+    assert [counted.reached("far") for _ in range(2)] == [told, None]
     load = steady("p", 1, 5, {"k": 1})
     assert timed.refusal(load, ["far"]) is None
     assert timed.refusal(load, ["127.0.0.1"]) is None
