@@ -1,15 +1,15 @@
-"""Subject plane: an instance that nobody asked to die stays up through the story."""
+"""Subject plane: an instance that nobody asked to die stays up, or where it is not ours at least reachable."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from harness.clauses.model import Clause, Judge, Judgement, Need, held, still_open, violated
+from harness.clauses.model import Clause, Judge, Judgement, Need, held, inconclusive, still_open, violated
 from harness.contract import Campaign
 from harness.contract.campaign import Scenario
 from harness.core.errors import ConfigError
 from harness.core.source import nearest
-from harness.evidence.records import ComponentState
+from harness.evidence.records import ComponentState, Request
 from harness.evidence.store import Evidence
 
 __all__ = ["compile_subject", "instance_names"]
@@ -27,7 +27,9 @@ def compile_subject(campaign: Campaign, scenario: Scenario) -> Iterator[Clause]:
     _check_signals(campaign, scenario, names)
     if campaign.profile.start.running:
         _check_alone(scenario, names)
-        return  # who started it watches over it
+        if any(phase.load for phase in scenario.phases):
+            yield _reachable(campaign, scenario, names[0])
+        return  # who started it watches over its process
     for name in names:
         yield Clause(
             scenario.name,
@@ -40,6 +42,21 @@ def compile_subject(campaign: Campaign, scenario: Scenario) -> Iterator[Clause]:
             _judge_stays_up(scenario.name, name),
             (scenario.name,),
         )
+
+
+def _reachable(campaign: Campaign, scenario: Scenario, name: str) -> Clause:
+    """What is seen of the death of an instance whose process is not ours: nobody takes the connections any more."""
+    return Clause(
+        scenario.name,
+        "subject",
+        name,
+        "stays_reachable",
+        campaign.profile_source.document.locate(("start",), key=True),
+        f"{name}, which is running already, takes every connection outside faults",
+        (Need("ledger"),),
+        _judge_reachable(scenario, name),
+        (scenario.name,),
+    )
 
 
 def _check_signals(campaign: Campaign, scenario: Scenario, names: tuple[str, ...]) -> None:
@@ -83,5 +100,22 @@ def _judge_stays_up(cell: str, name: str) -> Judge:
         if ready and evidence.completed(cell):
             return held(f"{name} ran through the whole story")
         return still_open(f"{name} was never ready" if not ready else "the story is not over")
+
+    return judge
+
+
+def _judge_reachable(scenario: Scenario, name: str) -> Judge:
+    disturbed = {phase.name for phase in scenario.phases if phase.fault}
+
+    def judge(evidence: Evidence) -> Judgement:
+        sent = [row for row in evidence.of(Request, scenario.name) if row.sent_t is not None]
+        refused = [row for row in sent if row.error == "connect" and row.phase not in disturbed]
+        if refused:
+            first = refused[0]
+            what = f"{name} refused the connection of {first.kind} {first.request_id} during {first.phase}"
+            return violated(what, at=first.end_t)
+        if not evidence.completed(scenario.name):
+            return still_open("the story is not over")
+        return held(f"it took those of {len(sent)} requests") if sent else inconclusive("no request was sent")
 
     return judge

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from harness.run.stack.wait import eventually
-from tests.integration.tiny.gates import Home, Story
+from tests.integration.tiny.gates import Gate, Home, Story
 
 START = re.compile(r"(?s)^start:\n.*?^ports:", re.MULTILINE)
 LOGS = re.compile(r"(?s)^logs:\n.*?\n(?=\w|\n)", re.MULTILINE)
@@ -42,18 +42,24 @@ def running(tiny: Story, port: int, tmp_path: Path) -> Iterator[subprocess.Popen
         process.terminate()
 
 
-def test_it_is_proved_and_left_alone(home: Home, tiny: Story, running: subprocess.Popen[bytes], port: int) -> None:
-    def answers() -> bool:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=1) as answer:
-            return bool(answer.status == 200)
+def answers(port: int) -> bool:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=1) as answer:
+        return bool(answer.status == 200)
 
-    eventually(answers, what="the service to answer", within_s=10, retry_on=(OSError,))
+
+def await_answers(port: int) -> None:
+    eventually(lambda: answers(port), what="the service to answer", within_s=10, retry_on=(OSError,))
+
+
+def test_it_is_proved_and_left_alone(home: Home, tiny: Story, running: subprocess.Popen[bytes], port: int) -> None:
+    await_answers(port)
     ended = home.gate(tiny.folder)
     assert ended.code == 0, ended.out + ended.err
     assert set(ended.verdicts.values()) == {"held"}
-    assert not [clause for clause in ended.verdicts if "::subject::" in clause]
+    own = {clause for clause in ended.verdicts if "::subject::" in clause}
+    assert own == {"failing::subject::tiny-0::stays_reachable"}
     assert running.poll() is None
-    assert answers()
+    assert answers(port)
     home.assert_clean(sorted(ended.ports - {port}))
 
 
@@ -66,3 +72,20 @@ def test_one_that_does_not_answer_is_told(home: Home, tiny: Story, running: subp
     assert "held" not in ended.verdicts.values()
     assert "tiny-0 to be ready: not within 1 s" in ended.out
     home.assert_clean(sorted(ended.ports))
+
+
+def test_one_that_dies_half_way_is_never_green(
+    home: Home, tiny: Story, running: subprocess.Popen[bytes], port: int, tmp_path: Path
+) -> None:
+    """No threshold of this load looks at failures: what was answered, was answered in time."""
+    await_answers(port)
+    wish = ("--mix", "work=1", "--rate", "1/s", "--for", "2m", "--threshold", "response p95 < 2s wall")
+    command = ("harness.cli", "load", str(tiny.folder), *wish, "--bundle-dir", str(home.bundles))
+    with Gate(home, command, home.bundles) as gate:
+        gate.until(lambda _: (tmp_path / "its.log").read_text().count("\n") >= 20)
+        running.kill()
+        ended = gate.end(60)
+    assert ended.code == 1, ended.out + ended.err
+    clause = "offered_load::subject::tiny-0::stays_reachable"
+    assert ended.of("violated") == {clause}
+    assert re.search(r"tiny-0 refused the connection of work \S+ during", ended.words(clause))

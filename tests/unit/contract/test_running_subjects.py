@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,10 @@ import pytest
 from harness.clauses.compiled import compile_campaign
 from harness.contract import Campaign, load_campaign
 from harness.core.errors import ConfigError
+from harness.evidence.records import CellFinished, CellStarted, Request
+from harness.evidence.store import Evidence
 
+ZERO = 1_800_000_000.0
 TINY = Path("fixtures/tiny")
 COMMAND = """\
 start:
@@ -43,7 +47,39 @@ def with_profile(folder: Path, *changes: tuple[str, str]) -> Campaign:
 def test_its_stories_are_played_one_after_the_other(tiny: Path) -> None:
     campaign = with_profile(tiny)
     assert (campaign.spec.side_by_side, campaign.side_by_side) == (8, 1)
-    assert [clause for clause in compile_campaign(campaign) if clause.plane == "subject"] == []
+    found = [clause.id for clause in compile_campaign(campaign) if clause.plane == "subject"]
+    assert found == ["failing::subject::tiny-0::stays_reachable"]
+
+
+ROW = Request(
+    "failing", "baseline", "work", 0, "id-0", "tiny-0", ZERO, ZERO, None, None, ZERO + 0.01, 200, expected=True
+)
+REFUSED = replace(ROW, request_id="id-1", status=0, expected=False, error="connect")
+
+
+@pytest.mark.parametrize(
+    ("rows", "ended", "verdict"),
+    [
+        ([ROW], True, "held"),
+        ([ROW], False, "open"),
+        ([], True, "inconclusive"),
+        ([ROW, REFUSED, ROW], False, "violated"),
+        ([ROW, replace(REFUSED, phase="failing")], True, "held"),
+        ([replace(ROW, error="reset", expected=False)], True, "held"),
+        ([replace(REFUSED, sent_t=None, error="dropped", dropped=True)], True, "inconclusive"),
+    ],
+)
+def test_one_whose_process_is_not_ours_must_take_connections(
+    tiny: Path, rows: list[Request], ended: bool, verdict: str
+) -> None:
+    clauses = compile_campaign(with_profile(tiny))
+    (clause,) = (clause for clause in clauses if clause.promise == "stays_reachable")
+    evidence = Evidence([CellStarted("failing", ZERO, 60.0, 0.2, 0.2), *rows], planned=("failing",))
+    if ended:
+        evidence.add(CellFinished("failing", ZERO + 9, completed=True))
+    judgement = clause.judge(evidence)
+    assert judgement.verdict == verdict
+    assert verdict != "violated" or "tiny-0 refused the connection of work id-1 during baseline" in judgement.message
 
 
 @pytest.mark.parametrize(

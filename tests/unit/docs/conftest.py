@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
@@ -121,7 +122,17 @@ def everything(tmp_path_factory: pytest.TempPathFactory) -> tuple[Clause, ...]:
     rules = folder / "production" / "rules.yml"
     rule = {"alert": "TinySlow", "expr": "sum(rate(tiny_request_seconds_sum[40s])) > 1"}
     rules.write_text(rules.read_text() + f"      - {rule}\n")
-    return clauses_of(folder)
+    return (*clauses_of(folder), *clauses_of(_running(tmp_path_factory.mktemp("running"))))
+
+
+def _running(folder: Path) -> Path:
+    """The tiny campaign, about a subject that runs already and has no logs here."""
+    shutil.copytree(ROOT / "fixtures" / "tiny", folder, dirs_exist_ok=True)
+    profile = (folder / "profile.yaml").read_text()
+    profile = re.sub(r"(?ms)^start:.*?(?=^ports:)", "start: {running: {app: 8080}}\n", profile)
+    profile = re.sub(r"(?m)^logs:\n.*\n", "", profile)
+    (folder / "profile.yaml").write_text(re.sub(r"(?m)^  - \{logs: .*\n", "", profile))
+    return folder
 
 
 @pytest.fixture(scope="session")
