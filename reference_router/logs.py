@@ -40,7 +40,7 @@ class Stream:
         """Write one line and its newline whole, or not at all. Raises ``OSError``."""
         data = line + b"\n"
         if self._size and self._size + len(data) > self._max_bytes:
-            self._rotate()
+            self.rotate()
         written = os.write(self._fd, data)
         if written != len(data):
             os.ftruncate(self._fd, self._size)
@@ -57,7 +57,10 @@ class Stream:
         self._fd = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o640)
         self._size = os.fstat(self._fd).st_size
 
-    def _rotate(self) -> None:
+    def rotate(self) -> bool:
+        """Begin a new file, unless this one is empty; whether there was anything. Raises ``OSError``."""
+        if not self._size:
+            return False
         for index in range(self._backups - 1, 0, -1):
             older = self._backup(index)
             if older.exists():
@@ -65,6 +68,7 @@ class Stream:
         self.path.replace(self._backup(1))
         self.close()
         self._open()
+        return True
 
     def _backup(self, index: int) -> Path:
         return self.path.with_name(f"{self.path.name}.{index}")

@@ -19,6 +19,7 @@ from harness.core.source import nearest
 from harness.core.units import parse_duration
 
 __all__ = [
+    "FORGOTTEN",
     "LINKS",
     "PROCESS",
     "check_cuts",
@@ -34,6 +35,8 @@ __all__ = [
 ]
 
 PROCESS: Final = ("killed", "hung")
+FORGOTTEN: Final = "forgotten"
+"""A shipper that is killed, and when it starts again knows no more what it sent: it sends everything once more."""
 LINKS: Final = ("down", "blackhole", "reset", "latency", "bandwidth")
 """How a way between two parts is disturbed; two take a value: ``latency 2s`` (wall), ``bandwidth 1`` (KB/s)."""
 
@@ -52,7 +55,7 @@ def hops_of(campaign: Campaign, production: Production) -> Mapping[str, tuple[st
         hops["alertmanager"] = (*PROCESS, *LINKS)
         hops |= dict.fromkeys(_kinds(campaign, production), ("refused",))
     if production.filebeat:
-        hops["filebeat"] = PROCESS
+        hops["filebeat"] = (*PROCESS, FORGOTTEN)
         hops |= {"elasticsearch": LINKS} if production.filebeat.output == "elasticsearch" else {}
     return hops
 

@@ -13,7 +13,7 @@ from harness.clauses.values import ABSENT, at_path
 from harness.contract import Campaign
 from harness.contract.campaign import Expected, Scenario
 from harness.contract.expectations import ExpectLog
-from harness.evidence.records import Document, LogLine
+from harness.evidence.records import Document, LogLine, Reading
 from harness.evidence.store import Evidence
 
 __all__ = ["compile_log_expectation"]
@@ -50,6 +50,27 @@ def compile_log_expectation(campaign: Campaign, scenario: Scenario, item: Expect
             needs=(Need(place, item.about),),
             judge=_judge_carries(scenario.name, item.about, place, rule, event_at),
         )
+
+    if rule.rotates:
+        yield clause(
+            promise="rotates",
+            statement=f"{item.about} goes on in another file while the story lasts",
+            needs=(Need("lines", item.about),),
+            judge=_judge_rotation(scenario.name, item.about),
+        )
+
+
+def _judge_rotation(cell: str, stream: str) -> Judge:
+    def judge(evidence: Evidence) -> Judgement:
+        counts = {r.component: r.value for r in evidence.of(Reading, cell) if r.name == "files"}
+        files = [value for name, value in counts.items() if name.split()[1:2] == [stream]]
+        if not evidence.completed(cell) or not files or not max(files):
+            return still_open(f"nobody has read {stream} to its end")
+        if max(files) > 1:
+            return held(f"its lines stand in {sum(files):g} files of {len(files)} instances")
+        return violated("all lines of an instance stand in one file", hop="log")
+
+    return judge
 
 
 def _entries(evidence: Evidence, cell: str, stream: str, place: str, rule: ExpectLog) -> Iterator[dict[str, Any]]:

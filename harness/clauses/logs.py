@@ -18,7 +18,7 @@ from harness.contract.expectations import ExpectLog
 from harness.contract.fields import FieldRule
 from harness.contract.files import Logs, LogStream
 from harness.core.errors import Location
-from harness.evidence.records import CAMPAIGN, Barrier, Document, LogLine
+from harness.evidence.records import CAMPAIGN, Barrier, Document, LogLine, Reading
 from harness.evidence.store import Evidence
 
 __all__ = ["compile_log_arrival", "compile_logs", "looks_at_documents"]
@@ -168,12 +168,24 @@ def _judge_arrival(cell: str, stream: str, identity: Sequence[str]) -> Judge:
         counted = f"{len(lines)} lines were written, {len(documents)} documents found"
         details = [*_doubled(documents), *_unjoined(lines, documents, identity)]
         if len(lines) == len(documents) and not details:
-            return held(f"{len(lines)} lines, {len(documents)} documents")
+            return held(f"{len(lines)} lines, {len(documents)} documents", *_sent_again(evidence, cell))
         barrier = [item.detail for item in evidence.of(Barrier, cell) if item.plane == "logs" and item.detail]
         hop = "Filebeat" if len(documents) <= len(lines) else "Elasticsearch"
         return violated(counted, *details, *barrier, hop=hop)
 
     return judge
+
+
+def _sent_again(evidence: Evidence, cell: str) -> Iterator[str]:
+    """How often Elasticsearch was offered what it had: only then it is proved that a line is stored once."""
+    highest = 0.0
+    offered = 0.0
+    for reading in evidence.of(Reading, cell):
+        if reading.name == "filebeat_events_duplicates":
+            offered += highest if reading.value < highest else 0.0  # it has started again
+            highest = reading.value
+    if offered + highest:
+        yield f"{offered + highest:g} events were sent again and found there"
 
 
 def _doubled(documents: Sequence[Document]) -> Iterator[str]:

@@ -46,6 +46,7 @@ class ExpectLog(Strict):
     fields: list[str] = []
     at: Literal["documents", "lines"] | None = None
     joined_by: str = "request_id"
+    rotates: bool = False
 
 
 class ExpectMetric(Strict):

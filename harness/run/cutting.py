@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final, Literal
 
-from harness.clauses.hops import PROCESS, is_integration, is_link, link_value
+from harness.clauses.hops import FORGOTTEN, PROCESS, is_integration, is_link, link_value
 from harness.run.cell import Cell
 from harness.run.clients.http import Http, HttpFault
 from harness.run.clients.prometheus import PrometheusClient
 from harness.run.faults.fault import Fault
+from harness.run.faults.forgetting import ForgettingFault
 from harness.run.faults.links import LinkFault, LinkKind
 from harness.run.faults.refusals import RefusalFault
 from harness.run.faults.rules import RulesFault
 from harness.run.faults.signals import SignalFault
 from harness.run.faults.together import Together
+from harness.run.filebeat import registry_of
 
 __all__ = ["blinded_by", "cut_of"]
 
@@ -33,7 +35,7 @@ _NO_LIMIT_S: Final = 3600.0
 
 def blinded_by(hop: str, manner: str) -> str:
     """The part of the stack that cannot be asked while ``hop`` is cut, or the empty string."""
-    return hop if manner in PROCESS else ""
+    return hop if manner in {*PROCESS, FORGOTTEN} else ""
 
 
 def cut_of(cell: Cell, hop: str, manner: str) -> Fault:
@@ -45,8 +47,9 @@ def cut_of(cell: Cell, hop: str, manner: str) -> Fault:
         return _link(cell, name, hop, manner)
     if is_integration(hop):
         return _refusal(cell, name, hop)
-    kind: Literal["kill", "stop"] = "kill" if manner == PROCESS[0] else "stop"
-    return SignalFault(name, kind, cell.processes[hop], lambda: _is_ready(cell, hop), within_s=_WITHIN_S)
+    kind: Literal["kill", "stop"] = "stop" if manner == "hung" else "kill"
+    signal = SignalFault(name, kind, cell.processes[hop], lambda: _is_ready(cell, hop), within_s=_WITHIN_S)
+    return ForgettingFault(signal, registry_of(cell.folder / hop)) if manner == FORGOTTEN else signal
 
 
 def _is_ready(cell: Cell, part: str) -> bool:

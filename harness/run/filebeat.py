@@ -13,7 +13,12 @@ from harness.run.context import Context
 from harness.run.stack.native import filebeat_spec
 from harness.run.stack.surface import ProcessSpec
 
-__all__ = ["filebeat_for"]
+__all__ = ["filebeat_for", "registry_of"]
+
+
+def registry_of(folder: Path) -> Path:
+    """Where a Filebeat that lives in ``folder`` keeps what it sent of each file."""
+    return folder / "data" / "registry"
 
 
 def filebeat_for(

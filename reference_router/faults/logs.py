@@ -1,5 +1,5 @@
 # ruff: noqa: ARG002 - hooks of many small classes share one signature
-"""Faults of the log streams: muted, corrupt, short of a field, on a disk that refuses."""
+"""Faults of the log streams: muted, corrupt, short of a field, on a disk that refuses, rotated."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from reference_router.logs import STREAMS
 if TYPE_CHECKING:
     from reference_router.instance import Router
 
-__all__ = ["LogCorrupt", "LogDropField", "LogMute", "LogWriteFailure"]
+__all__ = ["LogCorrupt", "LogDropField", "LogMute", "LogRotate", "LogWriteFailure"]
 
 
 class LogFault(Fault):
@@ -110,3 +110,20 @@ class LogWriteFailure(LogFault):
         """A full disk."""
         self.hit()
         raise OSError(errno.ENOSPC, "no space left on device")
+
+
+@dataclass(eq=False)
+class LogRotate(LogFault):
+    """Every stream that holds a line is rotated at once, as when its file is full."""
+
+    name: ClassVar[str] = "log_rotate"
+    streams: list[str] = field(default_factory=list)
+
+    async def inject(self, router: Router) -> None:
+        """Rotate."""
+        for name in self.streams or STREAMS:
+            if router.book.streams[name].rotate():
+                self.hit()
+
+    async def heal(self, router: Router) -> None:
+        """What is rotated stays so."""

@@ -45,6 +45,7 @@ class LineSource:
         if moment == "finish":
             name = f"log {target.stream} {target.instance}".rstrip()
             records.append(Reading(self._cell, t, name, "incomplete_lines", float(self._tail.incomplete)))
+            records.append(Reading(self._cell, t, name, "files", float(self._tail.files)))
             self._tail.close()
         return records
 

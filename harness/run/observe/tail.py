@@ -69,6 +69,7 @@ class Tail:
         self._is_glob = has_magic(pattern)
         self._files: dict[tuple[int, int], _File] = {}
         self._counts: dict[str, int] = {}
+        self._opened = 0
         if from_end:
             self._look()
             for file in self._files.values():
@@ -78,6 +79,11 @@ class Tail:
     def incomplete(self) -> int:
         """Files whose last line has no end yet."""
         return sum(1 for file in self._files.values() if file.half)
+
+    @property
+    def files(self) -> int:
+        """How many files were read, rotated ones counted each."""
+        return self._opened
 
     def read(self, *, everything: bool = False) -> Iterator[TailedLine]:
         """Lines completed since the last call; a long backlog comes in parts unless ``everything``."""
@@ -109,6 +115,8 @@ class Tail:
                 continue
             if self._files.setdefault(_key(os.fstat(file.fileno())), new := _File(str(path), file)) is not new:
                 file.close()
+            else:
+                self._opened += 1
 
 
 def _key(status: os.stat_result) -> tuple[int, int]:

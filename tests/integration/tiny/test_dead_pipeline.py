@@ -18,7 +18,7 @@ def ended(tmp_path_factory: pytest.TempPathFactory) -> Ended:
     folder = tmp_path_factory.mktemp("pipeline")
     home, story = Home(folder / "home"), shipping(folder / "tiny")
     text = story.path("filebeat_killed.yaml").read_text()
-    calm = text.replace("until: noticed, cut: {filebeat: killed}", "lasts: 4m").replace(
+    calm = text.replace("until: noticed, cut: {filebeat: forgotten}", "lasts: 4m").replace(
         "until: recovered", "lasts: 10s"
     )
     story.write("neighbour.yaml", calm)
@@ -37,6 +37,10 @@ def test_the_death_of_the_pipeline_is_noticed_and_so_is_its_return(ended: Ended,
 @pytest.mark.parametrize("cell", ["filebeat_killed", "elasticsearch_unreachable", "neighbour"])
 def test_every_line_arrives_once_in_the_end(ended: Ended, cell: str) -> None:
     assert ended.verdicts[f"{cell}::logs::requests::arrives"] == "held", ended.out
+
+
+def test_what_was_sent_again_is_told_and_stored_once(ended: Ended) -> None:
+    assert "events were sent again and found there" in ended.words("filebeat_killed::logs::requests::arrives")
 
 
 def test_the_neighbour_ships_by_the_filebeat_of_the_campaign_and_is_told_of_nothing(ended: Ended) -> None:

@@ -13,7 +13,7 @@ from harness.clauses.values import ABSENT, broken_fields
 from harness.contract import load_campaign
 from harness.contract.fields import Derived, FieldRule
 from harness.core.errors import ConfigError
-from harness.evidence.records import CellFinished, CellStarted, Document, LogLine, Request
+from harness.evidence.records import CellFinished, CellStarted, Document, LogLine, Reading, Request
 from harness.evidence.store import Evidence
 
 T = 1_800_000_000.0
@@ -34,7 +34,7 @@ story: It runs.
 phases:
   - {name: all, lasts: 1m}
 expect:
-  - log app: {fields: [n]}
+  - log app: {fields: [n], rotates: true}
 """,
     "contract.yaml": """\
 harness: contract/1
@@ -220,3 +220,28 @@ def test_what_lies_below_a_named_object_is_free() -> None:
     assert not known.covers("closed", "text")
     assert not known.covers("closed.other", 1)
     assert not known.covers("open.sub.other", 1)
+
+
+def reading(component: str, name: str, value: float) -> Reading:
+    return Reading("story", T, component, name, value)
+
+
+@pytest.mark.parametrize(
+    ("files", "verdict"), [({"log app s-0": 2.0, "log app s-1": 1.0}, "held"), ({"log app s-0": 1.0}, "violated")]
+)
+def test_a_stream_rotates_where_its_lines_stand_in_several_files(
+    table: dict[str, Clause], files: dict[str, float], verdict: str
+) -> None:
+    clause = table["logs::app::rotates"]
+    others = [reading("log audit s-0", "files", 7), reading("log app s-0", "incomplete_lines", 7)]
+    records = [reading(component, "files", value) for component, value in files.items()]
+    assert judge(clause, *others, *records).verdict == verdict
+    assert judge(clause, *others).verdict == "open"
+    assert judge(clause, *records, completed=False).verdict == "open"
+
+
+def test_what_was_sent_again_is_told_over_restarts(table: dict[str, Clause]) -> None:
+    offered = [reading("filebeat", "filebeat_events_duplicates", value) for value in (0, 2, 3, 0, 4)]
+    found = judge(table["logs::app::arrives"], line(1), document(1), *offered)
+    assert (found.verdict, found.details) == ("held", ("7 events were sent again and found there",))
+    assert judge(table["logs::app::arrives"], line(1), document(1)).details == ()

@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from signal import Signals
 from typing import Any
 
@@ -15,6 +16,7 @@ import orjson
 import pytest
 
 from harness.run.clients.http import HttpFault
+from harness.run.faults.forgetting import ForgettingFault
 from harness.run.faults.hook import Call, HookFault
 from harness.run.faults.signals import SignalFault, SignalKind
 from harness.run.stack.wait import NotYet
@@ -162,6 +164,20 @@ def test_a_signal_is_confirmed_by_the_kernel_and_healed_when_ready(kind: SignalK
     ready = True
     _soon(fault.confirm_healed, "router-1 is ready")
     assert (sleeper.pid == before) is (kind == "stop")
+
+
+def test_what_is_killed_and_forgets_has_nothing_left_when_it_starts(sleeper: Any, tmp_path: Path) -> None:
+    memory = tmp_path / "data" / "registry"
+    fault = ForgettingFault(SignalFault("crash", "kill", sleeper, lambda: True), memory)
+    fault.inject()
+    with pytest.raises(NotYet, match="registry is not there to be lost"):
+        fault.confirm()
+    memory.mkdir(parents=True)
+    (memory / "log.json").write_text("sent")
+    assert "has ended" in fault.confirm()
+    assert "started as pid" in fault.heal()
+    assert not memory.exists()
+    assert fault.confirm_healed() == "router-1 is ready"
 
 
 def test_a_restart_that_did_not_come_back_is_not_confirmed(sleeper: Any) -> None:

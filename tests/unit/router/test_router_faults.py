@@ -326,6 +326,20 @@ def test_log_faults_touch_their_stream_alone(lab: Any, count: Any) -> None:
     assert (len(raw), len(broken)) == (6, 2)
 
 
+def test_logs_rotate_on_demand_where_they_hold_a_line(lab: Any) -> None:
+    async def story() -> None:
+        _, client, admin = await _start(lab)
+        assert (await client.generate()).status == 200
+        await admin.inject(log_rotate={"streams": ["access", "error"]})
+        assert (await client.generate()).status == 200
+        assert (await admin.heal())["log_rotate"]["applied"] == 1  # nothing failed: the error log is empty
+
+    lab.run(story())
+    older = (lab.folder / "access.log.1").read_text()
+    assert (older.count("\n"), len(lab.lines("access"))) == (1, 1)
+    assert not (lab.folder / "error.log.1").exists()
+
+
 def test_metric_faults_change_the_text_and_say_so(lab: Any) -> None:
     async def scrape(client: Any) -> str:
         reply = await client.ask("GET", "/metrics")
