@@ -41,8 +41,10 @@ def lags(evidence: Evidence, cell: str, stream: str, path: str) -> Iterator[tupl
 
     The index is asked several times a second: so much the true lag may be shorter. A document whose way was cut by a
     link while it was under way is left out; where the shipper itself was cut, its time counts from when it was seen
-    to be back.
+    to be back, and what was written before the story began counts from its beginning, when the shipper is ready.
     """
+    start = evidence.started(cell)
+    ready_t = start.t if start else 0.0
     cuts = tuple(_cuts(evidence, cell))
     for document in evidence.of(Document, cell):
         if document.stream != stream:
@@ -53,7 +55,7 @@ def lags(evidence: Evidence, cell: str, stream: str, path: str) -> Iterator[tupl
         met = [cut for cut in cuts if t <= cut.until and cut.since <= document.t]
         if not any(cut.link or math.isinf(cut.until) for cut in met):
             able = max((cut.until for cut in met), default=t)
-            yield t, max(0.0, document.t - max(t, able)), document
+            yield t, max(0.0, document.t - max(t, able, ready_t)), document
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,6 +54,12 @@ def test_after_the_death_of_the_shipper_time_counts_from_its_return(
     assert bench.one(story, PROMISE).verdict == verdict
 
 
+def test_what_was_written_before_the_story_counts_from_its_beginning(bench: Any, story: Any) -> None:
+    """The shipper was not there yet."""
+    story.change(Document, lambda d: d.id == "d20", source=lambda d: {**d.source, "time": "2027-01-15T07:59:00.000Z"})
+    assert bench.one(story, PROMISE).verdict == "held"
+
+
 def test_the_spread_is_told(bench: Any, story: Any) -> None:
     assert bench.one(story, PROMISE).message == "60 documents: p50 0.20 s, p99 0.20 s, max 0.20 s wall"
 
