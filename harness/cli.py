@@ -88,12 +88,23 @@ def _add_gate(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     verb.add_argument("-k", dest="expression", default="", metavar="EXPR", help="clauses whose id matches EXPR")
     _add_clauses(verb)
     verb.add_argument("--speed", type=_speed, metavar="N", help="production seconds per second of wall time, or auto")
-    verb.add_argument("--backend", choices=("auto", "native"), default="auto", help="where the components run")
+    verb.add_argument(
+        "--backend", choices=("auto", "native", "attach"), default="auto", help="where the components run"
+    )
+    _add_attach(verb)
     verb.add_argument("--bundle-dir", type=Path, metavar="DIR", help="make bundles in DIR (.harness/bundles)")
     _add_reports(verb)
     verb.add_argument("--workers", type=_workers, default=0, metavar="N", help="share the load among N processes")
     verb.add_argument("--hold", action="store_true", help="keep a failing cell alive until Ctrl-C")
     verb.set_defaults(run=_gate)
+
+
+def _add_attach(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("--attach", type=Path, metavar="FILE", help="the running system to judge, read only")
+    verb.add_argument("--from", dest="since", default="", metavar="TIME", help="judge the past since then, or 30m ago")
+    verb.add_argument("--to", dest="until", default="", metavar="TIME", help="judge the past until then (now)")
+    text = "fail where this plane of a running system cannot be judged (repeatable)"
+    verb.add_argument("--require", action="append", default=[], metavar="PLANE", help=text)
 
 
 def _add_load(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -165,7 +176,7 @@ def _add_explain(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
 
 def _add_schema(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     verb = verbs.add_parser("schema", help="print the JSON Schema of a kind of file")
-    verb.add_argument("kind", metavar="KIND", help="campaign, contract, profile or scenario")
+    verb.add_argument("kind", metavar="KIND", help="attach, campaign, contract, profile or scenario")
     verb.set_defaults(run=_schema)
 
 
@@ -243,10 +254,15 @@ def _gate(options: argparse.Namespace) -> int:
     from harness.front.choosing import choose
     from harness.front.gate import GateOptions, gate
 
-    chosen = choose(options.paths, options.expression, options.clause)
+    attached = bool(options.attach) or options.backend == "attach"
+    chosen = choose(options.paths, options.expression, options.clause, attached=attached)
     how = GateOptions(
         speed=options.speed,
         backend=options.backend,
+        attach=options.attach,
+        since=options.since,
+        until=options.until,
+        required=tuple(options.require),
         hold=options.hold,
         workers=options.workers,
         bundle_dir=options.bundle_dir,

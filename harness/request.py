@@ -43,6 +43,13 @@ class CampaignRequest:
     workers: int = 0
     up: bool = False
     """Play nothing: leave the stack of the one story in ``also`` standing until cancelled."""
+    attach: str = ""
+    """The attach file that names a running system, absolute."""
+    since: str = ""
+    until: str = ""
+    """The window to look at, as the command line has it; both empty: the present."""
+    required: tuple[str, ...] = ()
+    """Planes in which what cannot be judged for lack of access is a failure."""
 
     def write(self, path: Path) -> None:
         """Write the request as JSON."""
@@ -57,6 +64,7 @@ class CampaignRequest:
             fields["paths"] = tuple(fields["paths"])
             fields["clauses"] = tuple(fields["clauses"])
             fields["also"] = tuple(fields.get("also", ()))
+            fields["required"] = tuple(fields.get("required", ()))
             return cls(**fields)
         except (OSError, orjson.JSONDecodeError, KeyError, TypeError) as error:
             raise HarnessError(f"not a campaign request: {error!r}", location=Location(str(path))) from None

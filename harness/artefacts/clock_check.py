@@ -12,10 +12,10 @@ from typing import Any, Protocol
 
 import promql_parser as pp
 
-from harness.artefacts.promql import Selector, children, selectors_of
+from harness.artefacts.promql import Query, Selector, children, selectors_of
 from harness.core.errors import HarnessError
 
-__all__ = ["verify"]
+__all__ = ["same_expression", "verify"]
 
 _LEAVES: dict[type, Callable[[Any], Any]] = {
     pp.NumberLiteral: lambda node: repr(node.val),
@@ -50,6 +50,23 @@ def verify(original: Any, scaled: Any, clock: _Scale) -> None:
         )
     for left, right in zip(theirs, ours, strict=True):
         verify(left, right, clock)
+
+
+class _Unscaled:
+    def seconds(self, production_s: float) -> float:
+        return production_s
+
+    def factor(self, _name: str, _selectors: tuple[Selector, ...]) -> str:
+        return ""
+
+
+def same_expression(one: Query, other: Query) -> bool:
+    """Whether two texts say the same: servers print expressions in a form of their own."""
+    try:
+        verify(one.tree, other.tree, _Unscaled())
+    except HarnessError:
+        return False
+    return True
 
 
 def _own(node: Any) -> Any:

@@ -21,7 +21,7 @@ from harness.contract.campaign import Scenario
 from harness.contract.files import Phase
 from harness.core.errors import ConfigError
 from harness.core.units import format_duration
-from harness.evidence.records import CAMPAIGN, Notification, RuleState
+from harness.evidence.records import CAMPAIGN, Notification, RuleState, Unmet
 from harness.evidence.store import Evidence
 
 __all__ = ["compile_conduct", "compile_others", "compile_quiet"]
@@ -66,12 +66,17 @@ def _judge_armed(name: str, beyond: str, evidence: Evidence) -> Judgement:
         broken = [state for state in states if state.health == "err" and not _cut_on_purpose(evidence, state)]
         if broken:
             return violated(f"its evaluation failed in {cell}: {broken[0].last_error}", hop="rule", at=broken[0].t)
-        if not states and evidence.completed(cell):
+        if not states and evidence.completed(cell) and not _unread(evidence, cell):
             return violated(f"Prometheus did not load it in {cell}", hop="rule")
         seen += sum(state.health == "ok" for state in states)
     if seen and evidence.all_completed():
         return held("loaded, and no evaluation failed", *([beyond] if beyond else []))
     return still_open("no evaluation was seen" if not seen else "the stories are not over")
+
+
+def _unread(evidence: Evidence, cell: str) -> bool:
+    """Whether nobody could ask for the rules there."""
+    return any(item.need == "rules" for item in evidence.of(Unmet, cell))
 
 
 def _cut_on_purpose(evidence: Evidence, state: RuleState) -> bool:

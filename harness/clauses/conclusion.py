@@ -52,10 +52,12 @@ def conclude(
     evidence: Evidence,
     ended_t: float,
     played_again: Collection[str] = (),
+    planes: Collection[str] | None = None,
 ) -> Conclusion:
     """Judge ``clauses`` on closed evidence, as of the instant ``ended_t`` (epoch seconds).
 
-    ``played_again`` are the cells whose evidence is that of a second attempt.
+    ``played_again`` are the cells whose evidence is that of a second attempt, ``planes`` those in each of which a
+    clause must hold (None: all that have a clause).
     """
     today = datetime.fromtimestamp(ended_t, UTC).date()
     limit_s = campaign.contract.budgets.lateness_p99
@@ -65,7 +67,7 @@ def conclude(
         loads=tuple(_loads(campaign, evidence)),
         judged=tuple(_judged(item, ended_t, 2 if item.clause.scope in played_again else 1) for item in verdicts),
         counts=dict(Counter(str(item.verdict) for item in verdicts)),
-        exit_code=exit_code(verdicts, {clause.plane for clause in clauses}),
+        exit_code=exit_code(verdicts, {clause.plane for clause in clauses} if planes is None else planes),
     )
 
 

@@ -34,6 +34,8 @@ NeedKind = Literal[
     "snapshot",  # detail: a PromQL expression, asked at the end of every phase
     "series",  # detail: a selector, recorded as raw samples over the whole story
     "rules",  # state of the alerting rules
+    "loaded",  # rules as Prometheus has loaded them
+    "routing",  # routes, inhibition and receivers as Alertmanager runs them
     "alerts",  # alerts as Alertmanager holds them
     "pages",  # notifications at the sinks
     "documents",  # documents of a log stream in Elasticsearch; detail: the stream

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from harness.clauses.attached import Reach, attached_clauses, planes_to_prove
 from harness.clauses.compiled import compile_campaign
 from harness.clauses.conclusion import conclude, conclude_search, planned
 from harness.clauses.model import Clause, Judge, inconclusive
@@ -53,6 +54,11 @@ class _Recorded:
     @property
     def played_again(self) -> tuple[str, ...]:
         return tuple(self.manifest.get("played_again", ()))
+
+    @property
+    def reach(self) -> Reach | None:
+        """What could be seen of a system that ran already; ``None`` for one that the harness started."""
+        return Reach.of_json(self.manifest["attach"]) if self.manifest.get("attach") else None
 
     @property
     def ended_t(self) -> float:
@@ -111,6 +117,8 @@ def _events(path: Path) -> Iterator[Event]:
 
 def _selected(recorded: _Recorded, wanted: Sequence[str]) -> tuple[Clause, ...]:
     clauses = compile_campaign(recorded.campaign)
+    if recorded.reach:
+        clauses = attached_clauses(recorded.campaign, clauses, recorded.reach)
     known = {clause.id for clause in clauses}
     shown = set(recorded.manifest["clauses"])
     for name in wanted:
@@ -155,7 +163,8 @@ def _told(recorded: _Recorded, clauses: tuple[Clause, ...]) -> Iterator[Event]:
     if manifest.get("search"):
         conclusion = conclude_search(recorded.campaign, clauses, recorded.evidence)
     else:
-        conclusion = conclude(recorded.campaign, clauses, recorded.evidence, ended_t, recorded.played_again)
+        planes = planes_to_prove(clauses, recorded.reach) if recorded.reach else None
+        conclusion = conclude(recorded.campaign, clauses, recorded.evidence, ended_t, recorded.played_again, planes)
     yield from conclusion.events()
     cancelled = any(isinstance(event, CampaignEnded) and event.cancelled for event in recorded.events)
     yield CampaignEnded(ended_t, ended_t - began, conclusion.counts, conclusion.exit_code, bundle, cancelled)

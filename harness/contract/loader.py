@@ -10,6 +10,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any, Final
 
+from harness.contract.attach import AttachFile
 from harness.contract.campaign import Campaign, Expected, Loaded, Scenario
 from harness.contract.expectations import SUBJECTS, WITHOUT_NAME
 from harness.contract.files import CampaignFile, ContractFile, ProfileFile, ScenarioFile
@@ -30,6 +31,7 @@ KINDS: Final[dict[str, type[Strict]]] = {
     "contract": ContractFile,
     "profile": ProfileFile,
     "scenario": ScenarioFile,
+    "attach": AttachFile,
 }
 
 

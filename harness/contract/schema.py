@@ -12,7 +12,7 @@ __all__ = ["schema"]
 
 
 def schema(kind: str) -> dict[str, Any]:
-    """JSON Schema (2020-12) of ``kind``: campaign, contract, profile or scenario."""
+    """JSON Schema (2020-12) of ``kind``: attach, campaign, contract, profile or scenario."""
     if kind not in KINDS:
         remedy = nearest(kind, KINDS) or f"known: {', '.join(KINDS)}"
         raise ConfigError(f"there is no file kind {kind!r}", remedy=remedy)

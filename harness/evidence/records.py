@@ -24,12 +24,14 @@ __all__ = [
     "Federated",
     "Gaps",
     "HttpAnswer",
+    "LoadedRule",
     "LogLine",
     "Notification",
     "PhaseMark",
     "Reading",
     "Record",
     "Request",
+    "Routing",
     "RuleState",
     "Series",
     "Silence",
@@ -125,6 +127,31 @@ class RuleState:
     last_error: str
     evaluated_t: float
     active: tuple[dict[str, Any], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedRule:
+    """One rule as a running Prometheus holds it; ``kind`` is alert or record, durations are seconds."""
+
+    cell: str
+    t: float
+    group: str
+    name: str
+    kind: str
+    expression: str
+    for_s: float = 0.0
+    keep_firing_for_s: float = 0.0
+    labels: dict[str, str] = field(default_factory=dict)
+    annotations: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Routing:
+    """What a running Alertmanager does with alerts: routes, inhibition and receivers, without their settings."""
+
+    cell: str
+    t: float
+    document: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -355,6 +382,8 @@ Record = (
     | FaultAction
     | Series
     | RuleState
+    | LoadedRule
+    | Routing
     | AlertSnapshot
     | Notification
     | Silence
@@ -379,6 +408,8 @@ RECORD_TYPES: Final[dict[str, type[Any]]] = {
     "fault": FaultAction,
     "series": Series,
     "rule": RuleState,
+    "loaded_rule": LoadedRule,
+    "routing": Routing,
     "alert": AlertSnapshot,
     "notification": Notification,
     "silence": Silence,

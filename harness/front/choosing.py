@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from harness.clauses.attached import Reach, attached_clauses
 from harness.clauses.compiled import compile_campaign
 from harness.clauses.model import Clause
 from harness.contract import Campaign, load_campaign
@@ -53,10 +54,15 @@ def load_chosen(paths: Iterable[Path]) -> list[Chosen]:
     return [_load(tuple(group)) for group in groups.values()]
 
 
-def choose(paths: Iterable[Path], expression: str = "", wanted: Sequence[str] = ()) -> list[Chosen]:
-    """The campaigns that have clauses matching ``expression`` and, if given, named in ``wanted``."""
+def choose(
+    paths: Iterable[Path], expression: str = "", wanted: Sequence[str] = (), *, attached: bool = False
+) -> list[Chosen]:
+    """The campaigns that have clauses matching ``expression`` and, if given, named in ``wanted``.
+
+    ``attached``: those on a system that runs already are among them.
+    """
     matches = keyword_matcher(expression)
-    loaded = load_chosen(paths)
+    loaded = [_attached(item) if attached else item for item in load_chosen(paths)]
     _check_known(wanted, {clause.id for item in loaded for clause in item.clauses})
     chosen = [
         Chosen(item.campaign, item.paths, picked, item.of)
@@ -72,6 +78,11 @@ def _load(paths: tuple[Path, ...]) -> Chosen:
     campaign = load_campaign(paths)
     clauses = compile_campaign(campaign)
     return Chosen(campaign, paths, clauses, len(clauses))
+
+
+def _attached(item: Chosen) -> Chosen:
+    clauses = attached_clauses(item.campaign, item.clauses, Reach())
+    return replace(item, clauses=clauses, of=len(clauses))
 
 
 def _check_known(wanted: Sequence[str], known: set[str]) -> None:

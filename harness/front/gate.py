@@ -35,6 +35,10 @@ class GateOptions:
 
     speed: float | Literal["auto"] | None = None
     backend: str = "auto"
+    attach: Path | None = None
+    since: str = ""
+    until: str = ""
+    required: tuple[str, ...] = ()
     hold: bool = False
     workers: int = 0
     bundle_dir: Path | None = None
@@ -109,6 +113,10 @@ def _prove(item: Chosen, options: GateOptions) -> int:
         clauses=item.ids,
         speed=options.speed,
         backend=options.backend,
+        attach=str(options.attach.resolve()) if options.attach else "",
+        since=options.since,
+        until=options.until,
+        required=options.required,
         hold=options.hold,
         workers=options.workers,
     )

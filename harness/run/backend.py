@@ -28,17 +28,22 @@ Reason = Callable[[CampaignRequest], str]
 """Why ``auto`` takes a backend for a request; empty where it does not."""
 
 
+def _attach(request: CampaignRequest) -> str:
+    return "an attach file is named" if request.attach else ""
+
+
 def _always(_request: CampaignRequest) -> str:
     return "pinned components of this machine"
 
 
-_CHOICES: Final[Mapping[str, Reason]] = {"native": _always}
+_CHOICES: Final[Mapping[str, Reason]] = {"attach": _attach, "native": _always}
 """In the order in which ``auto`` prefers them; the last one can always be taken."""
 
 
 def choose_backend(request: CampaignRequest, choices: Mapping[str, Reason] = _CHOICES) -> Backend:
     """The backend for ``request``; raises ``ConfigError`` for one that does not exist."""
     asked = request.backend
+    _check_attach(request)
     if asked in choices:
         return Backend(asked, "asked for")
     if asked != "auto":
@@ -48,3 +53,18 @@ def choose_backend(request: CampaignRequest, choices: Mapping[str, Reason] = _CH
     if taken is None:
         raise ConfigError("no backend can be used here", remedy=f"choose one of {', '.join(choices)} with --backend")
     return taken
+
+
+def _check_attach(request: CampaignRequest) -> None:
+    """What is only for a system that runs already must not pass unseen elsewhere."""
+    if request.backend == "attach" and not request.attach:
+        raise ConfigError("it is not said what to attach to", remedy="name an attach file with --attach FILE")
+    if request.backend not in {"attach", "auto"} and request.attach:
+        raise ConfigError(
+            f"--attach names a running system, and --backend {request.backend} does not look at one",
+            remedy="leave out one of the two",
+        )
+    options = {"--from": request.since, "--to": request.until, "--require": request.required}
+    given = [name for name, value in options.items() if value]
+    if given and not request.attach:
+        raise ConfigError(f"{given[0]} is about a running system", remedy="name it with --attach FILE")

@@ -31,7 +31,8 @@ from harness.core.errors import HarnessError
 from harness.core.events import CampaignEnded, CampaignFailed, CampaignPlanned, CampaignSpent, CampaignStarted
 from harness.provision import Tool, ensure
 from harness.request import CampaignRequest
-from harness.run.backend import choose_backend
+from harness.run.attach.campaign import AttachedCampaign
+from harness.run.backend import Backend, choose_backend
 from harness.run.calibration import WORTH_S, calibrated, learn, place
 from harness.run.context import Context
 from harness.run.costs import plan_story, shared_cpu_s
@@ -96,7 +97,10 @@ def run_campaign(request: CampaignRequest, cancel: threading.Event) -> int:
     began = time.time()
     with Recorder(bundle, ()) as recorder:
         try:
-            return _Campaign(request, recorder, cancel, began).run()
+            backend = choose_backend(request)
+            if backend.name == "attach":
+                return AttachedCampaign(request, recorder, cancel, began, backend).run()
+            return _Campaign(request, recorder, cancel, began, backend).run()
         except Exception as error:
             recorder.say(CampaignFailed(time.time(), _told(error)))
     return _EXIT_ERROR
@@ -108,9 +112,10 @@ def _told(error: Exception) -> str:
 
 
 class _Campaign:
-    def __init__(self, request: CampaignRequest, recorder: Recorder, cancel: threading.Event, began: float) -> None:
-        self.request, self.recorder, self.cancel, self.began = request, recorder, cancel, began
-        self.backend = choose_backend(request)
+    def __init__(
+        self, request: CampaignRequest, recorder: Recorder, cancel: threading.Event, began: float, backend: Backend
+    ) -> None:
+        self.request, self.recorder, self.cancel, self.began, self.backend = request, recorder, cancel, began, backend
         loaded = load_campaign([Path(path) for path in request.paths], [Path(path) for path in request.also])
         self.cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         self.pace = self._measured_pace(loaded)

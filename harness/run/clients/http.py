@@ -86,6 +86,8 @@ class Answer:
     body: bytes
     content_type: str
     duration_s: float
+    date: str = ""
+    """What the server's clock said, as far as it told."""
 
     @property
     def ok(self) -> bool:
@@ -167,7 +169,10 @@ class Http:
         except (urllib3.exceptions.HTTPError, UnicodeError, ValueError) as error:
             raise HttpFault(method, url, reason=_reason(error)) from None
         took_s = time.perf_counter() - began
-        return Answer(method, url, response.status, response.data, response.headers.get("content-type", ""), took_s)
+        told = response.headers
+        return Answer(
+            method, url, response.status, response.data, told.get("content-type", ""), took_s, told.get("date", "")
+        )
 
     def get(self, path: str, params: Params | None = None) -> Answer:
         """GET; raises ``HttpFault`` unless the status is 2xx."""

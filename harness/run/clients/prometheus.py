@@ -78,6 +78,10 @@ class PrometheusClient:
         """Active scrape targets."""
         return list(self._data("/api/v1/targets", {"state": "active"})["activeTargets"])
 
+    def alertmanagers(self) -> list[dict[str, Any]]:
+        """Alertmanagers that it sends alerts to."""
+        return list(self._data("/api/v1/alertmanagers")["activeAlertmanagers"])
+
     def metadata(self) -> dict[str, list[dict[str, str]]]:
         """Type, unit and help of every metric family, as scraped."""
         return dict(self._data("/api/v1/metadata"))

@@ -29,7 +29,9 @@ class AnswerSource:
         self.every_s = target.every_s
         self.cells = (cell,)
         self._cell, self._target, self._clock = cell, target, clock
-        self._http, self._path = server_of(target.url, target.timeout_s)
+        self._http, self._path = (
+            (target.server, target.url) if target.server else server_of(target.url, target.timeout_s)
+        )
 
     def read(self, now: float, moment: Moment) -> Sequence[Record]:  # noqa: ARG002 (part of the interface)
         """One probe; its time is when it was sent."""
@@ -63,8 +65,11 @@ class ExpositionSource:
         self.components = frozenset({target.instance})
         self.cells = (cell,)
         self._cell, self._target, self._clock = cell, target, clock
-        any_certificate = target.any_certificate
-        self._http, self._path = server_of(target.url, target.timeout_s, any_certificate=any_certificate, follow=True)
+        self._http, self._path = (
+            (target.server, target.url)
+            if target.server
+            else server_of(target.url, target.timeout_s, any_certificate=target.any_certificate, follow=True)
+        )
 
     def read(self, now: float, moment: Moment) -> Sequence[Record]:  # noqa: ARG002 (part of the interface)
         """The text as it stands."""

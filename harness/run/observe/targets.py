@@ -30,6 +30,8 @@ class EndpointTarget:
     body: bytes | None = None
     every_s: float = 0.25
     timeout_s: float = 2.0
+    server: Http | None = None
+    """Where set, ``url`` is a path below it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,8 @@ class ExpositionTarget:
     headers: Mapping[str, str] = field(default_factory=dict)
     any_certificate: bool = False
     timeout_s: float = 2.0
+    server: Http | None = None
+    """Where set, ``url`` is a path below it."""
 
 
 @dataclass(frozen=True, slots=True)
