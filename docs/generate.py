@@ -24,7 +24,7 @@ from typing import Any, Final
 import yaml
 
 from harness import cli, pytest_plugin
-from harness.contract import alert, beside, expectations, fields, files, load
+from harness.contract import alert, attach, beside, expectations, fields, files, load
 from harness.contract.expectations import SUBJECTS
 from harness.contract.schema import schema
 from harness.core import events
@@ -40,8 +40,8 @@ import specification_table
 __all__ = ["documents", "key_names", "main", "meanings", "verbs", "words_by_hand"]
 
 REFERENCE: Final = Path(__file__).resolve().parent / "reference"
-KINDS: Final = ("campaign", "profile", "contract", "scenario")
-MODELS: Final = (files, alert, beside, fields, load, expectations)
+KINDS: Final = ("campaign", "profile", "contract", "scenario", "attach")
+MODELS: Final = (files, attach, alert, beside, fields, load, expectations)
 GENERATED: Final = re.compile(r"(?ms)^<!-- generated: ([^\n]+?) -->\n.*?^<!-- end -->$")
 UNSAID: Final = {"format": "how it is told", "clause": "id of the clause"}
 """Words for arguments that the command line explains by their name alone."""
@@ -66,6 +66,7 @@ def documents() -> dict[str, str]:
     """File name below docs/reference/ → what it must hold."""
     return {
         "files.md": _filled("files.md", _files),
+        "attach.md": _filled("attach.md", _files),
         "commands.md": _filled("commands.md", _commands),
         "bundle.md": _filled("bundle.md", _bundle),
         "specification-coverage.md": _filled("specification-coverage.md", lambda _: specification_table.table()),

@@ -74,11 +74,11 @@ class Access(Strict):
 
 
 def _address(value: str) -> str:
+    if "@" in value:  # before anything repeats it
+        raise ValueError("no secret stands in an address: use basic with password_from")
     parts = urlsplit(value)
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise ValueError(f"{value!r} is not a web address such as https://host/prefix")
-    if parts.username is not None or parts.password is not None:
-        raise ValueError("no secret stands in an address: use basic with password_from")
     return value
 
 

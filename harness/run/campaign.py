@@ -48,6 +48,7 @@ from harness.run.stack import procfs
 from harness.run.stack.ports import PortLease
 from harness.run.stack.supervisor import Supervisor
 from harness.run.stage import play
+from harness.run.standing import tidy
 
 __all__ = ["main", "run_campaign"]
 
@@ -72,7 +73,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGUSR1, _interrupt)
     request = CampaignRequest.read(Path(arguments[0]))
     threading.Thread(target=_watch_stdin, args=(cancel,), name="front", daemon=True).start()
-    return run_campaign(request, cancel)
+    front = os.getppid()
+    code = run_campaign(request, cancel)
+    tidy(request, front)
+    return code
 
 
 def _watch_stdin(cancel: threading.Event) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from harness.core.errors import ConfigError
@@ -24,6 +26,29 @@ def test_auto_takes_the_first_that_fits_and_says_why() -> None:
 
 def test_auto_falls_to_the_components_of_this_machine() -> None:
     assert choose_backend(request("auto")).name == "native"
+
+
+def attached(backend: str, **more: Any) -> CampaignRequest:
+    return CampaignRequest(paths=(), bundle="", backend=backend, **more)
+
+
+def test_auto_attaches_where_a_system_is_named() -> None:
+    chosen = choose_backend(attached("auto", attach="attach.yaml"))
+    assert chosen == Backend("attach", "an attach file is named")
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        (attached("attach"), "not said what to attach to"),
+        (attached("native", attach="a.yaml"), "--backend native does not look at one"),
+        (attached("auto", since="1h"), "--from is about a running system"),
+        (attached("native", required=("logs",)), "--require is about a running system"),
+    ],
+)
+def test_options_of_a_running_system_mean_nothing_elsewhere(asked: CampaignRequest, words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        choose_backend(asked)
 
 
 def test_a_misspelt_backend_names_the_nearest() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,9 +14,10 @@ import pytest
 from harness.clauses.compiled import compile_campaign
 from harness.contract import load_campaign
 from harness.core.events import CellHeld
+from harness.request import CampaignRequest
 from harness.run.selection import standing
 from harness.run.stack.wait import CancelledError, ComponentDiedError
-from harness.run.standing import stand
+from harness.run.standing import stand, tidy
 
 TINY = Path(__file__).parents[3] / "fixtures" / "tiny"
 
@@ -66,3 +68,11 @@ def test_a_part_that_ends_ends_it() -> None:
     context, cell = stack(Part("campaign/build", alive=False), Part("standing/prometheus", alive=False))
     with pytest.raises(ComponentDiedError, match="standing/prometheus is no more"):
         stand(context, cell)
+
+
+@pytest.mark.parametrize(("up", "lives", "left"), [(True, True, True), (True, False, False), (False, False, True)])
+def test_the_folder_of_a_killed_front_goes_with_the_stack(tmp_path: Path, up: bool, lives: bool, left: bool) -> None:
+    bundle = tmp_path / "harness-up" / "bundle"
+    bundle.mkdir(parents=True)
+    tidy(CampaignRequest((), str(bundle), up=up), os.getppid() if lives else -1)
+    assert bundle.exists() is left
