@@ -56,8 +56,10 @@ class _Unscaled:
     def seconds(self, production_s: float) -> float:
         return production_s
 
-    def factor(self, _name: str, _selectors: tuple[Selector, ...]) -> str:
+    def factor(self, name: str, selectors: tuple[Selector, ...]) -> str:  # noqa: ARG002 (part of the interface)
         return ""
+
+    horizon = factor
 
 
 def same_expression(one: Query, other: Query) -> bool:
