@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Literal
 
@@ -12,13 +13,12 @@ from harness.contract import Campaign
 from harness.contract.campaign import Scenario
 from harness.contract.files import Phase
 from harness.core.events import LoadMeasured
-from harness.evidence.figures import Figures, Spread, figures
+from harness.evidence.figures import Figures, Good, Spread, Tally, tally
 from harness.evidence.records import PhaseMark, Reading, Request
 from harness.evidence.store import Evidence
 
 __all__ = ["CPU_RATIO", "load_lasted_s", "measured"]
 
-Good = Callable[[Request], bool]
 CPU_RATIO = "cpu_ratio"
 """Reading of the generator: share of one processor that it used in a phase, all its cells together."""
 
@@ -28,17 +28,30 @@ def measured(
 ) -> Iterator[LoadMeasured]:
     """Figures of each phase with load and of the whole story: of all kinds, then of each if there are several."""
     phases = [phase for phase in scenario.phases if phase.load]
-    rows = [row for row in evidence.of(Request, scenario.name) if not row.warm_up]
     end = evidence.finished(scenario.name)
     if not phases or end is None:
         return
+    tallies = _tallies(evidence, scenario.name, good)
     for phase in phases:
-        of_phase = [row for row in rows if row.phase == phase.name]
         found = phase_trend(evidence, scenario.name, phase.name)
-        for event in _of(campaign, evidence, scenario, (phase,), of_phase, good):
+        for event in _of(campaign, evidence, scenario, (phase,), tallies[phase.name]):
             yield replace(event, saturated=found.saturated) if found and not event.kind else event
     if len(phases) > 1:
-        yield from _of(campaign, evidence, scenario, phases, rows, good)
+        whole: dict[str, Tally] = defaultdict(Tally)
+        for phase in phases:
+            for kind, of_kind in tallies[phase.name].items():
+                whole[kind] += of_kind
+        yield from _of(campaign, evidence, scenario, phases, whole)
+
+
+def _tallies(evidence: Evidence, cell: str, good: Good | None) -> Mapping[str, Mapping[str, Tally]]:
+    """By phase and by kind of request, each row looked at once."""
+    rows: dict[str, dict[str, list[Request]]] = defaultdict(lambda: defaultdict(list))
+    for row in evidence.of(Request, cell):
+        if not row.warm_up:
+            rows[row.phase][row.kind].append(row)
+    found = {phase: {kind: tally(own, good) for kind, own in kinds.items()} for phase, kinds in rows.items()}
+    return defaultdict(dict, found)
 
 
 def _of(
@@ -46,21 +59,19 @@ def _of(
     evidence: Evidence,
     scenario: Scenario,
     phases: Sequence[Phase],
-    rows: Sequence[Request],
-    good: Good | None,
+    tallies: Mapping[str, Tally],
 ) -> Iterator[LoadMeasured]:
-    kinds = sorted({row.kind for row in rows})
     name = phases[0].name if len(phases) == 1 else ""
     lasted_s = load_lasted_s(evidence, scenario.name, phases)
-    for kind in ("", *kinds) if len(kinds) > 1 else ("",) if kinds else ():
-        found = figures([row for row in rows if not kind or row.kind == kind], good, lasted_s)
-        event = _event(campaign, evidence, scenario, found, name, kind)
-        yield replace(event, loop=_loop(row for row in rows if not kind or row.kind == kind))
+    kinds = sorted(tallies)
+    if kinds:
+        yield _event(campaign, evidence, scenario, sum(tallies.values(), start=Tally()), lasted_s, name, "")
+    for kind in kinds if len(kinds) > 1 else ():
+        yield _event(campaign, evidence, scenario, tallies[kind], lasted_s, name, kind)
 
 
-def _loop(rows: Iterable[Request]) -> Literal["open", "closed", "both"]:
-    loops = {row.loop for row in rows}
-    return "both" if len(loops) > 1 else loops.pop()
+def _loop(loops: frozenset[str]) -> Literal["open", "closed", "both"]:
+    return "both" if len(loops) > 1 else "closed" if "closed" in loops else "open"
 
 
 def load_lasted_s(evidence: Evidence, cell: str, phases: Sequence[Phase]) -> float:
@@ -72,8 +83,9 @@ def load_lasted_s(evidence: Evidence, cell: str, phases: Sequence[Phase]) -> flo
 
 
 def _event(
-    campaign: Campaign, evidence: Evidence, scenario: Scenario, found: Figures, phase: str, kind: str
+    campaign: Campaign, evidence: Evidence, scenario: Scenario, summed: Tally, lasted_s: float, phase: str, kind: str
 ) -> LoadMeasured:
+    found = summed.figures(lasted_s)
     start, end = evidence.started(scenario.name), evidence.finished(scenario.name)
     assert start is not None
     assert end is not None
@@ -84,7 +96,7 @@ def _event(
         cell=scenario.name,
         phase=phase,
         kind=kind,
-        loop="open",
+        loop=_loop(summed.loops),
         clock=clock,
         intended=found.intended,
         sent=found.sent,

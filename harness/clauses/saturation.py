@@ -60,7 +60,7 @@ def trend(rows: Sequence[Request], since: float, until: float) -> Trend | None:
         return None
     width = (until - since) / _WINDOWS
     medians = _medians(timed, since, width)[_FILLING:]
-    flying = [_in_flight(timed, since + n * width, width) for n in range(_FILLING, _WINDOWS)]
+    flying = _in_flight(timed, since, width)[_FILLING:]
     if any(math.isnan(value) for value in medians):
         return None
     return Trend(_at_ends(flying), _at_ends(medians), (mann_kendall_z(flying), mann_kendall_z(medians)))
@@ -73,10 +73,16 @@ def _medians(rows: Sequence[Request], since: float, width: float) -> list[float]
     return [statistics.median(window) if window else math.nan for window in values]
 
 
-def _in_flight(rows: Sequence[Request], since: float, width: float) -> float:
-    """Mean over the window: the seconds that requests spent in it, by its length."""
-    spans = (min(row.end_t or since, since + width) - max(row.intended_t, since) for row in rows)
-    return sum(span for span in spans if span > 0) / width
+def _in_flight(rows: Sequence[Request], since: float, width: float) -> list[float]:
+    """Mean over each window: the seconds that requests spent in it, by its length."""
+    spent = [0.0] * _WINDOWS
+    for row in rows:
+        begin, end = row.intended_t, row.end_t or since
+        n = max(0, int((begin - since) / width))
+        while n < _WINDOWS and (left := since + n * width) < end:
+            spent[n] += max(0.0, min(end, left + width) - max(begin, left))
+            n += 1
+    return [seconds / width for seconds in spent]
 
 
 def _at_ends(values: Sequence[float]) -> tuple[float, float]:

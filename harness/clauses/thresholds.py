@@ -7,12 +7,13 @@ limit by the end of the phase; else it is left out.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+import operator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import NamedTuple
 
 from harness.artefacts.promql import parse
-from harness.clauses.measuring import Good, load_lasted_s
+from harness.clauses.measuring import load_lasted_s
 from harness.clauses.model import Abort, Clause, Judgement, Need, held, inconclusive, still_open, violated
 from harness.clauses.production import Production, clock_of
 from harness.clauses.saturation import judge_saturation
@@ -22,13 +23,19 @@ from harness.contract.campaign import Scenario
 from harness.contract.thresholds import Threshold
 from harness.core.errors import ConfigError, Location
 from harness.core.units import format_duration
-from harness.evidence.figures import MEASURES, percentile, rank
+from harness.evidence.figures import MEASURES, Good, percentile, rank
 from harness.evidence.records import Request
 from harness.evidence.store import Evidence
 
 __all__ = ["compile_thresholds", "good_request"]
 
 _LEDGER = (Need("ledger"),)
+_COMPARE: Mapping[str, Callable[[float, float], bool]] = {
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
 _SINCE_SENT = frozenset({"service"})
 _AGEING = frozenset({"response", "service", "first token"})
 """Times of which a lower bound is known while the request is still under way."""
@@ -129,13 +136,16 @@ class _Sample(NamedTuple):
     good: bool
 
 
-def _rows(evidence: Evidence, cell: str, item: Threshold) -> Iterator[Request]:
-    return (row for row in evidence.of(Request, cell) if _meant(row, item))
+def _rows(evidence: Evidence, cell: str, item: Threshold) -> list[Request]:
+    return list(filter(_meant(item), evidence.of(Request, cell)))
 
 
-def _meant(row: Request, item: Threshold) -> bool:
-    in_phase = item.during is None or item.during == row.phase
-    return in_phase and (item.kind is None or item.kind == row.kind) and not row.warm_up
+def _meant(item: Threshold) -> Good:
+    """Whether a threshold is about a request; what it looks at is looked up once, not for each of 100,000 rows."""
+    phase, kind = item.during, item.kind
+    if phase is None and kind is None:
+        return lambda row: not row.warm_up
+    return lambda row: (phase is None or row.phase == phase) and (kind is None or row.kind == kind) and not row.warm_up
 
 
 def _phase_end(evidence: Evidence, cell: str, item: Threshold) -> float:
@@ -149,19 +159,24 @@ def _wall_limit_s(item: Threshold, speed: float) -> float:
 
 def good_request(scenario: Scenario, speed: float) -> Good:
     """Whether a request met every objective: it ended as its kind declares, and each time limit that is set for it."""
-    objectives = [item for item in scenario.thresholds if item.subject == "time" and item.about in _OBJECTIVES]
+    times = [item for item in scenario.thresholds if item.subject == "time" and item.about in _OBJECTIVES]
+    objectives = [(_meant(item), MEASURES[item.about], _admitting(item, speed)) for item in times]
 
     def good(row: Request) -> bool:
-        return row.expected and all(_met(row, item, speed) for item in objectives)
+        if not row.expected:
+            return False
+        for meant, measure, admits in objectives:
+            if meant(row) and (value := measure(row)) is not None and not admits(value):
+                return False
+        return True
 
     return good
 
 
-def _met(row: Request, item: Threshold, speed: float) -> bool:
-    if not _meant(row, item):
-        return True
-    value = MEASURES[item.about](row)
-    return value is None or item.admits(_in_unit(value, item, speed))
+def _admitting(item: Threshold, speed: float) -> Callable[[float], bool]:
+    """Whether wall seconds are allowed; as ``Threshold.admits`` of the same in the unit of its limit."""
+    compare, limit, factor = _COMPARE[item.operator], item.limit, 1.0 if item.wall else speed
+    return lambda value_s: compare(value_s * factor, limit)
 
 
 def _in_unit(value_s: float, item: Threshold, speed: float) -> float:
@@ -176,11 +191,14 @@ def _judge_time(cell: str, item: Threshold, evidence: Evidence) -> Judgement:
     start = evidence.started(cell)
     if start is None:
         return still_open("the story has not begun")
+    may_end_now = item.abort_after_s is not None or _is_maximum(item)
+    if not may_end_now and not evidence.completed(cell):
+        return still_open("requests may be in flight")
     samples = _times(evidence, cell, item, start.speed)
     early = _broken_early(evidence, cell, item, samples, item.share)
     if early is not None:
         return violated(f"{_told(samples[: early + 1], item, start.speed)}, which ends the story", at=samples[early].t)
-    worst = next((s for s in samples if not s.good), None) if item.share == 1 and item.operator[0] == "<" else None
+    worst = next((sample for sample in samples if not sample.good), None) if _is_maximum(item) else None
     if worst is not None:
         return violated(f"{_told([worst], item, start.speed)}", at=worst.t)
     if not evidence.completed(cell):
@@ -190,25 +208,32 @@ def _judge_time(cell: str, item: Threshold, evidence: Evidence) -> Judgement:
     return (held if _passes(samples, item.share, item) else violated)(_told(samples, item, start.speed))
 
 
+def _is_maximum(item: Threshold) -> bool:
+    return item.share == 1 and item.operator[0] == "<"
+
+
 def _times(evidence: Evidence, cell: str, item: Threshold, speed: float) -> list[_Sample]:
     """In the order in which they became known."""
-    end = _phase_end(evidence, cell, item)
-    found = (_sample(row, item, end, speed) for row in _rows(evidence, cell, item))
-    return sorted(sample for sample in found if sample)
+    end, sample = _phase_end(evidence, cell, item), _sampling(item, speed)
+    return sorted(found for row in _rows(evidence, cell, item) if (found := sample(row, end)))
 
 
-def _sample(row: Request, item: Threshold, end: float, speed: float) -> _Sample | None:
-    value = MEASURES[item.about](row)
-    known_t = row.end_t if row.end_t is not None else row.intended_t
-    if value is not None and known_t <= end:
-        return _Sample(known_t, value, item.admits(_in_unit(value, item, speed)))
-    since = row.sent_t if item.about in _SINCE_SENT else row.intended_t
-    if item.about not in _AGEING or since is None or (value is None and known_t <= end):
-        return None
-    age = min(end - since, value if value is not None else math.inf)
-    if item.operator[0] == "<" and not item.admits(_in_unit(age, item, speed)):
-        return _Sample(end, age, False)
-    return None
+def _sampling(item: Threshold, speed: float) -> Callable[[Request, float], _Sample | None]:
+    """What is known by the end of a phase of a request's time: itself, or a bound that breaks the limit already."""
+    measure, admits = MEASURES[item.about], _admitting(item, speed)
+    is_upper, since_sent = item.operator[0] == "<", item.about in _SINCE_SENT
+
+    def sample(row: Request, end: float) -> _Sample | None:
+        value, known_t = measure(row), row.end_t if row.end_t is not None else row.intended_t
+        if value is not None and known_t <= end:
+            return _Sample(known_t, value, admits(value))
+        since = row.sent_t if since_sent else row.intended_t
+        if item.about not in _AGEING or since is None or (value is None and known_t <= end):
+            return None
+        age = min(end - since, value if value is not None else math.inf)
+        return _Sample(end, age, False) if is_upper and not admits(age) else None
+
+    return sample
 
 
 def _passes(samples: Sequence[_Sample], share: float, item: Threshold) -> bool:
@@ -232,11 +257,15 @@ def _broken_early(
     if begin is None or start is None:
         return None
     since, known, good = begin + item.abort_after_s / start.speed, evidence.horizon(cell), 0
-    for index, sample in enumerate(samples):
-        good += sample.good
-        if sample.t > known:
+    is_upper, was_enough = item.operator[0] == "<", False
+    for index, (t, _, is_good) in enumerate(samples):
+        good += is_good
+        if t > known:
             return None
-        if sample.t >= since and not _enough(good, index + 1, share, upper=item.operator[0] == "<"):
+        if t < since or (is_good and was_enough):  # a good one more cannot break what held
+            continue
+        was_enough = _enough(good, index + 1, share, upper=is_upper)
+        if not was_enough:
             return index
     return None
 
@@ -260,6 +289,8 @@ def _judge_share(scenario: Scenario, item: Threshold, evidence: Evidence) -> Jud
     start = evidence.started(cell)
     if start is None:
         return still_open("the story has not begun")
+    if item.abort_after_s is None and not evidence.completed(cell):
+        return still_open("requests may be in flight")
     samples = _hits(evidence, scenario, item, start.speed)
     early = _share_broken_early(evidence, cell, item, samples)
     if early is not None:
@@ -277,25 +308,29 @@ _HITS: dict[str, Good] = {"failed": lambda row: not row.expected, "dropped": lam
 def _hits(evidence: Evidence, scenario: Scenario, item: Threshold, speed: float) -> list[_Sample]:
     """Samples whose ``good`` tells that the request counts into the share, in the order in which they became known."""
     end, hits = _phase_end(evidence, scenario.name, item), _HITS.get(item.about) or good_request(scenario, speed)
+    is_failed, is_dropped, overdue = item.about == "failed", item.about == "dropped", _overdue(scenario, speed)
     found: list[_Sample] = []
     for row in _rows(evidence, scenario.name, item):
         t = row.end_t if row.end_t is not None else row.intended_t
-        if item.about == "failed" and row.sent_t is None:
+        if is_failed and row.sent_t is None:
             continue
         if t <= end:
             found.append(_Sample(t, 0.0, hits(row)))
-        elif item.about == "dropped" or (item.about == "goodput" and _overdue(row, scenario, end, speed)):
+        elif is_dropped or (not is_failed and overdue(row, end)):
             found.append(_Sample(end, 0.0, False))
     return sorted(found)
 
 
-def _overdue(row: Request, scenario: Scenario, end: float, speed: float) -> bool:
-    """Whether a request that outlived its phase had broken an objective by then."""
-    return any(
-        (sample := _sample(row, item, end, speed)) is not None and not sample.good
-        for item in scenario.thresholds
-        if item.subject == "time" and item.about in _AGEING and _meant(row, item)
-    )
+def _overdue(scenario: Scenario, speed: float) -> Callable[[Request, float], bool]:
+    """Whether a request that outlived its phase had broken an objective by the phase's end."""
+    times = [item for item in scenario.thresholds if item.subject == "time" and item.about in _AGEING]
+    objectives = [(_meant(item), _sampling(item, speed)) for item in times]
+
+    def overdue(row: Request, end: float) -> bool:
+        samples = (sample(row, end) for meant, sample in objectives if meant(row))
+        return any(found is not None and not found.good for found in samples)
+
+    return overdue
 
 
 def _ratio(samples: Sequence[_Sample]) -> float:
@@ -308,11 +343,11 @@ def _share_broken_early(evidence: Evidence, cell: str, item: Threshold, samples:
     if item.abort_after_s is None or begin is None or start is None:
         return None
     since, known, hits = begin + item.abort_after_s / start.speed, evidence.horizon(cell), 0
-    for index, sample in enumerate(samples):
-        hits += sample.good
-        if sample.t > known:
+    for index, (t, _, is_hit) in enumerate(samples):
+        hits += is_hit
+        if t > known:
             return None
-        if sample.t >= since and not item.admits(hits / (index + 1)):
+        if t >= since and not item.admits(hits / (index + 1)):
             return index
     return None
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from harness.evidence.records import Request
 
-__all__ = ["MEASURES", "Figures", "Measure", "Spread", "figures", "percentile", "spread"]
+__all__ = ["MEASURES", "Figures", "Good", "Measure", "Spread", "Tally", "figures", "percentile", "spread", "tally"]
 
 Measure = Callable[[Request], float | None]
+Good = Callable[[Request], bool]
+_ANSWERED = frozenset({"", "status"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +85,10 @@ def rank(share: float, count: int) -> int:
 
 def spread(values: Iterable[float]) -> Spread | None:
     """The spread of ``values`` in seconds, None of nothing."""
-    ordered = sorted(values)
+    return _spread(sorted(values))
+
+
+def _spread(ordered: Sequence[float]) -> Spread | None:
     if not ordered:
         return None
     p50, p90, p95, p99 = (percentile(ordered, share) for share in (0.5, 0.9, 0.95, 0.99))
@@ -92,7 +97,7 @@ def spread(values: Iterable[float]) -> Spread | None:
 
 def _timed(row: Request) -> bool:
     """Whole answers and time-outs: leaving time-outs out would flatter."""
-    return row.sent_t is not None and (row.error == "timeout" or (row.error in {"", "status"} and not row.aborted))
+    return row.sent_t is not None and (row.error == "timeout" or (row.error in _ANSWERED and not row.aborted))
 
 
 def _response(row: Request) -> float | None:
@@ -126,37 +131,88 @@ counts from sending. ``inter-token`` is the mean gap between the tokens of one s
 """
 
 
-def figures(
-    requests: Sequence[Request], good: Callable[[Request], bool] | None = None, duration_s: float | None = None
-) -> Figures:
-    """The figures of ``requests``: of one cell, or of whatever part of one was selected, those of warm-ups included.
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """What a set of requests adds up to. Two tallies of disjoint sets add up to that of both, without a second look.
 
-    ``good`` says whether a request met every objective (default: it ended as its kind declares). ``duration_s`` are the
-    wall seconds of load; without them, from the first intended instant to the last end.
+    ``ordered`` holds the values of each measure in rising order.
     """
-    spreads = {name: spread(_values(requests, measure)) for name, measure in MEASURES.items()}
+
+    intended: int = 0
+    sent: int = 0
+    dropped: int = 0
+    ended: int = 0
+    aborted: int = 0
+    unexpected: int = 0
+    good: int = 0
+    work_units: float = 0.0
+    loops: frozenset[str] = frozenset()
+    ordered: Mapping[str, Sequence[float]] = field(default_factory=dict)
+
+    def __add__(self, other: Tally) -> Tally:
+        # sorting what consists of two sorted runs is one merge
+        names = self.ordered.keys() | other.ordered.keys()
+        ordered = {name: sorted([*self.ordered.get(name, ()), *other.ordered.get(name, ())]) for name in names}
+        return Tally(
+            self.intended + other.intended,
+            self.sent + other.sent,
+            self.dropped + other.dropped,
+            self.ended + other.ended,
+            self.aborted + other.aborted,
+            self.unexpected + other.unexpected,
+            self.good + other.good,
+            self.work_units + other.work_units,
+            self.loops | other.loops,
+            ordered,
+        )
+
+    def figures(self, duration_s: float) -> Figures:
+        """The figures, over ``duration_s`` wall seconds of load."""
+        spreads = {name: _spread(self.ordered.get(name, ())) for name in MEASURES}
+        return Figures(
+            intended=self.intended,
+            sent=self.sent,
+            dropped=self.dropped,
+            ended=self.ended,
+            aborted=self.aborted,
+            lost=self.sent - self.ended - self.aborted,
+            unexpected=self.unexpected,
+            good=self.good,
+            work_units=self.work_units,
+            response=spreads["response"],
+            service=spreads["service"],
+            first_token=spreads["first token"],
+            inter_token=spreads["inter-token"],
+            widest_gap=spreads["widest gap"],
+            lateness=spreads["lateness"],
+            duration_s=duration_s,
+        )
+
+
+def tally(requests: Sequence[Request], good: Good | None = None) -> Tally:
+    """The tally of ``requests``; ``good`` says whether one met every objective (default: it ended as declared)."""
     sent = [row for row in requests if row.sent_t is not None]
-    aborted = sum(row.aborted and not row.error for row in sent)
-    ended = sum(row.error in {"", "status"} and not row.aborted for row in sent)
-    meets = good or (lambda row: row.expected)
-    return Figures(
+    return Tally(
         intended=len(requests),
         sent=len(sent),
         dropped=sum(row.dropped for row in requests),
-        ended=ended,
-        aborted=aborted,
-        lost=len(sent) - ended - aborted,
+        ended=sum(row.error in _ANSWERED and not row.aborted for row in sent),
+        aborted=sum(row.aborted and not row.error for row in sent),
         unexpected=sum(not row.expected for row in sent),
-        good=sum(map(meets, requests)),
+        good=sum(map(good, requests)) if good else sum(row.expected for row in requests),
         work_units=sum(row.work_units for row in sent),
-        response=spreads["response"],
-        service=spreads["service"],
-        first_token=spreads["first token"],
-        inter_token=spreads["inter-token"],
-        widest_gap=spreads["widest gap"],
-        lateness=spreads["lateness"],
-        duration_s=_lasted(requests) if duration_s is None else duration_s,
+        loops=frozenset(row.loop for row in requests),
+        ordered={name: sorted(_values(requests, measure)) for name, measure in MEASURES.items()},
     )
+
+
+def figures(requests: Sequence[Request], good: Good | None = None, duration_s: float | None = None) -> Figures:
+    """The figures of ``requests``: of one cell, or of whatever part of one was selected, those of warm-ups included.
+
+    ``good`` is as for ``tally``. ``duration_s`` are the wall seconds of load; without them, from the first intended
+    instant to the last end.
+    """
+    return tally(requests, good).figures(_lasted(requests) if duration_s is None else duration_s)
 
 
 def _values(requests: Iterable[Request], measure: Measure) -> Iterator[float]:
@@ -165,5 +221,5 @@ def _values(requests: Iterable[Request], measure: Measure) -> Iterator[float]:
 
 def _lasted(requests: Sequence[Request]) -> float:
     """From the first intended instant to the last whole answer."""
-    ends = [row.end_t for row in requests if row.end_t is not None and row.error in {"", "status"} and not row.aborted]
+    ends = [row.end_t for row in requests if row.end_t is not None and row.error in _ANSWERED and not row.aborted]
     return max(ends) - min(row.intended_t for row in requests) if ends else 0.0

@@ -11,7 +11,7 @@ import pytest
 
 from harness.clauses.model import Judgement
 from harness.clauses.production import read_production
-from harness.clauses.saturation import mann_kendall_z, trend
+from harness.clauses.saturation import _in_flight, mann_kendall_z, trend
 from harness.clauses.thresholds import compile_thresholds
 from harness.contract import Campaign
 from harness.contract.thresholds import parse_threshold
@@ -46,6 +46,16 @@ def test_what_keeps_up_is_seldom_taken_for_saturated(load: float, most: float) -
 @pytest.mark.parametrize(("load", "least"), [(1.5, 0.9), (2.0, 0.97)])
 def test_what_cannot_keep_up_is_mostly_found(load: float, least: float) -> None:
     assert share(load) >= least
+
+
+def test_requests_in_flight_are_the_seconds_spent_in_each_window() -> None:
+    rows = queue(1.5, 7)
+    rows += [replace(rows[0], intended_t=-3.0, end_t=LENGTH_S + 50), replace(rows[0], intended_t=30.0, end_t=None)]
+    width = LENGTH_S / 12
+    for n, found in enumerate(_in_flight(rows, 0.0, width)):
+        since, until = n * width, (n + 1) * width
+        spans = (min(row.end_t or 0.0, until) - max(row.intended_t, since) for row in rows)
+        assert found == pytest.approx(sum(span for span in spans if span > 0) / width)
 
 
 def test_mann_kendall_counts_rises_against_falls_and_corrects_for_ties() -> None:

@@ -7,7 +7,9 @@ import orjson
 import pytest
 
 from harness.core.errors import HarnessError, MachineError
-from harness.run.load.figures import Spread, count_by, figures, spread
+from harness.evidence.figures import Tally, tally
+from harness.evidence.figures import figures as evidence_figures
+from harness.run.load.figures import Spread, count_by, figures, record_of, spread
 from harness.run.load.ledger import Gaps, LedgerTail, LedgerWriter, Request, read_ledger
 
 
@@ -141,6 +143,19 @@ def test_figures_conserve_and_keep_response_and_service_apart() -> None:
     assert found.first_token == Spread(4, 0.5, 0.5, 0.5, 0.5, 0.5)
     assert found.lateness == Spread(9, 0.25, 0.25, 0.25, 0.25, 0.25)
     assert found.throughput_per_s == pytest.approx(5 / 5.25)
+
+
+def test_tallies_of_disjoint_sets_add_up_to_that_of_all() -> None:
+    rows = [
+        record_of(row(seq, end_t=101.0 + seq * 0.37 % 1, work_units=3.0, loop="closed" if seq % 5 else "open"))
+        for seq in range(30)
+    ]
+    rows += [record_of(row(30, **DROPPED)), record_of(row(31, expected=False, error_kind="timeout"))]
+    parts = tally(rows[::3]) + (tally(rows[1::3]) + tally(rows[2::3]))
+    assert parts == tally(rows) == tally(rows) + Tally()
+    assert parts.figures(9.0) == evidence_figures(rows, duration_s=9.0)
+    assert parts.loops == {"open", "closed"}
+    assert tally(rows, lambda row: row.seq < 7).good == 7
 
 
 @pytest.mark.parametrize("rows", [[], [row(0, **DROPPED)], [row(0, end_t=100.0)]])
