@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import yaml
 
 from harness.contract import load_campaign
-from harness.contract.attach import load_attach
+from harness.contract.attach import AttachFile, load_attach
 from harness.contract.window import shown_instant, window_of
 from harness.core.errors import ConfigError
 from harness.run.attach.servers import open_servers
@@ -55,6 +56,12 @@ def test_a_secret_that_no_header_carries_is_refused_without_being_told(
     with pytest.raises(ConfigError, match="holds what no header can carry") as caught:
         opened(tmp_path, "prometheus: {url: 'http://p', bearer_from: ODD}")
     assert not value or value not in str(caught.value)
+
+
+def test_the_example_of_the_reference_is_one() -> None:
+    page = (TINY.parents[1] / "docs" / "reference" / "attach.md").read_text()
+    example = page.partition("```yaml\n")[2].partition("```")[0]
+    assert AttachFile.model_validate(yaml.safe_load(example)).prometheus is not None
 
 
 def test_another_file_is_not_taken_for_one(tmp_path: Path) -> None:
