@@ -53,6 +53,11 @@ class Planned:
         return self.design.examined.files | (self.critical.examined.files if self.critical else frozenset())
 
     @property
+    def concerned(self) -> frozenset[Examined]:
+        """The alerts whose states it asks for."""
+        return frozenset(each.examined for each in (self.design, self.critical) if each is not None)
+
+    @property
     def step_s(self) -> float:
         """Seconds between evaluations."""
         return self.driven.evaluation_s if self.driven.inputs else self.driven.examined.timing.evaluation_s

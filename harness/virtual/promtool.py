@@ -11,7 +11,7 @@ import os
 import subprocess
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
@@ -60,11 +60,19 @@ class Experiment:
 
 @dataclass(frozen=True, slots=True)
 class RuleSet:
-    """Rule files as production has them; ``groups`` in the order of evaluation; labels of the server."""
+    """Rule files as production has them, or their ``texts``; ``groups`` in order of evaluation; the server's labels."""
 
     files: tuple[Path, ...] = ()
     groups: tuple[str, ...] = ()
     external_labels: Mapping[str, str] = field(default_factory=dict)
+    texts: tuple[str, ...] = ()
+
+    def written(self, folder: Path) -> RuleSet:
+        """The same with every text as a file in ``folder``."""
+        files = [folder / f"rules-{index}.yml" for index in range(len(self.texts))]
+        for path, text in zip(files, self.texts, strict=True):
+            path.write_text(text, encoding="utf-8")
+        return replace(self, files=(*self.files, *files), texts=())
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +89,7 @@ class Promtool:
         if not experiments:
             return {}
         with TemporaryDirectory(prefix="harness-virtual-") as folder:
+            rules = rules.written(Path(folder))
             batches = _batches(experiments)
             jobs = [(Path(folder) / f"batch-{index}", batch) for index, batch in enumerate(batches)]
             with ThreadPoolExecutor(len(jobs)) as pool:

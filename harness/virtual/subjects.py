@@ -6,24 +6,53 @@ import math
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
+from typing import Final
 
 from harness.artefacts.bounds import AlertTiming
 from harness.artefacts.rules import Rule, RuleFile, RuleGroup
 from harness.clauses.production import Production
 from harness.contract import Campaign
 from harness.virtual.design import Examined
+from harness.virtual.extracts import extract, stands_on
 from harness.virtual.families import leaves
 from harness.virtual.promtool import RuleSet
 
-__all__ = ["examined_alerts", "recordings_of", "rule_set"]
+__all__ = ["examined_alerts", "is_long", "recordings_of", "rule_set"]
 
 
-def rule_set(production: Production, needed: Collection[Path] | None = None) -> RuleSet:
-    """The untouched rule files (those ``needed``), their groups as written, and the server's external labels."""
+_WHOLE: Final = 20
+"""Files of up to so many rules are run as they are."""
+
+
+def rule_set(
+    production: Production, needed: Collection[Path] | None = None, alerts: Collection[Examined] = ()
+) -> RuleSet:
+    """The untouched rule files (those ``needed``), their groups as written, and the server's external labels.
+
+    Long ones are cut down to what ``alerts`` stand on, rule by rule as written.
+    """
     pairs = [(path, file) for path, file in _paired(production) if needed is None or path in needed]
-    groups = tuple(group.name for _path, file in pairs for group in file.groups)
     external = production.prometheus.external_labels if production.prometheus else {}
-    return RuleSet(tuple(path for path, _file in pairs), groups, external)
+    kept = _kept(production, alerts) if is_long(production, [path for path, _file in pairs]) else None
+    if kept is None:
+        groups = tuple(group.name for _path, file in pairs for group in file.groups)
+        return RuleSet(tuple(path for path, _file in pairs), groups, external)
+    texts = tuple(extract(production.rule_documents[path], file, kept) for path, file in pairs)
+    ids = {id(rule) for rule in kept}
+    left = [group for _path, file in pairs for group in file.groups if any(id(rule) in ids for rule in group.rules)]
+    return RuleSet((), tuple(group.name for group in left), external, texts)
+
+
+def is_long(production: Production, files: Collection[Path]) -> bool:
+    """Whether experiments on ``files`` are better run on what they need of them."""
+    return sum(len(file.rules) for path, file in _paired(production) if path in files) > _WHOLE
+
+
+def _kept(production: Production, alerts: Collection[Examined]) -> tuple[Rule, ...] | None:
+    recordings: dict[str, list[Rule]] = {}
+    for rule in (rule for file in production.rules for rule in file.recordings):
+        recordings.setdefault(rule.name, []).append(rule)
+    return stands_on((each.rule for each in alerts), recordings) if alerts else None
 
 
 def recordings_of(production: Production) -> dict[str, Rule]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -21,7 +23,7 @@ from harness.virtual.promises import Expected, check_declared, check_words, plac
 from harness.virtual.promtool import Promtool
 from harness.virtual.reasons import NotApplicableError, NotGeneratedError
 from harness.virtual.solving import Solver, at_rest
-from harness.virtual.subjects import examined_alerts, recordings_of, rule_set
+from harness.virtual.subjects import examined_alerts, is_long, recordings_of, rule_set
 from harness.virtual.verdicts import Cell, Pair, Verdict, default_word, judged, paired, resolved_problem
 
 __all__ = ["Expected", "Report", "examine"]
@@ -148,7 +150,7 @@ class _Examination:
             groups.setdefault((needed, each.solving_step_s), {})[each] = found
         designs: dict[Examined, Design] = {}
         for (needed, step_s), group in groups.items():
-            rules = rule_set(self._production, needed)
+            rules = rule_set(self._production, needed, tuple(group))
             designs |= Solver(self._promtool, rules, step_s).solve(group, self._thresholds)
         for each, found in inputs.items():
             if each not in designs and (not found or each.is_about_absence):
@@ -188,11 +190,20 @@ class _Examination:
         return found
 
     def _run(self, plan: Sequence[Planned]) -> dict[str, Findings]:
-        findings: dict[str, Findings] = {}
-        for needed, step_s in dict.fromkeys((item.files, item.step_s) for item in plan):
-            experiments = [experiment(item) for item in plan if (item.files, item.step_s) == (needed, step_s)]
-            findings |= self._promtool.run(rule_set(self._production, needed), step_s, experiments)
-        return findings
+        together: dict[tuple[frozenset[Path], frozenset[Examined], float], list[Planned]] = {}
+        for item in plan:
+            alerts = item.concerned if is_long(self._production, item.files) else frozenset()
+            together.setdefault((item.files, alerts, item.step_s), []).append(item)
+        cores = os.cpu_count() or 1
+        with ThreadPoolExecutor(cores if len(together) > cores else 1) as pool:
+            parts = pool.map(lambda run: self._run_together(*run[0], items=run[1]), together.items())
+            return {name: found for part in parts for name, found in part.items()}
+
+    def _run_together(
+        self, files: frozenset[Path], alerts: frozenset[Examined], step_s: float, *, items: Sequence[Planned]
+    ) -> dict[str, Findings]:
+        rules = rule_set(self._production, files, alerts)
+        return self._promtool.run(rules, step_s, [experiment(item) for item in items])
 
     def _judge(self, item: Planned, findings: Findings) -> None:
         name = item.design.examined.name

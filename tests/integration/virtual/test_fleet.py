@@ -49,3 +49,10 @@ def test_what_cannot_be_generated_says_why_and_proves_nothing(report: Report, al
 
 def test_windows_of_days_are_run_in_virtual_time(report: Report) -> None:
     assert report.cell("CheckoutBurnsInDays", "designed trigger").does.startswith("fires 1d")
+
+
+def test_what_is_cut_from_a_long_file_changes_no_answer(promtool: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    campaign, alerts = load_campaign([FLEET]), ("CheckoutBurnsInHours", "ReplicationLags", "ProbeFails")
+    whole = examine(campaign, promtool, alerts=alerts, conditions=("designed trigger",))
+    monkeypatch.setattr("harness.virtual.subjects._WHOLE", 3)
+    assert examine(campaign, promtool, alerts=alerts, conditions=("designed trigger",)) == whole
