@@ -31,6 +31,7 @@ from harness.core.errors import HarnessError
 from harness.core.events import CampaignEnded, CampaignFailed, CampaignPlanned, CampaignSpent, CampaignStarted
 from harness.provision import Tool, ensure
 from harness.request import CampaignRequest
+from harness.run.accepting import refuse_unaccepted
 from harness.run.attach.campaign import AttachedCampaign
 from harness.run.backend import Backend, choose_backend
 from harness.run.calibration import WORTH_S, calibrated, learn, place
@@ -167,6 +168,8 @@ class _Campaign:
         if not self.selection.clauses and not self.request.up:
             raise HarnessError("no clause is selected", remedy="give the scenarios something to expect")
         tools = self._provision()
+        for unchecked in refuse_unaccepted(campaign, tools):
+            recorder.note(unchecked, warning=True)
         if not self.cancel.is_set():
             self._play(tools, self.campaign, self.selection, self.campaign.side_by_side)
             self._play_again(tools)
