@@ -1,6 +1,6 @@
 # Every verb is one line; without make: python3 bootstrap.py VERB [OPTIONS].
 PYTHON ?= python3
-VERBS := help gate gate-wall test lint bench soak provision images docs bare lock clean
+VERBS := help gate gate-wall test lint bench soak provision images containers docs bare lock clean
 
 .PHONY: $(VERBS)
 $(VERBS):

@@ -9,8 +9,9 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from habits.commands import ROOT, run, tool
+from habits.engine import why_no_engine
 
-__all__ = ["Stage", "command_stage", "junit_counts", "pytest_stage", "summary"]
+__all__ = ["Stage", "command_stage", "containers_stage", "junit_counts", "pytest_stage", "summary"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +23,12 @@ class Stage:
     passed: int
     failed: int
     skipped: int = 0
+    not_run: str = ""
+    """Why nothing of it ran; told beside the stage and once more at the end."""
 
     def __str__(self) -> str:
+        if self.not_run:
+            return f"{self.name:<12} NOT RUN: {self.not_run}"
         counts = f"{self.passed} passed, {self.failed} failed, {self.skipped} skipped"
         single = self.passed + self.failed + self.skipped == 1
         return f"{self.name:<12} {self.took_s:7.1f} s  {'FAILED' if self.failed else 'ok':<7}" + (
@@ -48,6 +53,13 @@ def pytest_stage(name: str, *options: str) -> Stage:
     return Stage(name, ran.took_s, passed, max(failed, ran.failed, int(not passed)), skipped)
 
 
+def containers_stage() -> Stage:
+    """The tests on containers, where an engine answers or can be started; else a stage that says that none ran."""
+    if reason := why_no_engine():
+        return Stage("containers", 0.0, 0, 0, not_run=reason)
+    return pytest_stage("containers", "tests/containers")
+
+
 def junit_counts(path: Path) -> tuple[int, int, int]:
     """Tests passed, failed (errors included) and skipped in a JUnit file."""
     suites = list(ElementTree.parse(path).getroot().iter("testsuite"))
@@ -63,4 +75,7 @@ def summary(stages: Iterable[Stage]) -> int:
     print("", *ran, sep="\n")
     passed, failed, skipped = (sum(getattr(stage, key) for stage in ran) for key in ("passed", "failed", "skipped"))
     print(f"{passed} passed, {failed} failed" + (f", {skipped} skipped" if skipped else ""), flush=True)
+    for stage in ran:
+        if stage.not_run:
+            print(f"WARNING: the stage {stage.name} did NOT run: {stage.not_run}", flush=True)
     return int(failed > 0)

@@ -12,8 +12,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from habits.commands import ROOT, become, run, tool
+from habits.engine import have_engine
 from habits.environment import ensure_environment
-from habits.stages import command_stage, pytest_stage, summary
+from habits.stages import command_stage, containers_stage, pytest_stage, summary
 from habits.trouble import TroubleError
 
 __all__ = ["VERBS", "perform"]
@@ -50,6 +51,7 @@ def test() -> int:
             pytest_stage("unit", "tests/unit", "tests/plugin", "-n", "2"),
             pytest_stage("integration", "tests/integration", "tests/sabotage", "-m", "not alone", *SIDE_BY_SIDE),
             pytest_stage("alone", "tests/integration", "tests/sabotage", "-m", "alone"),
+            containers_stage(),
             command_stage("combine", tool("coverage"), "combine", "--quiet"),
             command_stage("coverage", tool("coverage"), "report"),
             command_stage("gate", tool("harness"), "gate", CAMPAIGN),
@@ -83,6 +85,12 @@ def provision(*options: str) -> int:
 def images(*options: str) -> int:
     """have the images of the containers backend ready: fetched, or stand-ins built from the real binaries"""
     return become(tool("harness"), "images", *options)
+
+
+def containers(*options: str) -> int:
+    """the tests on containers; installs an engine where there is none, as root on Debian"""
+    have_engine()
+    return become(tool("python"), "-m", "pytest", "tests/containers", *options)
 
 
 def docs() -> int:
@@ -126,7 +134,18 @@ def clean() -> int:
     return 0
 
 
-WITH_ENVIRONMENT: tuple[Callable[..., int], ...] = (gate, gate_wall, test, lint, bench, soak, provision, images, docs)
+WITH_ENVIRONMENT: tuple[Callable[..., int], ...] = (
+    gate,
+    gate_wall,
+    test,
+    lint,
+    bench,
+    soak,
+    provision,
+    images,
+    containers,
+    docs,
+)
 WITHOUT: tuple[Callable[..., int], ...] = (bare, lock, clean)
 VERBS = {verb.__name__.replace("_", "-"): verb for verb in WITH_ENVIRONMENT + WITHOUT}
 

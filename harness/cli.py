@@ -89,7 +89,7 @@ def _add_gate(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     _add_clauses(verb)
     verb.add_argument("--speed", type=_speed, metavar="N", help="production seconds per second of wall time, or auto")
     verb.add_argument(
-        "--backend", choices=("auto", "native", "attach"), default="auto", help="where the components run"
+        "--backend", choices=("auto", "containers", "native", "attach"), default="auto", help="where the components run"
     )
     _add_attach(verb)
     verb.add_argument("--bundle-dir", type=Path, metavar="DIR", help="make bundles in DIR (.harness/bundles)")

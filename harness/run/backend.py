@@ -9,9 +9,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from harness.core.errors import ConfigError
+from harness.core.errors import ConfigError, HarnessError
 from harness.core.source import nearest
+from harness.provision.sets import NATIVE
 from harness.request import CampaignRequest
+from harness.run.ground import container_images
 
 __all__ = ["Backend", "choose_backend"]
 
@@ -32,11 +34,22 @@ def _attach(request: CampaignRequest) -> str:
     return "an attach file is named" if request.attach else ""
 
 
+def _containers(_request: CampaignRequest) -> str:
+    """Where an engine of this machine answers and has an image of every part."""
+    try:
+        engine, images = container_images(NATIVE.by_name)
+    except HarnessError:
+        return ""
+    stand_ins = sum(not image.official for image in images.values())
+    of_which = f", {stand_ins} of them stand-ins" if stand_ins else ""
+    return f"the engine on {engine.socket} has all {len(images)} images{of_which}"
+
+
 def _always(_request: CampaignRequest) -> str:
     return "pinned components of this machine"
 
 
-_CHOICES: Final[Mapping[str, Reason]] = {"attach": _attach, "native": _always}
+_CHOICES: Final[Mapping[str, Reason]] = {"attach": _attach, "containers": _containers, "native": _always}
 """In the order in which ``auto`` prefers them; the last one can always be taken."""
 
 

@@ -14,7 +14,7 @@ import tempfile
 import threading
 import time
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -29,7 +29,6 @@ from harness.clauses.unscaled import unscaled_notes
 from harness.contract import Campaign, load_campaign
 from harness.core.errors import HarnessError
 from harness.core.events import CampaignEnded, CampaignFailed, CampaignPlanned, CampaignSpent, CampaignStarted
-from harness.provision import Tool, ensure
 from harness.request import CampaignRequest
 from harness.run.accepting import refuse_unaccepted
 from harness.run.attach.campaign import AttachedCampaign
@@ -37,6 +36,7 @@ from harness.run.backend import Backend, choose_backend
 from harness.run.calibration import WORTH_S, calibrated, learn, place
 from harness.run.context import Context
 from harness.run.costs import plan_story, shared_cpu_s
+from harness.run.ground import Ground, prepare
 from harness.run.inputs import copy_inputs
 from harness.run.pace import Pace, choose_pace, shortest_interval_s
 from harness.run.packing import Room, Weighed
@@ -45,7 +45,6 @@ from harness.run.selection import Selection, select, standing, with_telemetry
 from harness.run.sinks.loop import SinkLoop
 from harness.run.space import disk_full
 from harness.run.spending import MemoryWatch, by_part, own_cpu_s
-from harness.run.stack import procfs
 from harness.run.stack.ports import PortLease
 from harness.run.stack.supervisor import Supervisor
 from harness.run.stage import play
@@ -167,24 +166,26 @@ class _Campaign:
             recorder.note(str(self.pace))
         if not self.selection.clauses and not self.request.up:
             raise HarnessError("no clause is selected", remedy="give the scenarios something to expect")
-        tools = self._provision()
-        for unchecked in refuse_unaccepted(campaign, tools):
-            recorder.note(unchecked, warning=True)
-        if not self.cancel.is_set():
-            self._play(tools, self.campaign, self.selection, self.campaign.side_by_side)
-            self._play_again(tools)
+        ground = self._provision()
+        if ground and not self.cancel.is_set():
+            for unchecked in refuse_unaccepted(campaign, ground.tools):
+                recorder.note(unchecked, warning=True)
+            self._play(ground, self.campaign, self.selection, self.campaign.side_by_side)
+            self._play_again(ground)
         return self._judge(paths)
 
-    def _provision(self) -> dict[str, Tool]:
+    def _provision(self) -> Ground | None:
         _interruptible.set()
         try:
-            return {} if self.cancel.is_set() else ensure(sorted(self.selection.parts), progress=self.recorder.note)
+            if self.cancel.is_set():
+                return None
+            return prepare(self.backend.name, self.selection.parts, self.recorder.note)
         except KeyboardInterrupt:
-            return {}
+            return None
         finally:
             _interruptible.clear()
 
-    def _play_again(self, tools: dict[str, Tool]) -> None:
+    def _play_again(self, ground: Ground) -> None:
         """Cells that were unfit, once more: at half the speed, and at most half of them side by side."""
         limit_s = self.campaign.contract.budgets.lateness_p99
         evidence, planned = self.recorder.evidence, self.selection.cells
@@ -199,9 +200,9 @@ class _Campaign:
         self.recorder.begin_again(self.played_again)
         slower = replace(self.campaign, speed_factor=0.5)
         size = max(1, min(len(planned), self.campaign.side_by_side) // 2)
-        self._play(tools, slower, replace(self.selection, cells=tuple(cells)), size)
+        self._play(ground, slower, replace(self.selection, cells=tuple(cells)), size)
 
-    def _play(self, tools: dict[str, Tool], campaign: Campaign, selection: Selection, side_by_side: int) -> None:
+    def _play(self, ground: Ground, campaign: Campaign, selection: Selection, side_by_side: int) -> None:
         folder, relay = _run_folder(), _Relay()
         before = own_cpu_s() if self.played_again else (0.0, own_cpu_s()[1])
         with (
@@ -209,13 +210,14 @@ class _Campaign:
             SinkLoop() as sinks,
             Supervisor(folder, relay) as supervisor,
             _scratch_below(folder),
+            ground.parts(supervisor, relay, folder, self.recorder.note) as parts,
         ):
             context = Context(
                 campaign=campaign,
                 production=read_production(campaign),
                 selection=selection,
                 request=self.request,
-                tools=tools,
+                parts=parts,
                 supervisor=supervisor,
                 recorder=self.recorder,
                 ports=ports,
@@ -224,12 +226,12 @@ class _Campaign:
                 cancel=self.cancel,
             )
             planned = self._plan(context)
-            with MemoryWatch(lambda: procfs.descendants(supervisor.warden_pid)) as memory:
+            with MemoryWatch(parts.pids) as memory:
                 weighed = [Weighed(story.cell, story.wall_s, story.cpu_s / story.wall_s) for story in planned.stories]
                 free = self.pace.free_cores if self.pace else planned.cores
                 room = Room(side_by_side, starting=1 + planned.cores, cores=_FILL * free)
                 play(context, relay.listen, weighed, room)
-        self._account(planned, supervisor, before, memory.peak_bytes)
+        self._account(planned, parts.cpu_s, before, memory.peak_bytes)
 
     def _plan(self, context: Context) -> CampaignPlanned:
         """Say what the stories that are about to be played will take."""
@@ -246,11 +248,11 @@ class _Campaign:
         return planned
 
     def _account(
-        self, planned: CampaignPlanned, supervisor: Supervisor, before: tuple[float, float], peak_bytes: int
+        self, planned: CampaignPlanned, cpu_s: Mapping[str, float], before: tuple[float, float], peak_bytes: int
     ) -> None:
         """Say what they did take, and remember it for the plans of later campaigns."""
         own_s, ended_s = (now - earlier for now, earlier in zip(own_cpu_s(), before, strict=True))
-        parts = by_part(supervisor.cpu_s, self.campaign.profile.subject)
+        parts = by_part(cpu_s, self.campaign.profile.subject)
         rest_s = max(0.0, ended_s - sum(parts.values()))
         parts |= {"harness": round(own_s, 2), "warden": round(rest_s, 2)}
         attempt = 2 if self.played_again else 1

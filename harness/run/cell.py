@@ -21,6 +21,7 @@ from harness.run.clients.http import Http, HttpFault
 from harness.run.clients.prometheus import PrometheusClient
 from harness.run.context import Context
 from harness.run.filebeat import filebeat_for
+from harness.run.parts import Spec
 from harness.run.placement import (
     CellPlace,
     InstancePlace,
@@ -35,7 +36,6 @@ from harness.run.proxies import Proxies
 from harness.run.receivers import Receivers
 from harness.run.selection import CellPlan
 from harness.run.sinks.exposition import ExpositionStandIn
-from harness.run.stack.native import alertmanager_spec, prometheus_spec
 from harness.run.stack.surface import Process, ProcessSpec
 from harness.run.stack.wait import NotYet, WaitTimeoutError, eventually
 
@@ -166,20 +166,18 @@ class Cell:
         if self.proxies:
             folder = self.folder / "toxiproxy"
             folder.mkdir(parents=True)
-            self._start(self.proxies.spec(self.context.tools["toxiproxy"], f"{self.name}/toxiproxy", folder))
+            self._start(self.proxies.spec(self.context.parts, f"{self.name}/toxiproxy", folder))
             self.proxies.open()
         for instance in self.place.instances:
             self._start_instance(instance)
         if self.bound.prometheus:
-            tool, folder = self.context.tools["prometheus"], self.folder / "prometheus"
-            spec = prometheus_spec(
-                tool, f"{self.name}/prometheus", folder, self.place.prometheus, self.bound.flags, self.bound.prometheus
-            )
-            self._start(spec)
+            id, folder = f"{self.name}/prometheus", self.folder / "prometheus"
+            port, flags = self.place.prometheus, self.bound.flags
+            self._start(self.context.parts.prometheus(id, folder, port, flags, self.bound.prometheus))
         if self.bound.alertmanager:
-            tool, folder = self.context.tools["alertmanager"], self.folder / "alertmanager"
-            name = f"{self.name}/alertmanager"
-            self._start(alertmanager_spec(tool, name, folder, self.place.alertmanager, self.bound.alertmanager))
+            id, folder = f"{self.name}/alertmanager", self.folder / "alertmanager"
+            port = self.place.alertmanager
+            self._start(self.context.parts.alertmanager(id, folder, port, self.bound.alertmanager))
 
     def _start_instance(self, instance: InstancePlace) -> None:
         if self.context.campaign.profile.start.running:
@@ -187,10 +185,10 @@ class Cell:
         else:
             self._start(self._instance_spec(instance))
 
-    def _start(self, spec: ProcessSpec) -> None:
+    def _start(self, spec: Spec) -> None:
         name = spec.id.removeprefix(f"{self.name}/")
         self._began[name] = time.monotonic()
-        self.processes[name] = self.context.supervisor.start(spec)
+        self.processes[name] = self.context.parts.start(spec)
 
     def _instance_spec(self, instance: InstancePlace) -> ProcessSpec:
         campaign, start = self.context.campaign, self.context.campaign.profile.start

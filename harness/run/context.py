@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -13,12 +12,11 @@ from harness.clauses.production import Production
 from harness.contract import Campaign
 from harness.core.events import ComponentReady
 from harness.evidence.records import ComponentState
-from harness.provision import Tool
 from harness.request import CampaignRequest
+from harness.run.parts import Part, Parts
 from harness.run.recorder import Recorder
 from harness.run.selection import Selection
 from harness.run.sinks.loop import SinkLoop
-from harness.run.stack.managed import ManagedProcess
 from harness.run.stack.ports import PortLease
 from harness.run.stack.supervisor import Supervisor
 
@@ -36,7 +34,7 @@ class Context:
     production: Production
     selection: Selection
     request: CampaignRequest
-    tools: Mapping[str, Tool]
+    parts: Parts
     supervisor: Supervisor
     recorder: Recorder
     ports: PortLease
@@ -51,9 +49,9 @@ class Context:
         """Where the profile's build command leaves what it makes."""
         return self.folder / "build"
 
-    def processes_of(self, cell: str) -> list[ManagedProcess]:
-        """Processes of ``cell``: the death of one ends whatever is waited for in it."""
-        return [process for process in self.supervisor.processes if process.id.startswith(f"{cell}/")]
+    def processes_of(self, cell: str) -> list[Part]:
+        """What was started for ``cell``: the death of one ends whatever is waited for in it."""
+        return [part for part in self.parts.all if part.id.startswith(f"{cell}/")]
 
     def ready(self, cell: str, component: str, role: str, began: float, url: str = "", version: str = "") -> None:
         """A part is ready: ``began`` is when its start was ordered (monotonic seconds)."""
@@ -68,5 +66,5 @@ class Context:
         self.recorder.add(ComponentState(cell, time.time(), component, role, "late", tail=(problem,)))
 
     def version(self, tool: str) -> str:
-        """Version of a provisioned tool, or the empty string."""
-        return self.tools[tool].version if tool in self.tools else ""
+        """Version of a part of the stack, or the empty string."""
+        return self.parts.version(tool)

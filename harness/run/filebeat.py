@@ -10,8 +10,7 @@ from harness.artefacts.edits import BoundArtefact
 from harness.artefacts.topology import FilebeatPlace, Link, Topology
 from harness.run.bound import bind_pipeline
 from harness.run.context import Context
-from harness.run.stack.native import filebeat_spec
-from harness.run.stack.surface import ProcessSpec
+from harness.run.parts import Spec
 
 __all__ = ["filebeat_for", "registry_of"]
 
@@ -23,7 +22,7 @@ def registry_of(folder: Path) -> Path:
 
 def filebeat_for(
     context: Context, id: str, folder: Path, address: str, topologies: Sequence[Topology]
-) -> tuple[ProcessSpec, BoundArtefact]:
+) -> tuple[Spec, BoundArtefact]:
     """How the Filebeat ``id`` is started: it reads what ``topologies`` name, and tells of itself at ``address``.
 
     The first of them says where its output is.
@@ -41,4 +40,5 @@ def filebeat_for(
     }
     path, bound = bind_pipeline(context.campaign, replace(topologies[0], logs=logs, filebeat=place), folder)
     port = int(address.rpartition(":")[2])
-    return filebeat_spec(context.tools["filebeat"], id, folder, port, path), bound
+    reads = [source.path for sources in logs.values() for source in sources]
+    return context.parts.filebeat(id, folder, port, path, reads), bound

@@ -6,11 +6,9 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
-from harness.provision import Tool
 from harness.run.clients.http import Http, HttpFault
 from harness.run.clients.toxiproxy import ToxiproxyClient
-from harness.run.stack.native import toxiproxy_spec
-from harness.run.stack.surface import ProcessSpec
+from harness.run.parts import Parts, Spec
 from harness.run.stack.wait import eventually
 
 __all__ = ["Proxies", "Way"]
@@ -28,9 +26,9 @@ class Proxies:
         self._port = claim()
         self.client = ToxiproxyClient(Http(f"http://127.0.0.1:{self._port}"))
 
-    def spec(self, tool: Tool, id: str, folder: Path) -> ProcessSpec:
-        """How its process is started."""
-        return toxiproxy_spec(tool, id, folder, self._port)
+    def spec(self, parts: Parts, id: str, folder: Path) -> Spec:
+        """How it is started."""
+        return parts.toxiproxy(id, folder, self._port)
 
     def open(self) -> None:
         """Wait for the process and open every way."""

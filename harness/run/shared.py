@@ -24,9 +24,9 @@ from harness.run.filebeat import filebeat_for
 from harness.run.load.generator import Generator
 from harness.run.load.plan import CellPlan, DriverPlan, Instance, Workers
 from harness.run.load.written import ceilings_of, kinds_of, request_kind
+from harness.run.parts import Spec
 from harness.run.placement import fill
 from harness.run.stack.launcher import Launcher
-from harness.run.stack.native import elasticsearch_spec
 from harness.run.stack.surface import Process, ProcessSpec
 from harness.run.stack.wait import ComponentDiedError, NotYet, WaitTimeoutError, eventually
 
@@ -121,8 +121,8 @@ class SharedParts:
             folder = self.context.folder / "elasticsearch"
             folder.mkdir(parents=True)
             port = int(self.elasticsearch.rpartition(":")[2])
-            tool = self.context.tools["elasticsearch"]
-            self._start(elasticsearch_spec(tool, "campaign/elasticsearch", folder, port, self.context.ports.claim()))
+            transport = self.context.ports.claim()
+            self._start(self.context.parts.elasticsearch("campaign/elasticsearch", folder, port, transport))
 
     def _start_filebeat(self, cells: Sequence[Cell]) -> None:
         """Start one Filebeat that reads the logs of all cells that ship them."""
@@ -172,10 +172,10 @@ class SharedParts:
             )
         )
 
-    def _start(self, spec: ProcessSpec) -> None:
+    def _start(self, spec: Spec) -> None:
         name = spec.id.removeprefix("campaign/")
         self._began[name] = time.monotonic()
-        self.processes[name] = self.context.supervisor.start(spec)
+        self.processes[name] = self.context.parts.start(spec)
 
     def _wait_elasticsearch(self) -> None:
         """Wait until an index can be written, and install the index template."""

@@ -149,7 +149,7 @@ class _Stage:
         self._ending = True
         self.shared.close()
         folder = self.context.recorder.bundle / "logs"
-        for process in self.context.supervisor.processes:
+        for process in self.context.parts.all:
             target = folder / f"{process.id}.log"
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_text(process.tail(_KEPT_LINES), encoding="utf-8")
@@ -172,7 +172,7 @@ class _Stage:
         affected = [cell for cell in cells if recorder.evidence.finished(cell.name) is None]
         if not affected:
             return  # their stories are over, and what ends now was asked to or does not matter any more
-        process = next(found for found in self.context.supervisor.processes if found.id == event.id)
+        process = next(found for found in self.context.parts.all if found.id == event.id)
         tail = tuple(process.tail(_TAIL).splitlines())
         code = event.code if event.code is not None and event.code >= 0 else None
         shared = event.id.startswith(f"{CAMPAIGN}/")

@@ -56,7 +56,7 @@ class ComponentContainer(DockerContainer):
         """Share the network of the machine and listen on ``port`` of its loopback alone."""
         self._host_port = port
         self.ports.clear()
-        return self._with(network="host")
+        return self.with_settings(network="host")
 
     def with_limits(self, *, memory: str | None = None, cpus: float | None = None) -> Self:
         """Limit memory (such as ``512m``; swap does not extend it) and processors.
@@ -64,16 +64,21 @@ class ComponentContainer(DockerContainer):
         More processors than the machine has are as many as it has: engines refuse such a limit.
         """
         if memory:
-            self._with(mem_limit=memory, memswap_limit=memory)
-        return self._with(nano_cpus=int(min(cpus, os.cpu_count() or 1) * 1e9)) if cpus else self
+            self.with_settings(mem_limit=memory, memswap_limit=memory)
+        return self.with_settings(nano_cpus=int(min(cpus, os.cpu_count() or 1) * 1e9)) if cpus else self
+
+    def with_settings(self, **settings: Any) -> Self:
+        """Add settings as the engine's client names them; ``with_kwargs`` would replace the others."""
+        self._kwargs.update(settings)
+        return self
 
     def with_labels(self, labels: Mapping[str, str]) -> Self:
         """Add labels, by which whoever cleans up finds it."""
-        return self._with(labels={**self._kwargs.get("labels", {}), **labels})
+        return self.with_settings(labels={**self._kwargs.get("labels", {}), **labels})
 
     def as_user(self, uid: int, gid: int) -> Self:
         """Run as this user of the machine, so that mounted folders are read and written as by them."""
-        return self._with(user=f"{uid}:{gid}")
+        return self.with_settings(user=f"{uid}:{gid}")
 
     def with_same_path(self, folder: Path, *, writable: bool = False) -> Self:
         """Mount ``folder`` under its own path: what refers to files of it is right inside and outside."""
@@ -100,7 +105,3 @@ class ComponentContainer(DockerContainer):
     def _arguments(self) -> list[str]:
         """The command line after the entry point of the image."""
         return list(self._command or [])
-
-    def _with(self, **settings: Any) -> Self:
-        self._kwargs.update(settings)
-        return self

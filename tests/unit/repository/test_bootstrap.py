@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import ast
 import signal
+import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 import bootstrap
-from habits import commands, stages, verbs
+from habits import commands, engine, stages, verbs
 from habits.trouble import TroubleError
 
 ROOT = Path(bootstrap.__file__).parent
@@ -72,6 +73,7 @@ def ran(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     [
         (["gate", "--speed", "20"], ".venv/bin/harness gate scenarios/campaign.yaml --speed 20"),
         (["provision"], ".venv/bin/harness provision"),
+        (["images", "--list"], ".venv/bin/harness images --list"),
         (["bench"], ".venv/bin/python -m pytest tests/performance"),
         (["soak", "N=3"], "SOAK_GATES=3 .venv/bin/python -m pytest tests/soak -v -s"),
         (["soak"], "SOAK_GATES=10 .venv/bin/python -m pytest tests/soak -v -s"),
@@ -93,10 +95,61 @@ def test_test_runs_every_stage_in_order_and_counts_a_pytest_without_result_as_fa
     ran: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(stages, "ROOT", tmp_path)
+    monkeypatch.setattr(stages, "why_no_engine", lambda: "")
     assert bootstrap.main(["test"]) == 1
     programs = [command.split()[0].removeprefix(".venv/bin/") for command in ran[1:]]
-    assert programs == ["coverage", "ruff", "mypy", "lint-imports", *["coverage"] * 5, "harness"]
-    assert capsys.readouterr().out.splitlines()[-1] == "6 passed, 3 failed"
+    assert programs == ["coverage", "ruff", "mypy", "lint-imports", *["coverage"] * 6, "harness"]
+    assert capsys.readouterr().out.splitlines()[-1] == "6 passed, 4 failed"
+
+
+def test_without_an_engine_the_stage_of_containers_says_loudly_that_it_did_not_run(
+    ran: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(stages, "ROOT", tmp_path)
+    monkeypatch.setattr(stages, "why_no_engine", lambda: "no engine here")
+    assert bootstrap.main(["test"]) == 1
+    assert not [command for command in ran if "tests/containers" in command]
+    told = capsys.readouterr().out.splitlines()
+    assert "containers   NOT RUN: no engine here" in told
+    assert told[-2:] == ["6 passed, 3 failed", "WARNING: the stage containers did NOT run: no engine here"]
+
+
+@pytest.mark.parametrize(
+    ("uid", "program", "listens", "reason"),
+    [
+        (1000, "/usr/sbin/dockerd", False, "no container engine answers on"),
+        (0, None, False, "no container engine answers on"),
+        (0, "/usr/sbin/dockerd", False, ""),
+        (1000, None, True, ""),
+    ],
+)
+def test_an_engine_answers_or_can_be_started_by_root(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, uid: int, program: str | None, listens: bool, reason: str
+) -> None:
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path / 'e'}")
+    monkeypatch.setattr(engine.os, "geteuid", lambda: uid)
+    monkeypatch.setattr(engine.shutil, "which", lambda _name: program)
+    with socket.socket(socket.AF_UNIX) as server:
+        if listens:
+            server.bind(str(tmp_path / "e"))
+            server.listen()
+        found = engine.why_no_engine()
+    assert found.startswith(reason) if reason else not found
+
+
+def test_containers_installs_an_engine_where_it_may(
+    ran: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "why_no_engine", lambda: "none")
+    monkeypatch.setattr(engine, "run", verbs.run)
+    monkeypatch.setattr(engine.os, "geteuid", lambda: 0)
+    monkeypatch.setattr(engine.shutil, "which", lambda _name: "/usr/bin/apt-get")
+    assert bootstrap.main(["containers", "-x"]) == 0
+    assert ran[-1] == ".venv/bin/python -m pytest tests/containers -x"
+    assert "docker.io" in ran[-2]
+    monkeypatch.setattr(engine.os, "geteuid", lambda: 1000)
+    assert bootstrap.main(["containers"]) == 2
+    assert "name its socket in DOCKER_HOST" in capsys.readouterr().err
 
 
 def test_trouble_is_one_line_and_exit_code_2(

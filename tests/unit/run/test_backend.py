@@ -24,7 +24,8 @@ def test_auto_takes_the_first_that_fits_and_says_why() -> None:
     assert choose_backend(request("auto"), choices) == Backend("native", "binaries are here")
 
 
-def test_auto_falls_to_the_components_of_this_machine() -> None:
+def test_auto_falls_to_the_components_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOCKER_HOST", "unix:///nowhere/engine.sock")
     assert choose_backend(request("auto")).name == "native"
 
 

@@ -1,0 +1,92 @@
+"""What a backend needs before anything starts, and the parts that it then gives to a stack."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Protocol
+
+from harness.core.errors import MachineError
+from harness.provision import Tool, ensure
+from harness.provision.engine import Engine, find_engine, require_local
+from harness.provision.images import Image, choose_images, read_images
+from harness.run.parts import NativeParts, Parts
+from harness.run.stack.supervisor import Supervisor
+from harness.run.stack.surface import ProcessEvent, ProcessSpec
+from harness.run.stack.wait import eventually
+
+__all__ = ["Ground", "container_images", "prepare"]
+
+Note = Callable[[str], None]
+JANITOR: Final = "campaign/janitor"
+_JANITOR_S: Final = 20.0
+
+
+class Ground(Protocol):
+    """Everything that was found or fetched for one backend."""
+
+    def parts(
+        self, supervisor: Supervisor, on_event: Callable[[ProcessEvent], None], folder: Path, note: Note
+    ) -> AbstractContextManager[Parts]:
+        """The parts of one stack, which end with the context; ``folder`` is that of the run."""
+
+
+def prepare(backend: str, parts: Collection[str], note: Note) -> Ground:
+    """Have what ``backend`` starts ``parts`` from; raises ``MachineError`` where this machine lacks it."""
+    if backend == "containers":
+        engine, images = container_images(parts)
+        return _Containers(engine, images)
+    return _Native(ensure(sorted(parts), progress=note))
+
+
+def container_images(parts: Collection[str]) -> tuple[Engine, dict[str, Image]]:
+    """The engine of this machine and the image of each of ``parts``; raises ``MachineError`` with what is missing."""
+    if importlib.util.find_spec("testcontainers") is None:
+        raise MachineError(
+            "the package testcontainers is not installed", remedy="pip install 'observability-harness[containers]'"
+        )
+    engine = find_engine()
+    require_local(engine.info())
+    return engine, choose_images(parts, read_images(), lambda name: engine.image(name) is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Native:
+    tools: Mapping[str, Tool]
+
+    @contextmanager
+    def parts(
+        self,
+        supervisor: Supervisor,
+        on_event: Callable[[ProcessEvent], None],  # noqa: ARG002 (the supervisor tells of processes)
+        folder: Path,  # noqa: ARG002
+        note: Note,  # noqa: ARG002
+    ) -> Iterator[Parts]:
+        yield NativeParts(self.tools, supervisor)
+
+
+@dataclass(frozen=True, slots=True)
+class _Containers:
+    engine: Engine
+    images: Mapping[str, Image]
+
+    @contextmanager
+    def parts(
+        self, supervisor: Supervisor, on_event: Callable[[ProcessEvent], None], folder: Path, note: Note
+    ) -> Iterator[Parts]:
+        argv = (sys.executable, "-m", "harness.run.containers.janitor", self.engine.socket, supervisor.run_id)
+        janitor = supervisor.start(ProcessSpec(JANITOR, argv, folder, folder / "janitor.log"))
+        # half a second's worth of imports, which no other backend should pay for
+        from harness.run.containers.fleet import Fleet
+        from harness.run.containers.parts import ContainerParts
+
+        with Fleet(self.engine, supervisor.run_id, on_event) as fleet:
+            if fleet.swept:
+                note(f"removed what a campaign that was killed had left: {', '.join(fleet.swept)}")
+            # no container before there is somebody to take it along
+            eventually(lambda: bool(janitor.tail(1)), what="the janitor", within_s=_JANITOR_S, alive=[janitor])
+            yield ContainerParts(self.images, fleet, NativeParts({}, supervisor), folder)
