@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from harness.core.errors import MachineError
-from harness.provision import Tool, ensure
+from harness.provision import Settings, Tool, ensure
 from harness.provision.engine import Engine, find_engine, require_local
 from harness.provision.images import Image, choose_images, read_images
+from harness.provision.search import find
+from harness.provision.sets import select
 from harness.run.parts import NativeParts, Parts
 from harness.run.stack.supervisor import Supervisor
 from harness.run.stack.surface import ProcessEvent, ProcessSpec
@@ -29,6 +31,10 @@ _JANITOR_S: Final = 20.0
 class Ground(Protocol):
     """Everything that was found or fetched for one backend."""
 
+    @property
+    def tools(self) -> Mapping[str, Tool]:
+        """Programs of this machine that come with the parts, such as those that check a configuration."""
+
     def parts(
         self, supervisor: Supervisor, on_event: Callable[[ProcessEvent], None], folder: Path, note: Note
     ) -> AbstractContextManager[Parts]:
@@ -39,8 +45,15 @@ def prepare(backend: str, parts: Collection[str], note: Note) -> Ground:
     """Have what ``backend`` starts ``parts`` from; raises ``MachineError`` where this machine lacks it."""
     if backend == "containers":
         engine, images = container_images(parts)
-        return _Containers(engine, images)
+        return _Containers(engine, images, _found(parts))
     return _Native(ensure(sorted(parts), progress=note))
+
+
+def _found(parts: Collection[str]) -> dict[str, Tool]:
+    """What is there already of the programs that belong to ``parts``; nothing is made for a backend that has images."""
+    settings = Settings.from_environment()
+    found = {part.name: find(part, settings) for part in select(parts)}
+    return {name: tool for name, tool in found.items() if tool}
 
 
 def container_images(parts: Collection[str]) -> tuple[Engine, dict[str, Image]]:
@@ -73,6 +86,7 @@ class _Native:
 class _Containers:
     engine: Engine
     images: Mapping[str, Image]
+    tools: Mapping[str, Tool]
 
     @contextmanager
     def parts(
