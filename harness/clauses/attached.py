@@ -6,6 +6,7 @@ that nobody named (access). A plane that is required makes the second kind incon
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
@@ -54,15 +55,23 @@ class Reach:
     lacking: Mapping[str, str] = field(default_factory=dict)
     direct: bool = True
     required: tuple[str, ...] = ()
+    file: str = ""
+    """Name of the attach file."""
 
     def as_json(self) -> dict[str, Any]:
         """For the manifest of a bundle."""
-        return {"lacking": dict(self.lacking), "direct": self.direct, "required": list(self.required)}
+        told = {"lacking": dict(self.lacking), "direct": self.direct, "required": list(self.required)}
+        return {**told, "file": self.file}
 
     @classmethod
     def of_json(cls, data: Mapping[str, Any]) -> Reach:
         """As it was written into a manifest."""
-        return cls(data["lacking"], data["direct"], tuple(data["required"]))
+        return cls(data["lacking"], data["direct"], tuple(data["required"]), data["file"])
+
+    @property
+    def command(self) -> str:
+        """What judges the same system again."""
+        return f"harness gate --attach {shlex.quote(self.file)}"
 
 
 def attached_clauses(campaign: Campaign, clauses: Sequence[Clause], reach: Reach) -> tuple[Clause, ...]:

@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from harness.clauses.attached import Reach, planes_to_prove
 from harness.clauses.fitness import unfit
 from harness.clauses.limit import searched
 from harness.clauses.measuring import measured
@@ -52,12 +53,13 @@ def conclude(
     evidence: Evidence,
     ended_t: float,
     played_again: Collection[str] = (),
-    planes: Collection[str] | None = None,
+    reach: Reach | None = None,
 ) -> Conclusion:
     """Judge ``clauses`` on closed evidence, as of the instant ``ended_t`` (epoch seconds).
 
-    ``played_again`` are the cells whose evidence is that of a second attempt, ``planes`` those in each of which a
-    clause must hold (None: all that have a clause).
+    ``played_again`` are the cells whose evidence is that of a second attempt; ``reach`` is what could be seen of a
+    system that ran already (None: the harness started everything, and every plane with a clause must have one that
+    holds).
     """
     today = datetime.fromtimestamp(ended_t, UTC).date()
     limit_s = campaign.contract.budgets.lateness_p99
@@ -65,9 +67,11 @@ def conclude(
     return Conclusion(
         cells=tuple(_cells(evidence, limit_s)),
         loads=tuple(_loads(campaign, evidence)),
-        judged=tuple(_judged(item, ended_t, 2 if item.clause.scope in played_again else 1) for item in verdicts),
+        judged=tuple(
+            _judged(item, ended_t, reach.command if reach else "harness gate", played_again) for item in verdicts
+        ),
         counts=dict(Counter(str(item.verdict) for item in verdicts)),
-        exit_code=exit_code(verdicts, {clause.plane for clause in clauses} if planes is None else planes),
+        exit_code=exit_code(verdicts, planes_to_prove(clauses, reach) if reach else {c.plane for c in clauses}),
     )
 
 
@@ -106,9 +110,10 @@ def _loads(campaign: Campaign, evidence: Evidence) -> Iterator[LoadMeasured]:
             yield from measured(campaign, evidence, scenario, good_request(scenario, start.speed))
 
 
-def _judged(item: ClauseVerdict, t: float, attempt: int) -> ClauseJudged:
-    clause = item.clause
-    reproduce = f"harness gate --clause {shlex.quote(clause.id)}" if item.verdict not in {"held", "waived"} else ""
+def _judged(item: ClauseVerdict, t: float, command: str, played_again: Collection[str]) -> ClauseJudged:
+    clause, attempt = item.clause, 2 if item.clause.scope in played_again else 1
+    done = item.verdict in {"held", "waived", "not applicable"}
+    reproduce = "" if done else f"{command} --clause {shlex.quote(clause.id)}"
     slack_s = None if item.slack_s is None else round(item.slack_s, 3)
     source = str(clause.source)
     return ClauseJudged(t, clause.id, item.verdict, item.message, item.details, source, reproduce, attempt, slack_s)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from harness.clauses.attached import Reach, attached_clauses, planes_to_prove
+from harness.clauses.attached import Reach, attached_clauses
 from harness.clauses.compiled import compile_campaign
 from harness.clauses.conclusion import conclude, conclude_search, planned
 from harness.clauses.model import Clause, Judge, inconclusive
@@ -163,8 +163,8 @@ def _told(recorded: _Recorded, clauses: tuple[Clause, ...]) -> Iterator[Event]:
     if manifest.get("search"):
         conclusion = conclude_search(recorded.campaign, clauses, recorded.evidence)
     else:
-        planes = planes_to_prove(clauses, recorded.reach) if recorded.reach else None
-        conclusion = conclude(recorded.campaign, clauses, recorded.evidence, ended_t, recorded.played_again, planes)
+        again, reach = recorded.played_again, recorded.reach
+        conclusion = conclude(recorded.campaign, clauses, recorded.evidence, ended_t, again, reach)
     yield from conclusion.events()
     cancelled = any(isinstance(event, CampaignEnded) and event.cancelled for event in recorded.events)
     yield CampaignEnded(ended_t, ended_t - began, conclusion.counts, conclusion.exit_code, bundle, cancelled)

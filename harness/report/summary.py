@@ -117,7 +117,7 @@ def _not_held(rows: Iterable[Row], paint: Paint) -> Iterator[list[str]]:
     """First what a shared reason left undecided, then one by one, by scope and plane."""
     others = [row for row in rows if row[1].verdict != "held"]
     reasons = Counter(_reason(verdict) for _, verdict in others if verdict.verdict in _UNDECIDED)
-    shared = {reason for reason, number in reasons.items() if number >= _SHARED_FROM}
+    shared = {reason for reason, number in reasons.items() if number >= _shared_from(reason[0])}
     for reason in reasons:
         if reason in shared:
             yield _under(reason, [clause.id for clause, verdict in others if _reason(verdict) == reason], paint)
@@ -128,6 +128,11 @@ def _not_held(rows: Iterable[Row], paint: Paint) -> Iterator[list[str]]:
     for place in places.values():
         for clause, verdict in place:
             yield _in_full(clause, verdict, paint)
+
+
+def _shared_from(verdict: Verdict) -> int:
+    """How many clauses share a reason before it is told once: nothing is to be done about what does not apply."""
+    return 2 if verdict == "not applicable" else _SHARED_FROM
 
 
 def _reason(verdict: ClauseJudged) -> tuple[Verdict, str]:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from harness.clauses.attached import ATTACHED, Reach, attached_clauses, planes_to_prove
+from harness.clauses.attached import ATTACHED, Reach, attached_clauses
 from harness.clauses.compiled import compile_campaign
 from harness.clauses.conclusion import conclude, planned
 from harness.clauses.model import Clause, Need
@@ -57,7 +57,8 @@ class AttachedCampaign:
         self.window: Window = window_of(request.since, request.until, began, _USUAL_S)
         self.servers: Servers = open_servers(self.campaign, Path(request.attach))
         self.types: Types = types_of(self.campaign, self.servers, self.window)
-        self.reach: Reach = reach_of(self.campaign, self.servers, self.window, self.types, request.required)
+        seen = reach_of(self.campaign, self.servers, self.window, self.types, request.required)
+        self.reach: Reach = replace(seen, file=Path(request.attach).name)
         known = attached_clauses(self.campaign, compile_campaign(self.campaign), self.reach)
         self.clauses: tuple[Clause, ...] = _selected(known, request.clauses)
 
@@ -162,8 +163,7 @@ class AttachedCampaign:
 
     def _judge(self, paths: tuple[str, ...]) -> int:
         recorder, ended = self.recorder, time.time()
-        planes = planes_to_prove(self.clauses, self.reach)
-        conclusion = conclude(self.campaign, self.clauses, recorder.evidence, ended, planes=planes)
+        conclusion = conclude(self.campaign, self.clauses, recorder.evidence, ended, reach=self.reach)
         for event in conclusion.events():
             recorder.say(event)
         self._manifest(paths, ended_t=ended)

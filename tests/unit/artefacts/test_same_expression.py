@@ -19,6 +19,7 @@ def same(one: str, other: str) -> bool:
     [
         ("sum(rate(a[60s]))>0.10", "sum(rate(a[1m])) > 0.1"),
         ('sum(a{b="c"}) by (d) # why', 'sum by (d) (a{b="c"})'),
+        ('a{job="x", b=~"y"}', 'a{b=~"y",job="x"}'),
         ("a / on(x) group_left(y) b", "a / on (x) group_left (y) b"),
         ("predict_linear(a[1h], 3600) < 0", "predict_linear(a[1h], 3600) < 0"),
     ],

@@ -174,6 +174,9 @@ def test_a_system_that_breaks_its_promises(gate: Gate, system: System) -> None:
     assert "> 0.5" in told.words(LOADED)
     assert "route.group_wait is 50s, written is 5s" in told.words(ROUTING)
     assert "Prometheus knows of no Alertmanager" in told.words(DELIVERY)
+    again = {event.clause: event.reproduce for event in told.events if isinstance(event, ClauseJudged)}
+    assert again[LOADED] == f"harness gate --attach attach.yaml --clause {LOADED}"
+    assert again["failing::alerts::TinyFailing::fires"] == again[ARMED] == ""
 
 
 def test_of_nobody_who_answers_nothing_is_judged(gate: Gate) -> None:

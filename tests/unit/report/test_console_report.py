@@ -23,6 +23,7 @@ from harness.core.events import (
     HopSeen,
     Note,
     PhaseStarted,
+    PlannedClause,
 )
 from harness.report import make_reporter
 
@@ -224,6 +225,14 @@ def test_a_replay_says_that_it_is_one(report_path: Path) -> None:
     lines = told([start, end], report_path).splitlines()
     assert lines[0] == "shop: 0 clauses, 0 stories, judged again from its bundle"
     assert lines[-2:] == ["cancelled; no verdict; 6.00 s; exit code 4: not everything could be proved", "b"]
+
+
+def test_reasons_that_nothing_can_be_done_about_are_told_once(report_path: Path) -> None:
+    ids = ("a::load::x::y", "b::load::x::y")
+    start = CampaignStarted(1.0, "shop", "b", 1.0, "attach", (), tuple(PlannedClause(i, "it is", "f:1") for i in ids))
+    judged = [ClauseJudged(2.0, i, "not applicable", "no load is sent") for i in ids]
+    lines = told([start, *judged], report_path).splitlines()
+    assert "not applicable 2 clauses: no load is sent" in lines
 
 
 def test_the_choice_of_the_backend_is_told_with_its_reason(report_path: Path) -> None:
