@@ -58,6 +58,7 @@ class Recorder:
     def __init__(self, metrics: Metrics, book: LogBook) -> None:
         self.metrics = metrics
         self._write = book.write
+        self._health = ""
 
     # --- the instance -----------------------------------------------------------------------------
 
@@ -244,3 +245,8 @@ class Recorder:
             self.metrics.health.labels(name).set(1 if healthy else 0)
         for state in HEALTH_STATES:
             self.metrics.health_overall.labels(state).set(1 if state == status else 0)
+        if self._health not in {status, ""}:
+            failed = [name for name, healthy in checks.items() if not healthy]
+            told = {"status": status, "before": self._health, "failed": failed}
+            self._write("application", "warn" if failed else "info", "health changed", {"health": told})
+        self._health = status

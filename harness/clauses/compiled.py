@@ -12,7 +12,8 @@ from harness.clauses.canary import compile_canaries
 from harness.clauses.coverage import compile_coverage
 from harness.clauses.dashboards import compile_dashboards
 from harness.clauses.endpoints import compile_endpoints, compile_health_expectation
-from harness.clauses.health_checks import compile_agreement, compile_checks, compile_proof
+from harness.clauses.health_checks import compile_checks, compile_proof
+from harness.clauses.health_story import compile_one_story
 from harness.clauses.hops import check_cuts
 from harness.clauses.load import compile_load_expectation
 from harness.clauses.log_expectations import compile_log_expectation
@@ -67,7 +68,7 @@ def _story(campaign: Campaign, production: Production, scenario: Scenario) -> It
     for item in scenario.expectations:
         yield from _expectation(campaign, scenario, item)
     yield from compile_log_arrival(campaign, scenario)
-    yield from compile_agreement(campaign, scenario)
+    yield from compile_one_story(campaign, scenario, production)
     yield from compile_thresholds(campaign, production, scenario)
 
 

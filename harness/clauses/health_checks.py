@@ -1,4 +1,4 @@
-"""Health plane: the state follows from the checks, each alone and in pairs; all who tell of it tell the same."""
+"""Health plane: the state follows from the checks, each of them seen failing alone and in pairs."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from harness.contract import Campaign
 from harness.contract.campaign import Expected, Scenario
 from harness.contract.expectations import ExpectHealth
 from harness.contract.files import HealthStates
-from harness.evidence.records import CAMPAIGN, HttpAnswer, Series
+from harness.evidence.records import CAMPAIGN, HttpAnswer
 from harness.evidence.store import Evidence
 
-__all__ = ["compile_agreement", "compile_checks", "compile_proof", "failed_checks"]
+__all__ = ["compile_checks", "compile_proof", "failed_checks"]
 
 
 def compile_checks(campaign: Campaign) -> Iterator[Clause]:
@@ -50,29 +50,6 @@ def compile_proof(campaign: Campaign, scenario: Scenario, item: Expected) -> Cla
         _judge_proved(scenario.name, states, 2 if rule.proves == "pairs" else 1),
         (scenario.name,),
     )
-
-
-def compile_agreement(campaign: Campaign, scenario: Scenario) -> Iterator[Clause]:
-    """In stories that expect something of a health endpoint: its gauge, and endpoints with the same states, agree."""
-    expected = {item.about for item in scenario.expectations if item.subject == "health"}
-    health = campaign.contract.health
-    told: set[str] = set()
-    for name in [name for name in health if name in expected]:
-        told.add(name)
-        states = health[name]
-        source, cell = campaign.promise("health", name), scenario.name
-        answers = Need("answers", states.endpoint)
-        if states.gauge is not None and campaign.artefact("prometheus"):
-            statement = f"{states.gauge} tells the state that {name} reports, one probe and one scrape apart at most"
-            judge = _judge_gauge(cell, states)
-            needs = (answers, Need("series", states.gauge))
-            yield Clause(cell, "health", name, "gauge_agrees", source, statement, needs, judge, (cell,))
-        for other, same in health.items():
-            if other not in told and same.endpoint != states.endpoint and set(same.codes) == set(states.codes):
-                statement = f"{other} reports the state that {name} reports, one probe of each apart at most"
-                judge = _judge_endpoints(cell, states, same)
-                needs = (answers, Need("answers", same.endpoint))
-                yield Clause(cell, "health", name, f"agrees_with_{other}", source, statement, needs, judge, (cell,))
 
 
 # --- states and checks
@@ -129,74 +106,5 @@ def _judge_proved(cell: str, states: HealthStates, together: int) -> Judge:
         if not missing:
             return held(f"all {len(wanted)} were seen")
         return still_open(f"never seen failing: {'; '.join(missing[:6])}" + ("; …" if missing[6:] else ""))
-
-    return judge
-
-
-# --- who else tells of it
-
-
-def _answers(evidence: Evidence, cell: str, states: HealthStates) -> list[tuple[float, float, str]]:
-    """Begin, end and state of each answer, in order of time."""
-    found = [
-        (a.t, a.t + a.duration_s, str(state_of(a, states)))
-        for a in evidence.of(HttpAnswer, cell)
-        if a.endpoint == states.endpoint and a.status
-    ]
-    return sorted(found)
-
-
-def _around(answers: list[tuple[float, float, str]], begin: float, end: float, slack_s: float = 0.0) -> set[str]:
-    """States told from the last answer before the stretch, ``slack_s`` earlier, to the first one after it."""
-    last = max((i for i, (_, until, _) in enumerate(answers) if until <= begin - slack_s), default=0)
-    found: set[str] = set()
-    for t, _, state in answers[last:]:
-        found.add(state)
-        if t >= end + slack_s:
-            return found
-    return set()
-
-
-def _judge_gauge(cell: str, states: HealthStates) -> Judge:
-    """A scraped state must have been told by the endpoint around the scrape."""
-
-    def judge(evidence: Evidence) -> Judgement:
-        start = evidence.started(cell)
-        if start is None or not evidence.completed(cell):
-            return still_open("the story is not over")
-        answers, compared = _answers(evidence, cell, states), 0
-        for t, state in sorted(_gauged(evidence, cell, states)):
-            near = _around(answers, t, t, start.scrape_s) if t >= start.t else set()
-            compared += bool(near)
-            if near and state not in near:
-                message = f"{states.gauge} says {state}, {states.endpoint} said {', '.join(sorted(near))} around then"
-                return violated(message, hop="metric", at=t)
-        if compared:
-            return held(f"{compared} samples agree")
-        return still_open(f"{states.gauge} was never scraped beside an answer")
-
-    return judge
-
-
-def _gauged(evidence: Evidence, cell: str, states: HealthStates) -> Iterator[tuple[float, str]]:
-    for series in evidence.of(Series, cell):
-        if series.query == states.gauge and states.gauge_label in series.labels:
-            yield from ((t, series.labels[states.gauge_label]) for t, value in series.points if value == 1)
-
-
-def _judge_endpoints(cell: str, states: HealthStates, other: HealthStates) -> Judge:
-    def judge(evidence: Evidence) -> Judgement:
-        if not evidence.completed(cell):
-            return still_open("the story is not over")
-        answers, compared = _answers(evidence, cell, states), 0
-        for begin, end, state in _answers(evidence, cell, other):
-            near = _around(answers, begin, end)
-            compared += bool(near)
-            if near and state not in near:
-                message = f"{other.endpoint} said {state}, {states.endpoint} said {', '.join(sorted(near))} around then"
-                return violated(message, hop="health", at=begin)
-        if compared:
-            return held(f"{compared} answers agree")
-        return still_open("the two were never asked side by side")
 
     return judge

@@ -37,7 +37,7 @@ _REMEDIES: Final = {
     "logs::one_per_*": _LOAD,
     "logs::*": f"what writes such lines: {_REQUEST}",
     "health::proves_*": "a phase whose fault: makes that check fail",
-    **dict.fromkeys((f"health::{promise}" for promise in ("codes", "checks", "*_agrees", "agrees_*")), _ASKED),
+    **dict.fromkeys((f"health::{promise}" for promise in ("codes", "checks", "tells_one_story")), _ASKED),
     "endpoints::*": _ASKED,
     "load::*": _LOAD,
     "canary::*": "{{canary.NAME}} to a header, path or body under requests: in the profile, and a request of it",

@@ -45,6 +45,7 @@ __all__ = [
     "ScenarioFile",
     "StandsFor",
     "Start",
+    "ToldIn",
     "Waiver",
 ]
 
@@ -165,6 +166,15 @@ class Endpoint(Strict):
     every: WallDuration = WallSeconds(0.5)
 
 
+class ToldIn(Strict):
+    """Where a change of health is told in the log: an event of a stream, and the field that names the new state."""
+
+    stream: str
+    event: str
+    event_at: str = "msg"
+    state_at: str
+
+
 class HealthStates(Strict):
     """A health endpoint: where its body names the state, which code belongs to each, which checks it lists."""
 
@@ -177,6 +187,8 @@ class HealthStates(Strict):
     fails_where: dict[str, Any] = {"healthy": False}
     gauge: str | None = None
     gauge_label: str = "status"
+    alive_at: str | None = None
+    told_in: ToldIn | None = None
 
     @property
     def at_rest(self) -> str:
@@ -248,6 +260,10 @@ class ContractFile(Strict):
         for name, states in self.health.items():
             if states.endpoint not in self.endpoints:
                 raise ValueError(f"health {name} names the endpoint {states.endpoint!r}, which is not declared")
+            if states.alive_at is not None and states.alive_at not in self.endpoints:
+                raise ValueError(f"health {name} is alive at {states.alive_at!r}, an endpoint that is not declared")
+            if states.told_in and states.told_in.stream not in (self.logs.streams if self.logs else {}):
+                raise ValueError(f"health {name} is told in {states.told_in.stream!r}, a stream that is not declared")
         if self.metrics and self.metrics.also_at and self.metrics.also_at not in self.endpoints:
             raise ValueError(f"metrics are also at {self.metrics.also_at!r}, an endpoint that is not declared")
         for name, alert in self.alerts.items():

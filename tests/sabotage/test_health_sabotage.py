@@ -37,7 +37,7 @@ SABOTAGES = {
         "reference_router/recorder.py",
         "1 if state == status else 0",
         '1 if state == "healthy" else 0',
-        {f"{HEALTH}gauge_agrees": "llm_router_health_overall says healthy, health said critical"},
+        {f"{HEALTH}tells_one_story": "llm_router_health_overall says healthy, health said critical"},
     ),
     "a check that cannot fail": Sabotage(
         "reference_router/faults/service.py",

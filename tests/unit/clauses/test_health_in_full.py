@@ -1,6 +1,7 @@
 """States that follow from checks, each check failing alone and in pairs, and all who tell of health agreeing."""
 
 import shutil
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from harness.clauses.compiled import compile_campaign
 from harness.clauses.model import Clause
 from harness.contract import load_campaign
 from harness.core.errors import ConfigError
-from harness.evidence.records import CellFinished, CellStarted, HttpAnswer, Series
+from harness.evidence.records import CellFinished, CellStarted, FaultAction, HttpAnswer, LogLine, Series
 from harness.evidence.store import Evidence
 
 T = 1_800_000_000.0
@@ -137,19 +138,95 @@ def test_the_gauge_tells_what_the_endpoint_tells(
 ) -> None:
     answers = [answer(t, "poor", "b") if 3 <= t < 5 else answer(t, "fine") for t in (1, 2, 3, 4, 4.9, 5, 6)]
     seen = [series for t, state in samples for series in gauge(t, state)]
-    assert judge(table["health::service::gauge_agrees"], *answers, *seen).verdict == verdict
-    assert judge(table["health::service::gauge_agrees"], completed=False).verdict == "open"
+    others = [answer(1.5, "fine", endpoint="ready"), up(1.5)]
+    clause = table["health::service::tells_one_story"]
+    assert judge(clause, *answers, *seen, *(others if samples else ())).verdict == verdict
+    assert judge(clause, completed=False).verdict == "open"
+
+
+ANSWERS = [answer(1, "fine"), answer(2, "bad", "a"), answer(3, "bad", "a"), answer(4, "bad", "a")]
 
 
 def test_two_endpoints_tell_the_same(table: dict[str, Clause]) -> None:
-    clause = table["health::service::agrees_with_readiness"]
-    answers = [answer(1, "fine"), answer(2, "bad", "a"), answer(3, "bad", "a"), answer(4, "bad", "a")]
-    assert judge(clause, *answers, answer(1.5, "bad", endpoint="ready")).verdict == "held"
-    found = judge(clause, *answers, answer(2.5, "fine", endpoint="ready"))
-    assert found.message == "ready said fine, health said bad around then"
-    assert judge(clause, *answers, answer(9, "fine", endpoint="ready")).verdict == "open"
-    assert judge(clause, completed=False).verdict == "open"
-    assert "health::readiness::agrees_with_service" not in table
+    clause = table["health::service::tells_one_story"]
+    assert judge(clause, *ANSWERS, answer(1.5, "bad", endpoint="ready")).verdict == "held"
+    found = judge(clause, *ANSWERS, answer(2.5, "fine", endpoint="ready"))
+    assert found.message == "ready says fine, health said bad around then"
+    assert judge(clause, *ANSWERS, answer(9, "fine", endpoint="ready")).verdict == "open"
+    assert judge(clause, *ANSWERS).message == "anybody else was never heard beside health"
+    assert "health::readiness::tells_one_story" not in table
+
+
+def up(t: float, value: float = 1.0) -> Series:
+    return Series("story", T + t, "up", {"job": "tiny"}, ((T + t, value),))
+
+
+def cut(t: float, action: str) -> FaultAction:
+    return FaultAction("story", T + t, "all", "cut scrape", action, kind="cut")
+
+
+SILENT = HttpAnswer("story", T + 2.2, "tiny-0", "health", 0, 0.01, error="refused")
+
+
+@pytest.mark.parametrize(
+    ("records", "verdict"),
+    [
+        ([up(2.5)], "held"),
+        ([up(2.5, 0.0)], "violated"),
+        ([up(3.5), up(2.4, 0.0), SILENT], "held"),  # it was down, and back again
+        ([up(3.5), up(1.5, 0.0), cut(1.2, "inject"), cut(1.8, "healed")], "held"),
+    ],
+)
+def test_who_answers_is_up(table: dict[str, Clause], records: list[Any], verdict: str) -> None:
+    found = judge(table["health::service::tells_one_story"], *ANSWERS, *records)
+    assert found.verdict == verdict, found
+
+
+TELLING = (
+    ("    gauge: tiny_health\n", "    alive_at: live\n    told_in: {stream: requests, event: changed, state_at: to}\n"),
+    ("  ready: {", "  live: {port: app, path: /live, answers: {200: {}}}\n  ready: {"),
+)
+
+
+def changed(t: float, to: str) -> LogLine:
+    when = datetime.fromtimestamp(T + t, UTC).isoformat(timespec="milliseconds")
+    return LogLine("story", T + t + 1, "requests", "tiny-0", "x.log", 1, {"msg": "changed", "time": when, "to": to})
+
+
+@pytest.mark.parametrize(
+    ("records", "verdict", "words"),
+    [
+        ([changed(1.9, "bad")], "held", "requests 1 times"),
+        ([], "violated", "health went from fine to bad, and no line of requests tells"),
+        ([changed(1.9, "poor")], "violated", "requests says poor, health said bad, fine around then"),
+        ([changed(1.9, "bad"), changed(3.5, "fine")], "violated", "requests says fine, health said bad around then"),
+    ],
+)
+def test_the_log_tells_of_every_change_and_of_no_other(
+    tmp_path: Path, records: list[Any], verdict: str, words: str
+) -> None:
+    clause = compiled(tmp_path, *TELLING)["health::service::tells_one_story"]
+    found = judge(clause, *ANSWERS, *records)
+    assert (found.verdict, words in found.message) == (verdict, True), found
+
+
+@pytest.mark.parametrize(("status", "verdict"), [(200, "held"), (503, "violated"), (0, "held")])
+def test_who_reports_a_state_is_alive(tmp_path: Path, status: int, verdict: str) -> None:
+    clause = compiled(tmp_path, *TELLING)["health::service::tells_one_story"]
+    alive = HttpAnswer("story", T + 2.5, "tiny-0", "live", status, 0.01)
+    assert judge(clause, *ANSWERS, changed(1.9, "bad"), alive).verdict == verdict
+
+
+@pytest.mark.parametrize(
+    ("after", "problem"),
+    [
+        ("    alive_at: nowhere\n", "alive at 'nowhere', an endpoint that is not declared"),
+        ("    told_in: {stream: nowhere, event: x, state_at: y}\n", "told in 'nowhere', a stream that is not declared"),
+    ],
+)
+def test_witnesses_that_are_not_declared(tmp_path: Path, after: str, problem: str) -> None:
+    with pytest.raises(ConfigError, match=problem):
+        compiled(tmp_path, ("    gauge: tiny_health\n", after))
 
 
 @pytest.mark.parametrize(
