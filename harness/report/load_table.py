@@ -13,6 +13,7 @@ __all__ = ["load_table"]
 
 _SATURATED: Final = 0.9
 """Share of one processor above which the generator had nothing left."""
+_LOOPS: Final = {"closed": "closed loop", "both": "open and closed loop"}
 _TIMES: Final = (
     ("response p50", "response", "p50_s"),
     ("p95", "response", "p95_s"),
@@ -56,8 +57,8 @@ def _row(event: LoadMeasured) -> tuple[str, ...]:
 
 def _name(event: LoadMeasured) -> str:
     phase = event.phase or "whole story"
-    loop = "" if event.loop == "open" else f" ({event.loop} loop)"
-    return f"  {event.kind}" if event.kind else f"{phase}{loop}"
+    name = f"  {event.kind}" if event.kind else phase
+    return name if event.loop == "open" else f"{name} ({_LOOPS[event.loop]})"
 
 
 def _time(spreads: dict[str, dict[str, float]], measure: str, name: str) -> str:
@@ -69,6 +70,8 @@ def _time(spreads: dict[str, dict[str, float]], measure: str, name: str) -> str:
 
 
 def _remarks(events: Sequence[LoadMeasured]) -> Iterator[str]:
+    if any(event.loop != "open" for event in events):
+        yield "  users of a closed loop wait for their answers: what a stall kept them from sending is in no figure"
     for event in events:
         if event.saturated:
             yield f"  {event.phase} is saturated: requests in flight and response times rose together"

@@ -249,3 +249,17 @@ def test_names_that_do_not_exist_are_told_with_file_line_and_column(tmp_path: Pa
     with pytest.raises(ConfigError) as caught:
         load_campaign([folder])
     assert re.search(says.replace(":21:", f":{number}:"), str(caught.value), re.DOTALL), str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("which", "ending"),
+    [(lambda _: True, ", in a closed loop"), (lambda row: row.seq % 2, ", in part in a closed loop")],
+)
+def test_a_time_that_users_took_is_told_as_one_of_a_closed_loop(
+    campaign: Campaign, story: Any, which: Any, ending: str
+) -> None:
+    for text in ("response p95 of work < 1s wall", "service p95 of work < 1ms wall"):
+        assert "closed" not in judged(campaign, story, text).message
+    story.change(Request, which, loop="closed")
+    for text in ("response p95 of work < 1s wall", "service p95 of work < 1ms wall"):
+        assert judged(campaign, story, text).message.endswith(f"over 60 requests{ending}")

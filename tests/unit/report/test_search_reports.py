@@ -12,7 +12,7 @@ import pytest
 from harness.core.events import CellEnded, LimitFound, LoadMeasured, LoadStep
 from harness.report.account import Account, CellAccount
 from harness.report.curves import StepsReporter, as_csv, as_svg
-from harness.report.json_report import JsonReporter
+from harness.report.json_report import JsonReporter, _load
 from harness.report.limit_table import limit_table
 from harness.report.load_table import load_table
 from harness.report.output import Output
@@ -117,4 +117,12 @@ def test_the_load_is_a_line_for_each_phase_and_each_kind_if_asked() -> None:
 def test_users_in_a_closed_loop_and_a_busy_generator_are_remarked() -> None:
     told = load_table(account(replace(LOAD, phase="", loop="closed", generator_cpu_ratio=0.97)), verbose=False)
     assert told[2].startswith("  whole story (closed loop)")
+    assert told[3] == (
+        "  users of a closed loop wait for their answers: what a stall kept them from sending is in no figure"
+    )
+    events = replace(LOAD, loop="both"), replace(LOAD, kind="work", loop="closed")
+    mixed = load_table(account(*events), verbose=True)
+    assert mixed[2].startswith("  baseline (open and closed loop)")
+    assert mixed[3].startswith("    work (closed loop)")
+    assert [_load(event)["loop"] for event in (LOAD, *events)] == ["open", "both", "closed"]
     assert told[-1] == "  the generator used 97% of one processor: what it measured includes its own limits"
