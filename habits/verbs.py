@@ -66,7 +66,7 @@ def lint() -> int:
 
 def bench(*options: str) -> int:
     """run the benchmarks"""
-    return become(tool("python"), "-m", "pytest", "tests/performance", *options)
+    return become(tool("python"), "-m", "pytest", "-s", "-o", "python_files=bench_*.py", "tests/performance", *options)
 
 
 def soak(*options: str) -> int:

@@ -1,16 +1,21 @@
 # ruff: noqa: T201
 """What load costs on this machine. Run by name: ``pytest -s tests/performance/load/bench_load.py``.
 
-Targets: 100,000 rows judged in under 1 s; lateness p99 under 10 ms at 2,000 requests/s; a stall seen at p95
-within 5 % of what it must be. Figures of the machine are printed, not asserted: they are no property of the code.
+Targets: lateness p99 under 10 ms at 2,000 requests/s; two workers like one; a stall seen at p95 within 5 % of what it
+must be. Figures of the machine are printed, not asserted: they are no property of the code.
 """
 
 from __future__ import annotations
 
 import asyncio
+import math
 import multiprocessing
+import os
+import random
+import statistics
 import subprocess
 import time
+from bisect import bisect_right
 from collections.abc import Iterator
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -21,7 +26,7 @@ import pytest
 from harness.run.load.figures import count_by, figures
 from harness.run.load.generator import Generator, PhaseReport
 from harness.run.load.ledger import Gaps, Request, read_ledger
-from harness.run.load.plan import CellPlan, DriverPlan, Instance
+from harness.run.load.plan import CellPlan, DriverPlan, Instance, Workers
 from harness.run.load.requests import ReadFrom, RequestKind
 from harness.run.load.schedule import LoadPhase, lay_out, steady
 from harness.run.stack.wait import eventually
@@ -41,6 +46,9 @@ class _Fast(asyncio.Protocol):
     """Answers every request at once, or after the stall that runs."""
 
     stalled_until = 0.0
+    mean_s = 0.0
+    """Mean of a random time that each answer takes beside."""
+    chance = random.Random(1)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
@@ -53,8 +61,9 @@ class _Fast(asyncio.Protocol):
             if len(self.rest) < end + 4 + length:
                 return
             self.rest = self.rest[end + 4 + length :]
-            left = _Fast.stalled_until - time.monotonic()
-            asyncio.get_running_loop().call_later(max(left, 0.0), self.transport.write, _ANSWER)
+            left = max(_Fast.stalled_until - time.monotonic(), 0.0)
+            left += _Fast.chance.expovariate(1 / _Fast.mean_s) if _Fast.mean_s else 0.0
+            asyncio.get_running_loop().call_later(left, self.transport.write, _ANSWER)
 
 
 def _serve(pipe: Connection) -> None:
@@ -62,7 +71,8 @@ def _serve(pipe: Connection) -> None:
         loop = asyncio.get_running_loop()
         server = await loop.create_server(_Fast, "127.0.0.1", 0, backlog=4096)
         pipe.send(server.sockets[0].getsockname()[1])
-        while (stall_s := await loop.run_in_executor(None, pipe.recv)) is not None:
+        while (told := await loop.run_in_executor(None, pipe.recv)) is not None:
+            stall_s, _Fast.mean_s = told
             _Fast.stalled_until = time.monotonic() + stall_s
 
     asyncio.run(main())
@@ -79,14 +89,15 @@ def server() -> Iterator[tuple[str, Connection]]:
 
 
 class Bench:
-    def __init__(self, folder: Path, url: str, cells: int) -> None:
+    def __init__(self, folder: Path, url: str, cells: int, workers: int = 0) -> None:
+        folder.mkdir(exist_ok=True)
         self.folder = folder
         self.names = [f"c{number}" for number in range(cells)]
         plans = (
             CellPlan(name, str(folder / name), (Instance("i", url),), (KIND,), seed=number)
             for number, name in enumerate(self.names)
         )
-        self.generator = Generator(DriverPlan(tuple(plans)), folder)
+        self.generator = Generator(DriverPlan(tuple(plans), workers=Workers(workers)), folder)
         began = time.perf_counter()
         with self.generator.stdin.open("rb") as orders, self.generator.stdout.open("wb") as status:
             self.process = subprocess.Popen(self.generator.argv, stdin=orders, stdout=status)
@@ -96,8 +107,11 @@ class Bench:
     def run(self, load: LoadPhase) -> list[PhaseReport]:
         for name in self.names:
             self.generator.start_phase(name, load)
-        self._until(lambda: all(self.generator.report(name, load.name) for name in self.names))
+        self.drained(load.name)
         return [report for name in self.names if (report := self.generator.report(name, load.name))]
+
+    def drained(self, phase: str) -> None:
+        self._until(lambda: all(self.generator.report(name, phase) for name in self.names))
 
     def close(self) -> None:
         self.generator.close()
@@ -142,23 +156,85 @@ def test_a_schedule_is_laid_out_faster_than_it_is_sent() -> None:
     assert laid_out == 100_000
 
 
-def test_the_rate_that_one_driver_keeps(tmp_path: Path, server: tuple[str, Connection]) -> None:
-    bench = Bench(tmp_path, server[0], cells=1)
+def _kept(bench: Bench, rates: tuple[int, ...]) -> int:
+    """The highest of ``rates`` up to which dispatch lateness p99 stays below 10 ms; each is printed."""
     print(f"\ndriver ready {bench.start_s:.2f} s after its start")
-    lateness: dict[int, float] = {}
+    kept = 0
     try:
-        for rate in (200, 1000, 2000, 3000, 4000, 5000):
+        for rate in rates:
             report = bench.run(steady(f"at {rate}", rate, 4, {"generate": 1}))[0]
-            lateness[rate] = report.lateness_p99_s or 0.0
+            late_s = report.lateness_p99_s or 0.0
             print(
-                f"{rate}/s: sent {report.sent}, dropped {report.dropped}, lateness p99 {lateness[rate] * 1e3:.2f} ms, "
+                f"{rate}/s: sent {report.sent}, dropped {report.dropped}, lateness p99 {late_s * 1e3:.2f} ms, "
                 f"{report.cpu_s / report.intended * 1e6:.0f} us CPU per request, {report.cpu_s / 4:.0%} of a core"
             )
-            assert report.sent == rate * 4
+            assert report.sent + report.dropped == rate * 4
+            if late_s >= 0.010:
+                break
+            kept = rate
     finally:
         bench.close()
-    kept = max((rate for rate, late in lateness.items() if late < 0.010), default=0)
+    return kept
+
+
+def test_the_rate_that_one_driver_keeps(tmp_path: Path, server: tuple[str, Connection]) -> None:
+    kept = _kept(Bench(tmp_path, server[0], cells=1), (200, 1000, 2000, 3000, 4000, 5000))
     print(f"the highest of these rates with lateness p99 below 10 ms: {kept}/s")
+
+
+def test_two_workers_keep_a_higher_rate_than_one(tmp_path: Path, server: tuple[str, Connection]) -> None:
+    """Each needs a core of its own beside those of the master and of the server that answers."""
+    one = _kept(Bench(tmp_path / "one", server[0], cells=1, workers=1), (1000, 2000, 3000, 4000, 5000))
+    two = _kept(Bench(tmp_path / "two", server[0], cells=1, workers=2), (1000, 2000, 3000, 4000, 5000, 6000, 8000))
+    cores = len(os.sched_getaffinity(0))
+    print(f"one worker keeps {one}/s, two keep {two}/s: {two / max(one, 1):.2f} times as much, on {cores} cores")
+    if cores < 4:
+        print("NOT MEASURED: four cores are needed for two workers, their master and the server")
+    else:
+        assert two >= 1.6 * one
+
+
+def _distance(one: list[float], other: list[float]) -> tuple[float, float]:
+    """The two-sample Kolmogorov-Smirnov distance, and the one that equal distributions pass in 1 % of all cases."""
+    one, other = sorted(one), sorted(other)
+    both = sorted({*one, *other})
+    gaps = (abs(bisect_right(one, x) / len(one) - bisect_right(other, x) / len(other)) for x in both)
+    return max(gaps), 1.628 * math.sqrt((len(one) + len(other)) / (len(one) * len(other)))
+
+
+def test_two_workers_give_the_same_distribution_as_one(tmp_path: Path, server: tuple[str, Connection]) -> None:
+    """Random arrivals at 150/s, answered after random times of 50 ms in the mean, by one process and by two.
+
+    Both at the same time: what else the machine does befalls both alike.
+    """
+    server[1].send((0.0, 0.050))
+    benches = {
+        name: Bench(tmp_path / name, server[0], cells=1, workers=workers) for name, workers in (("one", 0), ("two", 2))
+    }
+    try:
+        at = time.time() + 1.0
+        for name, bench in benches.items():
+            bench.generator.start_phase("c0", steady(name, 150, 15, {"generate": 1}, "poisson"), at)
+        for name, bench in benches.items():
+            bench.drained(name)
+    finally:
+        for bench in benches.values():
+            bench.close()
+    found = {name: read_ledger(bench.folder / "c0") for name, bench in benches.items()}
+    assert {row.worker for row in found["two"]} == {"w0", "w1"}
+    counts = [len(rows) for rows in found.values()]
+    z = abs(counts[0] - counts[1]) / math.sqrt(sum(counts))
+    print(f"\n{counts[0]} and {counts[1]} requests: z {z:.2f}, 2.58 is passed in 1 % of all cases")
+    assert z < 2.58
+    one, two = ([row.response_s for row in rows if row.response_s is not None] for rows in found.values())
+    distance, limit = _distance(one, two)
+    for name, values in (("one", one), ("two", two)):
+        tenths = statistics.quantiles(values, n=10)
+        print(f"{name}: p10 {tenths[0] * 1e3:.1f} ms, p50 {tenths[4] * 1e3:.1f} ms, p90 {tenths[8] * 1e3:.1f} ms")
+    print(f"response times: Kolmogorov-Smirnov distance {distance:.4f}, {limit:.4f} is passed in 1 % of all cases")
+    assert distance < limit
+    shifted = _distance(one, [value + 0.010 for value in two])[0]
+    assert shifted > limit, "the test would see ten milliseconds more"
 
 
 def test_twelve_cells_in_one_driver(tmp_path: Path, server: tuple[str, Connection]) -> None:
@@ -178,7 +254,7 @@ def test_a_stall_of_three_seconds_in_twelve(tmp_path: Path, server: tuple[str, C
     bench = Bench(tmp_path, server[0], cells=1)
     bench.generator.start_phase("c0", steady("stalled", 200, 12, {"generate": 1}))
     time.sleep(4)  # the moment of the stall within the phase changes nothing, only that it is wholly inside
-    server[1].send(3.0)
+    server[1].send((3.0, 0.0))
     eventually(lambda: bench.generator.poll() or bench.generator.report("c0", "stalled"), what="drained", within_s=30)
     bench.close()
     found = figures(read_ledger(tmp_path / "c0"))
