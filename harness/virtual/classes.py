@@ -38,17 +38,41 @@ def inputs_of(rule: Rule, recordings: Mapping[str, Rule], catalogue: Catalogue) 
         family, _part = catalogue.family(selector)
         families[family.name] = family
         groups.setdefault(family.name, []).append(selector)
+    others = {name: _joined(families[name], groups, catalogue) for name in groups}
     return tuple(
-        each for name, found in groups.items() for each in _classes(families[name], found, catalogue, quantile)
+        each
+        for name, found in groups.items()
+        for each in _classes(families[name], found, others[name], catalogue, quantile)
     )
 
 
-def _classes(family: Family, selectors: Sequence[Selector], catalogue: Catalogue, quantile: float) -> Iterator[Input]:
+def _joined(family: Family, groups: Mapping[str, Sequence[Selector]], catalogue: Catalogue) -> tuple[Matcher, ...]:
+    """What the other families of the expression carry: a family of which nothing is declared carries it as well.
+
+    Otherwise the two sides of a division or an ``and`` would never meet.
+    """
+    if family.is_declared:
+        return ()
+    own = {matcher.name for selector in groups[family.name] for matcher in selector.matchers}
+    found: dict[str, Matcher] = {}
+    for selector in (each for name, each_of in groups.items() if name != family.name for each in each_of):
+        other, _part = catalogue.family(selector)
+        job = catalogue.job(other, selector.matchers)
+        values = dict(_labels(other, job, selector.matchers) or ()) | {"job": job.name}
+        for name in dict.fromkeys(matcher.name for matcher in selector.matchers):
+            if name in values and name not in own:
+                found.setdefault(name, Matcher(name, "=", values[name]))
+    return tuple(found.values())
+
+
+def _classes(
+    family: Family, selectors: Sequence[Selector], joined: tuple[Matcher, ...], catalogue: Catalogue, quantile: float
+) -> Iterator[Input]:
     wanted = [selector.matchers for selector in selectors]
-    job = catalogue.job(family, [matcher for matchers in wanted for matcher in matchers])
+    job = catalogue.job(family, [*joined, *(matcher for matchers in wanted for matcher in matchers)])
     seen: set[Labels] = set()
     for index, matchers in enumerate(_ways(wanted)):
-        labels = _labels(family, job, matchers)
+        labels = _labels(family, job, (*joined, *matchers))
         if labels is None and index < len(wanted):
             shown = ", ".join(f'{each.name}{each.operator}"{each.value}"' for each in matchers)
             raise NotGeneratedError(f"no series that is declared passes {family.name}{{{shown}}}")

@@ -11,12 +11,15 @@ from harness.artefacts.promql import Comparison
 from harness.virtual.answers import Findings
 from harness.virtual.design import Design, Drive, Examined, whole
 from harness.virtual.fitting import Curve, fit, trigger_levels
+from harness.virtual.guards import guard_levels
 from harness.virtual.inputs import Input, Level, Segment, render
 from harness.virtual.promtool import Experiment, Promtool, Question, RuleSet
 
 __all__ = ["Solver", "at_rest"]
 
-_VARIANTS = 4
+_VARIANTS = 5
+_GUARDED = 4
+"""Gauges at 1, those of side conditions where they let the alert through."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +161,9 @@ def _tries(
     if comparison and not number and examined.name in thresholds:
         comparison = replace(comparison, threshold=thresholds[examined.name])
     baseline = {each: at_rest(each, variant) for each in inputs}
+    if variant == _GUARDED:
+        levels = guard_levels(examined.rule, inputs)
+        baseline |= {each: Level(at=levels.get(each, 1.0)) for each in inputs if each.family.kind == "gauge"}
     for index, each in enumerate(inputs):
         for drive in _drives(each):
             key = f"{examined.name}/{variant}/{number}/{index}/{drive.mode}"
