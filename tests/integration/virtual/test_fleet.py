@@ -11,7 +11,6 @@ from harness.virtual.suite import Report, examine
 
 FLEET = Path(__file__).parent / "data" / "fleet"
 REFUSED = {
-    "ContainerNearMemoryLimit": "no input of it brings",  # joined by labels that nothing declares
     "CertificateExpires": "the expression came out at",  # time() goes on while the input stands still
     "LoadAboveLastWeek": "no input of it brings",  # the same series a week ago
     "NetworkFlaps": "no input of it brings",  # counts changes
@@ -22,7 +21,7 @@ RUN = {
     "NodeDown", "NodeExporterMissing", "CpuSaturated", "DiskFillsWithinFourHours", "FilesystemReadOnly",
     "MemoryPressure", "ClockSkewed", "UsuallyBusy", "PodCrashLooping", "ReplicasMissing", "JobFailed",
     "TeamQuotaExceeded", "ProbeFails", "CheckoutBurnsInHours", "CheckoutBurnsInDays", "ProbeSlow",
-    "ReplicationLags", "ConnectionsExhausted", "TopQueueTooLong",
+    "ReplicationLags", "ConnectionsExhausted", "TopQueueTooLong", "ContainerNearMemoryLimit",
 }  # fmt: skip
 
 
