@@ -46,6 +46,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--replay", metavar="BUNDLE", help="judge the clauses on a recorded bundle, start nothing")
     text = "production seconds per second of wall time, or auto"
     group.addoption("--harness-speed", type=_speed, metavar="N", help=text)
+    group.addoption("--harness-attach", metavar="FILE", help="judge the running system that FILE names, read only")
     group.addoption("--harness-bundle-dir", metavar="DIR", help="make bundles in DIR (default: .harness/bundles)")
     group.addoption("--harness-hold", action="store_true", help="keep a failing cell alive until Ctrl-C")
 
@@ -57,6 +58,10 @@ def _speed(text: str) -> float | str:
 def pytest_configure(config: pytest.Config) -> None:
     """Refuse options that cannot be meant, before anything is collected."""
     replay, speed = config.getoption("replay"), config.getoption("harness_speed")
+    attach = config.getoption("harness_attach")
+    if attach is not None and (speed or not Path(attach).is_file()):
+        what = "a running system has its own speed" if speed else f"there is no file {attach}"
+        raise pytest.UsageError(f"--harness-attach: {what}")
     if replay is not None and not Path(replay).exists():
         raise pytest.UsageError(f"--replay: there is no bundle {replay}")
     if speed not in {None, "auto"} and not 0 < speed < float("inf"):
@@ -135,13 +140,14 @@ def _proof(config: pytest.Config) -> Proof:
 def _make_proof(config: pytest.Config) -> Proof:
     from harness.front.proof import Proof, Wish
 
-    replay = config.getoption("replay")
+    replay, attach = config.getoption("replay"), config.getoption("harness_attach")
     wish = Wish(
         place=getattr(config, "workerinput", {}).get("harness_place") or _place(config),
         speed=config.getoption("harness_speed"),
         hold=config.getoption("harness_hold"),
         replay=Path(replay).absolute() if replay else None,
         follows=hasattr(config, "workerinput"),
+        attach=Path(attach).absolute() if attach else None,
     )
     return Proof(wish, _teller(config))
 

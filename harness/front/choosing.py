@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from harness.clauses.attached import Reach, attached_clauses
@@ -43,15 +43,15 @@ def campaign_file(path: Path) -> Path:
     return (path.parent / "campaign.yaml" if file_kind(path) == "scenario" else path).resolve()
 
 
-def load_chosen(paths: Iterable[Path]) -> list[Chosen]:
+def load_chosen(paths: Iterable[Path], *, attached: bool = False) -> list[Chosen]:
     """Every campaign that ``paths`` name, with all its clauses; without paths the one of this folder.
 
-    Raises ``ConfigError`` for whatever is wrong with them.
+    ``attached``: those on a system that runs already are among them. Raises ``ConfigError`` for whatever is wrong.
     """
     groups: dict[Path, list[Path]] = {}
     for path in tuple(paths) or (default_path(),):
         groups.setdefault(campaign_file(path), []).append(path)
-    return [_load(tuple(group)) for group in groups.values()]
+    return [_load(tuple(group), attached=attached) for group in groups.values()]
 
 
 def choose(
@@ -62,7 +62,7 @@ def choose(
     ``attached``: those on a system that runs already are among them.
     """
     matches = keyword_matcher(expression)
-    loaded = [_attached(item) if attached else item for item in load_chosen(paths)]
+    loaded = load_chosen(paths, attached=attached)
     _check_known(wanted, {clause.id for item in loaded for clause in item.clauses})
     chosen = [
         Chosen(item.campaign, item.paths, picked, item.of)
@@ -74,15 +74,12 @@ def choose(
     return chosen
 
 
-def _load(paths: tuple[Path, ...]) -> Chosen:
+def _load(paths: tuple[Path, ...], *, attached: bool) -> Chosen:
     campaign = load_campaign(paths)
     clauses = compile_campaign(campaign)
+    if attached:
+        clauses = attached_clauses(campaign, clauses, Reach())
     return Chosen(campaign, paths, clauses, len(clauses))
-
-
-def _attached(item: Chosen) -> Chosen:
-    clauses = attached_clauses(item.campaign, item.clauses, Reach())
-    return replace(item, clauses=clauses, of=len(clauses))
 
 
 def _check_known(wanted: Sequence[str], known: set[str]) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from harness.clauses.attached import Reach, attached_clauses
 from harness.clauses.model import Clause
 from harness.core.errors import ConfigError
 from harness.core.events import CampaignFailed, CampaignStarted, ClauseJudged, Event
@@ -21,9 +20,8 @@ def explain(name: str, bundle: Path | None = None) -> str:
 
 
 def _planned(name: str) -> Iterator[str]:
-    loaded = load_chosen(())
-    clauses = {c.id: c for item in loaded for c in attached_clauses(item.campaign, (), Reach())}
-    clauses |= {clause.id: clause for item in loaded for clause in item.clauses}
+    kinds = (load_chosen((), attached=True), load_chosen(()))
+    clauses = {clause.id: clause for loaded in kinds for item in loaded for clause in item.clauses}
     if name not in clauses:
         raise ConfigError(f"there is no clause {name!r}", remedy=nearest(name, clauses))
     yield from _described(clauses[name])

@@ -32,15 +32,16 @@ class PlacedClause:
 
 
 class Library:
-    """Campaigns by their file, each loaded and compiled once."""
+    """Campaigns by their file, each loaded and compiled once; ``attached``: to judge a system that runs already."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, attached: bool = False) -> None:
         self._loaded: dict[Path, Chosen] = {}
+        self._attached = attached
 
     def load(self, file: Path) -> Chosen:
         """The campaign in ``file``; raises ``ConfigError``."""
         if file not in self._loaded:
-            self._loaded[file] = load_chosen([file])[0]
+            self._loaded[file] = load_chosen([file], attached=self._attached)[0]
         return self._loaded[file]
 
     def clauses_in(self, path: Path) -> list[PlacedClause]:

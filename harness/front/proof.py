@@ -36,13 +36,14 @@ class Wish:
     hold: bool = False
     replay: Path | None = None
     follows: bool = False
+    attach: Path | None = None
 
 
 class Proof:
     """Every campaign is started (or its bundle judged) once, when its first verdict is awaited."""
 
     def __init__(self, wish: Wish, hear: Callable[[Event], None]) -> None:
-        self.library = Library()
+        self.library = Library(attached=wish.attach is not None)
         self._wish, self._hear = wish, hear
         self._wanted: dict[Path, list[str]] = {}
         self._verdicts: dict[Path, Verdicts] = {}
@@ -127,4 +128,5 @@ class Proof:
             clauses=ids if len(ids) < chosen.of else (),
             speed=self._wish.speed,
             hold=self._wish.hold,
+            attach=str(self._wish.attach or ""),
         )

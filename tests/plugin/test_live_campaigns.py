@@ -72,6 +72,36 @@ def test_only_what_is_selected_is_asked_for(
     assert (request["speed"], request["hold"]) == (20, True)
 
 
+@pytest.mark.parametrize("options", [[], ["-n", "2"]], ids=["alone", "workers"])
+def test_a_running_system_has_clauses_of_its_own(
+    stories: Path, stub: Stub, run_pytest: RunPytest, options: list[str]
+) -> None:
+    stub()
+    (stories.parent / "attach.yaml").write_text("harness: attach/1\nprometheus: {url: 'http://p'}\n")
+    run_pytest("stories", "-k", "as_written", "--harness-attach=attach.yaml", *options).assert_outcomes(
+        passed=2, deselected=0 if options else CLAUSES + 1
+    )
+    (request,) = requests(stories.parent)
+    assert request["attach"] == str(stories.parent / "attach.yaml")
+    assert set(request["clauses"]) == {
+        "campaign::alerts::TinyFailing::as_written",
+        "campaign::alerts::routing::as_written",
+    }
+
+
+@pytest.mark.parametrize("more", ["--harness-speed=20", ""])
+def test_a_running_system_must_be_named_and_has_its_own_speed(
+    stories: Path, stub: Stub, run_pytest: RunPytest, more: str
+) -> None:
+    stub()
+    if more:
+        (stories.parent / "attach.yaml").touch()
+    result = run_pytest("--harness-attach=attach.yaml", *([more] if more else []))
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    words = "a running system has its own speed" if more else "there is no file attach.yaml"
+    assert words in result.stderr.str()
+
+
 @pytest.mark.parametrize(
     "options",
     [["--collect-only"], ["-k", "plain"], ["-m", "nothing"], ["--setup-only"], ["--setup-plan"]],

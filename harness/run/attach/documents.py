@@ -55,7 +55,7 @@ class Documents:
                 yield _line(now, stream, hit, seen[stream])
 
     def _newest(self, query: Mapping[str, Any]) -> Iterator[Hit]:
-        order = [{"@timestamp": "desc"}, {"_seq_no": "desc"}]
+        order: list[dict[str, Any]] = [_by_time("desc"), {"_seq_no": "desc"}]
         found = self.client.search_after(self.index, query, order, page=min(1000, self.at_most))
         for _, hit in zip(range(self.at_most), found, strict=False):
             yield hit
@@ -68,11 +68,16 @@ class Documents:
         return next((name for pattern, name in self.paths if fnmatchcase(path, pattern)), None)
 
     def _missing(self) -> str:
-        oldest = self.client.search(self.index, {"size": 1, "sort": [{"@timestamp": "asc"}]})
+        oldest = self.client.search(self.index, {"size": 1, "sort": [_by_time("asc")]})
         if not oldest:
             return f"no document lies in {self.index}"
         first = oldest[0].source.get("@timestamp")
         return f"no document of {self.index} lies in the window {self.window}; the oldest that is kept is of {first}"
+
+
+def _by_time(order: str) -> dict[str, Any]:
+    """Some index of a pattern may hold other documents, without a time."""
+    return {"@timestamp": {"order": order, "unmapped_type": "date"}}
 
 
 def _millis(t: float) -> str:
