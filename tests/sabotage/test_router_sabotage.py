@@ -67,6 +67,16 @@ def misdrawn(router: Router) -> None:
     router.replace(f"{boards}/overview.json", f'{loaded}~\\"$instance\\"', f'{loaded}\\"llm-router-9:9090\\"')
 
 
+def together(*defects: Callable[[Router], None]) -> Callable[[Router], None]:
+    """All of ``defects`` in one router."""
+
+    def inflict(router: Router) -> None:
+        for defect in defects:
+            defect(router)
+
+    return inflict
+
+
 @dataclass(frozen=True)
 class Sabotage:
     """A defect, what it violates with words that must be told, what it leaves undecided, and what either way."""
@@ -123,30 +133,25 @@ SABOTAGES = {
         | of("inference_errors::load::log_error_count_below_during_baseline::", "holds")
         | of("campaign::logs::error::", "envelope", "no_others", "joins"),
     ),
-    "critical alerts to the wrong receiver": Sabotage(
-        rerouted,
-        {f"{CRITICAL}pages": "not critical-alerts\nfirst missing hop: route"},
-        of(CRITICAL, "pages_once", "renders", "resolves", "inhibits_HighErrorRate"),
-    ),
-    "a derived field with another value": Sabotage(
-        misnamed,
+    # three parts that nothing joins: each tells of its own defect and of no other
+    "a route, a derived field and four panels, each with one defect": Sabotage(
+        together(rerouted, misnamed, misdrawn),
         {
-            f"inference_errors::logs::{stream}::derived": "is 'failure', not 'error'\nfirst missing hop: Filebeat"
-            for stream in ("application", "error")
-        },
-    ),
-    "one stray error": Sabotage(stray),
-    "four panels, each with one defect": Sabotage(
-        misdrawn,
-        {
+            f"{CRITICAL}pages": "not critical-alerts\nfirst missing hop: route",
             f"{BOARDS}Overview/Cache hit rate::declared": "llm_router_cache_hit_total is declared nowhere",
             f"{BOARDS}Overview/Response time::unit": "the unit 'ms' shows seconds times 1000",
             f"{BOARDS}System Resources/Active connections::declared": "by (kind): nothing below it has that label",
             f"{BOARDS}Overview/Models loaded::has_data": "A returned nothing",
+        }
+        | {
+            f"inference_errors::logs::{stream}::derived": "is 'failure', not 'error'\nfirst missing hop: Filebeat"
+            for stream in ("application", "error")
         },
-        of(f"{BOARDS}Overview/Cache hit rate::", "has_data", "plausible")
+        of(CRITICAL, "pages_once", "renders", "resolves", "inhibits_HighErrorRate")
+        | of(f"{BOARDS}Overview/Cache hit rate::", "has_data", "plausible")
         | of(f"{BOARDS}System Resources/Active connections::", "legend"),
     ),
+    "one stray error": Sabotage(stray),
 }
 
 
