@@ -52,6 +52,7 @@ def up(paths: Sequence[Path], options: UpOptions) -> int:
             also=(str(story),),
             bundle=str(bundle),
             speed=options.speed,
+            backend="native",
             up=True,
         )
         onlooker = _Onlooker(campaign, options)

@@ -77,6 +77,13 @@ def _check_attach(request: CampaignRequest) -> None:
             f"--attach names a running system, and --backend {request.backend} does not look at one",
             remedy="leave out one of the two",
         )
+    pointless = {"--speed": request.speed, "--hold": request.hold, "--workers": request.workers}
+    useless = [name for name, value in pointless.items() if value]
+    if request.attach and useless:
+        raise ConfigError(
+            f"{useless[0]} means nothing to a running system: it is read at its own speed, and sent no load",
+            remedy=f"leave out {useless[0]}",
+        )
     options = {"--from": request.since, "--to": request.until, "--require": request.required}
     given = [name for name, value in options.items() if value]
     if given and not request.attach:

@@ -43,6 +43,8 @@ def test_auto_attaches_where_a_system_is_named() -> None:
     [
         (attached("attach"), "not said what to attach to"),
         (attached("native", attach="a.yaml"), "--backend native does not look at one"),
+        (attached("attach", attach="a.yaml", speed=20.0), "--speed means nothing to a running system"),
+        (attached("auto", attach="a.yaml", hold=True), "--hold means nothing to a running system"),
         (attached("auto", since="1h"), "--from is about a running system"),
         (attached("native", required=("logs",)), "--require is about a running system"),
     ],
