@@ -300,13 +300,38 @@ class Readiness(Strict):
     within: WallDuration = WallSeconds(30.0)
 
 
+class SubjectImage(Strict):
+    """The subject as an image, for the containers backend.
+
+    ``{port.NAME}`` in ``arguments`` and in the environment of ``start`` is the port that the program listens on.
+    Without ``ports`` the container shares the network of the machine and listens on a port of loopback that it is told;
+    with them it has the network of its cell, and its own ports are published on loopback.
+    """
+
+    short_forms = [{"type": "string"}]
+
+    name: str
+    arguments: list[str] = []
+    """Arguments after the entry point of the image."""
+    ports: dict[str, Annotated[int, Field(ge=1, le=65535)]] = {}
+    """Named port → port inside the container."""
+    memory: str | None = None
+    cpus: Annotated[float, Field(gt=0)] | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short_form(cls, value: Any) -> Any:
+        return {"name": value} if isinstance(value, str) else value
+
+
 class Start(Strict):
     """How one instance starts.
 
     ``{port.NAME}``, ``{logs}``, ``{data}``, ``{build}``, ``{speed}``, ``{seed}``, ``{instance}``, ``{index}``,
     ``{python}`` and ``{helper.NAME.PORT}`` are replaced in command and environment. ``secrets`` maps a variable to the
     environment variable of the caller that holds its value: it is never written to a bundle. A subject that runs
-    already has ``running`` alone: it is neither started nor signalled nor ended.
+    already has ``running`` alone: it is neither started nor signalled nor ended. With an ``image`` the containers
+    backend starts that; the others need a ``command``.
     """
 
     command: list[str] = []
@@ -320,11 +345,16 @@ class Start(Strict):
     secrets: dict[str, str] = {}
     build: list[str] = []
     """A command that is run once before the campaign starts, such as a compiler."""
+    image: SubjectImage | None = None
 
     @model_validator(mode="after")
     def _one_way(self) -> Start:
-        if bool(self.command) == bool(self.running):
-            raise ValueError("a subject has either a command that starts it or the ports where it is running")
+        if bool(self.command or self.image) == bool(self.running):
+            raise ValueError(
+                "a subject has either a command that starts it or the ports where it is running, or else an image"
+            )
+        if self.launcher and not self.command:
+            raise ValueError("a launcher is told a command, and there is none")
         if self.running and len(self.model_fields_set) > 1:
             others = ", ".join(sorted(self.model_fields_set - {"running"}))
             raise ValueError(f"a subject that is running already is not started: leave out {others}")
@@ -525,6 +555,13 @@ class ProfileFile(Strict):
     @property
     def _ships_logs(self) -> bool:
         return any(entry.logs and not entry.drop for entry in self.stands_for)
+
+    @model_validator(mode="after")
+    def _image_fits(self) -> ProfileFile:
+        image = self.start.image
+        if image and image.ports and set(image.ports) != set(self.ports):
+            raise ValueError(f"ports of the image must name each of {', '.join(self.ports)}, and no other")
+        return self
 
     @model_validator(mode="after")
     def _running_fits(self) -> ProfileFile:

@@ -179,7 +179,7 @@ class _Campaign:
         try:
             if self.cancel.is_set():
                 return None
-            return prepare(self.backend.name, self.selection.parts, self.recorder.note)
+            return prepare(self.backend.name, self.selection.parts, self.campaign, self.recorder.note)
         except KeyboardInterrupt:
             return None
         finally:

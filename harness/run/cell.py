@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from harness.artefacts.topology import Topology
 from harness.clauses.hops import cuts_pipeline, links_cut
 from harness.clauses.subject import instance_names
-from harness.contract.files import Helper, Readiness
+from harness.contract.files import Helper, Readiness, SubjectImage
 from harness.core.source import read_text
 from harness.run.bound import BoundCell, bind_cell, write_edits
 from harness.run.clients.alertmanager import AlertmanagerClient
@@ -21,12 +21,13 @@ from harness.run.clients.http import Http, HttpFault
 from harness.run.clients.prometheus import PrometheusClient
 from harness.run.context import Context
 from harness.run.filebeat import filebeat_for
-from harness.run.parts import Spec
+from harness.run.parts import Spec, Told
 from harness.run.placement import (
     CellPlace,
     InstancePlace,
     fill,
     helper_values,
+    image_values,
     secret,
     secret_values,
     topology_of,
@@ -190,8 +191,10 @@ class Cell:
         self._began[name] = time.monotonic()
         self.processes[name] = self.context.parts.start(spec)
 
-    def _instance_spec(self, instance: InstancePlace) -> ProcessSpec:
+    def _instance_spec(self, instance: InstancePlace) -> Spec:
         campaign, start = self.context.campaign, self.context.campaign.profile.start
+        if start.image and self.context.parts.images_run:
+            return self._image_spec(start.image, instance)
         where = campaign.profile_source.document.locate(("start", "command"))
         values = values_of(self.place, instance, self.context.build, self.context.request.seed)
         environment = {**os.environ, **{k: fill(v, values, where) for k, v in start.environment.items()}}
@@ -207,6 +210,21 @@ class Cell:
             ports=tuple(instance.ports.values()),
             fork=self.fork,
         )
+
+    def _image_spec(self, image: SubjectImage, instance: InstancePlace) -> Spec:
+        """As the command, in a container: nothing of the caller's environment is there."""
+        start, document = self.context.campaign.profile.start, self.context.campaign.profile_source.document
+        where = document.locate(("start", "image"))
+        own = values_of(self.place, instance, self.context.build, self.context.request.seed)
+        values = image_values(own, image.ports)
+        environment = {name: fill(text, values, where) for name, text in start.environment.items()}
+        environment |= {name: secret(source, where) for name, source in start.secrets.items()}
+        told = Told(
+            tuple(fill(part, values, where) for part in image.arguments),
+            environment,
+            self.context.campaign.profile.stop_within,
+        )
+        return self.context.parts.subject(f"{self.name}/{instance.name}", image, instance, told)
 
     # --- readiness
 

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
 
-from harness.core.errors import MachineError
+from harness.contract import Campaign
+from harness.core.errors import ConfigError, MachineError
 from harness.provision import Settings, Tool, ensure
 from harness.provision.engine import Engine, find_engine, require_local
 from harness.provision.images import Image, choose_images, read_images
@@ -41,11 +42,21 @@ class Ground(Protocol):
         """The parts of one stack, which end with the context; ``folder`` is that of the run."""
 
 
-def prepare(backend: str, parts: Collection[str], note: Note) -> Ground:
-    """Have what ``backend`` starts ``parts`` from; raises ``MachineError`` where this machine lacks it."""
+def prepare(backend: str, parts: Collection[str], campaign: Campaign, note: Note) -> Ground:
+    """Have what ``backend`` starts ``parts`` and the subject from; raises ``MachineError`` where this machine lacks it.
+
+    Raises ``ConfigError`` for a subject that this backend cannot start.
+    """
+    start, source = campaign.profile.start, campaign.profile_source
+    where = source.document.locate(("start", "image"))
     if backend == "containers":
         engine, images = container_images(parts)
+        if start.image and engine.image(start.image.name) is None:
+            problem = f"the subject's image {start.image.name} is not there"
+            raise ConfigError(problem, location=where, remedy=f"docker build or docker pull {start.image.name}")
         return _Containers(engine, images, _found(parts))
+    if start.image and not start.command:
+        raise ConfigError("the subject is an image alone", location=where, remedy="--backend containers")
     return _Native(ensure(sorted(parts), progress=note))
 
 

@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from harness.contract.files import SubjectImage
 from harness.provision import Tool
 from harness.run.containers.spec import ContainerSpec
+from harness.run.placement import InstancePlace
 from harness.run.stack import native, procfs
 from harness.run.stack.supervisor import Supervisor
 from harness.run.stack.surface import Exited, Process, ProcessSpec
 
-__all__ = ["NativeParts", "Part", "Parts", "Spec"]
+__all__ = ["NativeParts", "Part", "Parts", "Spec", "Told"]
 
 Spec = ProcessSpec | ContainerSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What an instance of the subject is started with, every field replaced."""
+
+    arguments: tuple[str, ...]
+    environment: Mapping[str, str]
+    grace_s: float
 
 
 class Part(Process, Protocol):
@@ -49,6 +61,9 @@ class Parts(Protocol):
 
     def toxiproxy(self, id: str, folder: Path, port: int) -> Spec:
         """Toxiproxy without a link."""
+
+    def subject(self, id: str, image: SubjectImage, place: InstancePlace, told: Told) -> Spec:
+        """An instance of the subject from its image; only where ``images_run``."""
 
     def start(self, spec: Spec) -> Part:
         """Start what ``spec`` describes and return once its program runs."""
@@ -96,6 +111,10 @@ class NativeParts:
     def toxiproxy(self, id: str, folder: Path, port: int) -> Spec:
         """See ``native.toxiproxy_spec``."""
         return native.toxiproxy_spec(self._tools["toxiproxy"], id, folder, port)
+
+    def subject(self, id: str, image: SubjectImage, place: InstancePlace, told: Told) -> Spec:
+        """Never asked for: a subject without a command is refused before anything starts."""
+        raise NotImplementedError
 
     def start(self, spec: Spec) -> Part:
         """Start a process under the warden."""

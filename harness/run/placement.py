@@ -23,6 +23,7 @@ __all__ = [
     "client_of",
     "fill",
     "helper_values",
+    "image_values",
     "log_path",
     "secret",
     "secret_values",
@@ -108,6 +109,11 @@ def values_of(place: CellPlace, instance: InstancePlace, build: Path, seed: int)
         "index": str(instance.index),
     }
     return own | _common_values(place, build, seed)
+
+
+def image_values(values: Mapping[str, str], ports: Mapping[str, int]) -> dict[str, str]:
+    """``values`` as seen from inside a container whose named ports are ``ports`` (none: those of the machine)."""
+    return {**values, **{f"port.{name}": str(port) for name, port in ports.items()}}
 
 
 def helper_values(place: CellPlace, name: str, build: Path, seed: int) -> dict[str, str]:

@@ -41,6 +41,7 @@ class Fleet:
         self._owner = Owner.this_process()
         self._containers: dict[str, ManagedContainer] = {}
         self._lock = threading.Lock()
+        self._networks: set[str] = set()
         self._closing = False
         self.swept: list[str] = []
 
@@ -89,6 +90,15 @@ class Fleet:
             managed = self._containers[spec.id] = ManagedContainer(spec, labels, self._on_event)
         managed.begin()
         return managed
+
+    def network(self, cell: str) -> str:
+        """Name of the network of a cell's own, made when it is first asked for."""
+        name = f"harness-{self.run_id[:12]}-{cell}"
+        with self._lock:
+            if name not in self._networks:
+                self._client.networks.create(name, labels=self._owner.labels(self.run_id, f"{cell}/network"))
+                self._networks.add(name)
+        return name
 
     def close(self) -> None:
         """Remove every container with its files; raises ``MachineError`` if one stayed."""

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final, TypeVar
 
+from harness.contract.files import SubjectImage
 from harness.provision.images import Image
 from harness.run.containers.alertmanager import AlertmanagerContainer
 from harness.run.containers.component import ComponentContainer
@@ -19,9 +20,11 @@ from harness.run.containers.elasticsearch import ElasticsearchContainer
 from harness.run.containers.filebeat import FilebeatContainer
 from harness.run.containers.fleet import Fleet
 from harness.run.containers.prometheus import PrometheusContainer
+from harness.run.containers.service import ServiceContainer
 from harness.run.containers.spec import ContainerSpec
 from harness.run.containers.toxiproxy import ToxiproxyContainer
-from harness.run.parts import NativeParts, Part, Spec
+from harness.run.parts import NativeParts, Part, Spec, Told
+from harness.run.placement import InstancePlace
 from harness.run.stack import procfs
 from harness.run.stack.surface import ProcessSpec
 
@@ -30,6 +33,7 @@ __all__ = ["ContainerParts", "readable_roots"]
 _GO: Final = {"GOMAXPROCS": "1", "GOGC": "400"}
 """As for processes: see ``harness.run.stack.native``."""
 _HEAP: Final = "128m"
+_FOR_ANY_USER: Final = 0o777
 C = TypeVar("C", bound=ComponentContainer)
 
 
@@ -95,6 +99,25 @@ class ContainerParts:
             lambda: self._own(ToxiproxyContainer(self._images["toxiproxy"].name, env=dict(_GO)), "toxiproxy", port),
             (port,),
         )
+
+    def subject(self, id: str, image: SubjectImage, place: InstancePlace, told: Told) -> Spec:
+        """An instance under its image's own user, with its folders for logs and data at their own paths."""
+        for folder in (place.logs, place.data):
+            folder.chmod(_FOR_ANY_USER)  # the run's folder above is its owner's alone
+
+        def make() -> ComponentContainer:
+            port = next(iter(place.ports.values()))
+            made = ServiceContainer(image.name, port).with_arguments(told.arguments).with_environment(told.environment)
+            if image.ports:
+                published = {image.ports[name]: number for name, number in place.ports.items()}
+                made.with_published(published).with_settings(network=self.fleet.network(id.partition("/")[0]))
+            else:
+                made.on_host_network(port)
+            made.with_limits(memory=image.memory, cpus=image.cpus)
+            return made.with_same_path(place.logs, writable=True).with_same_path(place.data, writable=True)
+
+        outputs = {name: place.logs / f"{name}.log" for name in ("stdout", "stderr")}
+        return ContainerSpec(id, make, tuple(place.ports.values()), grace_s=told.grace_s, outputs=outputs)
 
     def _own(self, container: C, part: str, port: int) -> C:
         """What the parts have in common: loopback, limits, and the user whose files they read and write."""

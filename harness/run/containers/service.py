@@ -25,6 +25,13 @@ class ServiceContainer(ComponentContainer):
         """Arguments after the entry point of the image; none leaves those of the image."""
         return self.with_command(list(arguments)) if arguments else self
 
+    def with_published(self, ports: Mapping[int, int]) -> Self:
+        """Publish ports of the container (inside → number on loopback) and no others."""
+        self.ports.clear()
+        for inside, outside in ports.items():
+            self.ports[str(inside)] = ("127.0.0.1", outside)  # type: ignore[assignment]  # docker takes the pair
+        return self
+
     def with_environment(self, variables: Mapping[str, str]) -> Self:
         """Add environment variables."""
         self.env.update(variables)

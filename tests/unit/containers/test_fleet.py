@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 import pytest
 
+from harness.contract.files import SubjectImage
 from harness.core.errors import MachineError
 from harness.provision.engine import Engine
 from harness.provision.images import Image
@@ -19,7 +20,8 @@ from harness.run.containers.fleet import Fleet
 from harness.run.containers.owner import COMPONENT
 from harness.run.containers.parts import ContainerParts, readable_roots
 from harness.run.containers.spec import ContainerSpec
-from harness.run.parts import NativeParts
+from harness.run.parts import NativeParts, Told
+from harness.run.placement import InstancePlace
 from harness.run.stack.surface import Exited
 from tests.unit.containers.test_managed import Component, Handle
 from tests.unit.provision.fake_engine import fake_engine
@@ -144,11 +146,30 @@ def test_every_part_is_described_by_its_class_image_and_limits(
         parts.elasticsearch("c/e", tmp_path, 4, 5),
         parts.toxiproxy("c/t", tmp_path, 6),
     ]
-    made = [spec.make() for spec in specs]
+    made: list[Any] = [spec.make() for spec in specs]
     assert [one.image for one in made] == [f"own/{name}:v1.2" for name in names]
     assert [spec.ports for spec in specs] == [(1,), (2,), (3,), (4, 5), (6,)]
     assert {one._kwargs["mem_limit"] for one in made} == {"64m"}
     assert [("user" in one._kwargs) for one in made] == [True, True, True, False, True]
     assert made[2].volumes[str(tmp_path)]["mode"] == "ro"
     assert made[2].volumes[str(tmp_path / "f")]["mode"] == "rw"
+    place = InstancePlace("shop-0", 0, {"app": 7, "admin": 8}, tmp_path / "logs", tmp_path / "data")
+    for folder in (place.logs, place.data):
+        folder.mkdir()
+    told = Told(("-v",), {"A": "1"}, 3.0)
+    spec: Any = parts.subject("c/shop-0", SubjectImage(name="shop:1", memory="32m"), place, told)
+    subject: Any = spec.make()
+    assert (subject._kwargs["network"], subject.ports, subject._command, subject.env) == (
+        "host",
+        {},
+        ["-v"],
+        {"A": "1"},
+    )
+    assert (spec.ports, spec.grace_s, spec.outputs["stdout"]) == ((7, 8), 3.0, place.logs / "stdout.log")
+    assert place.logs.stat().st_mode & 0o777 == 0o777, "the image's own user writes there"
+    monkeypatch.setattr(Fleet, "network", lambda _self, cell: f"network of {cell}")
+    fixed = SubjectImage(name="shop:1", ports={"app": 80, "admin": 81})
+    spec = parts.subject("c/shop-0", fixed, place, told)
+    assert spec.make().ports == {"80": ("127.0.0.1", 7), "81": ("127.0.0.1", 8)}
+    assert spec.make()._kwargs["network"] == "network of c"
     assert (parts.version("prometheus"), parts.version("none")) == ("1.2", "")

@@ -55,3 +55,4 @@ def fake_engine(path: Path, answers: Mapping[str, tuple[int, bytes]]) -> Iterato
         finally:
             server.shutdown()
             thread.join()
+            path.unlink()

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import importlib.util
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
-from harness.core.errors import MachineError
+from harness.contract.files import Start
+from harness.core.errors import ConfigError, MachineError
+from harness.core.source import parse_yaml
 from harness.provision.images import MissingImagesError, read_images
 from harness.request import CampaignRequest
 from harness.run.backend import choose_backend
@@ -44,10 +48,35 @@ def test_auto_takes_processes_where_an_image_is_missing_or_no_engine_answers(soc
 
 def test_containers_that_are_asked_for_are_refused_with_what_is_missing(socket: Path) -> None:
     with pytest.raises(MachineError, match="no container engine answers"):
-        prepare("containers", {"prometheus"}, print)
+        prepare("containers", {"prometheus"}, subject(command=["run"]), print)
     with fake_engine(socket, INFO), pytest.raises(MissingImagesError, match="prom/prometheus") as refusal:
-        prepare("containers", {"prometheus"}, print)
+        prepare("containers", {"prometheus"}, subject(command=["run"]), print)
     assert refusal.value.remedy == "harness images"
+
+
+def subject(**start: object) -> Any:
+    """A campaign, as far as it is asked."""
+    document = parse_yaml("start: {image: shop:1}", "profile.yaml")
+    profile = SimpleNamespace(start=Start.model_validate(start))
+    return SimpleNamespace(profile=profile, profile_source=SimpleNamespace(document=document))
+
+
+def test_a_subject_that_is_an_image_alone_needs_containers(socket: Path) -> None:
+    with pytest.raises(ConfigError, match="the subject is an image alone") as refusal:
+        prepare("native", set(), subject(image="shop:1"), print)
+    assert str(refusal.value.location) == "profile.yaml:1:16"
+    assert refusal.value.remedy == "--backend containers"
+
+
+def test_a_subjects_image_must_be_there(socket: Path) -> None:
+    with (
+        fake_engine(socket, {**INFO, **stand_ins()}),
+        pytest.raises(ConfigError, match="the subject's image shop:1 is not there"),
+    ):
+        prepare("containers", {"prometheus"}, subject(image="shop:1"), print)
+    shop = {"GET /images/shop%3A1/json": (200, b'{"Id": "1"}')}
+    with fake_engine(socket, {**INFO, **stand_ins(), **shop}):
+        prepare("containers", {"prometheus"}, subject(image="shop:1"), print)
 
 
 def test_without_the_package_its_name_is_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,66 @@
+"""A subject that is given as an image: told its port on the network of the machine, or with fixed ports of its own."""
+
+from __future__ import annotations
+
+import io
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from harness.provision import Settings
+from harness.provision.engine import Engine
+from harness.provision.golang import find_go
+from harness.run.containers.owner import RUN
+
+TINY = Path(__file__).resolve().parents[2] / "fixtures" / "tiny"
+IMAGE = "observability-harness/tiny:test"
+TOLD = """
+  image:
+    name: observability-harness/tiny:test
+    arguments: [-port, "{port.app}", -log, "{logs}/requests.log"]
+    memory: 64m
+"""
+FIXED = """
+  image:
+    name: observability-harness/tiny:test
+    arguments: [-host, 0.0.0.0, -port, "{port.app}", -log, "{logs}/requests.log"]
+    ports: {app: 8080}
+"""
+
+
+@pytest.fixture(scope="module")
+def image(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> str:
+    folder = tmp_path_factory.mktemp("image")
+    go = find_go(Settings.from_environment())
+    assert go is not None
+    environment = {**os.environ, "CGO_ENABLED": "0"}
+    subprocess.run(
+        [str(go), "build", "-o", str(folder / "tiny"), "."], cwd=TINY / "service", env=environment, check=True
+    )
+    shutil.copy(TINY / "service" / "Dockerfile", folder)
+    context = io.BytesIO()
+    with tarfile.open(fileobj=context, mode="w") as archive:
+        archive.add(folder, ".")
+    engine.build(IMAGE, [context.getvalue()])
+    return IMAGE
+
+
+@pytest.mark.parametrize("start", [TOLD, FIXED], ids=["told", "fixed"])
+def test_it_is_gated_like_any_other(engine: Engine, image: str, tmp_path: Path, start: str) -> None:
+    place = tmp_path / "tiny"
+    shutil.copytree(TINY, place, ignore=shutil.ignore_patterns("service"))
+    text = (place / "profile.yaml").read_text()
+    begin, end = text.index("\n  build:"), text.index("ports: [app]")
+    (place / "profile.yaml").write_text(text[:begin] + start + text[end:])
+    argv = [sys.executable, "-m", "harness.cli", "gate", "failing.yaml", "campaign.yaml", "--backend", "containers"]
+    done = subprocess.run(
+        [*argv, "--bundle-dir", str(tmp_path)], cwd=place, capture_output=True, text=True, timeout=100
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    for kind in ("containers", "networks"):
+        assert not engine.owned(kind, RUN), kind
