@@ -20,7 +20,7 @@ from harness.virtual.promtool import RuleSet
 __all__ = ["examined_alerts", "is_long", "recordings_of", "rule_set"]
 
 
-_WHOLE: Final = 20
+_WHOLE: Final = 5
 """Files of up to so many rules are run as they are."""
 
 

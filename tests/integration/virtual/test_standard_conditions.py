@@ -215,14 +215,22 @@ def test_a_misspelt_expectation_is_refused(shop: Campaign, expected, words: str)
         examine(shop, Path("promtool"), expected=expected)
 
 
-def test_a_rule_that_fails_blames_itself_alone(edited: Edited, promtool: Path) -> None:
+@pytest.mark.parametrize(
+    ("whole", "spread"),
+    [(1000, ("inconclusive", "unknown: another rule cannot be evaluated")), (5, ("violated", "quiet"))],
+    ids=["beside the others", "cut from a longer file"],
+)
+def test_a_rule_that_fails_blames_itself_alone(
+    edited: Edited, promtool: Path, monkeypatch: pytest.MonkeyPatch, whole: int, spread: tuple[str, str]
+) -> None:
+    monkeypatch.setattr("harness.virtual.subjects._WHOLE", whole)
     broken = "shop_temperature * on() group_left() {__name__=~'shop_in_flight|shop_temperature'}"
     campaign = edited("- alert: Changes", f'- alert: Broken\n        expr: "{broken} > 1"\n      - alert: Changes')
     found = examine(campaign, promtool, alerts=["Hot", "Broken"], conditions=["designed trigger", "spread"])
     assert found.cell("Broken", "designed trigger").verdict == "inconclusive"
-    spread = found.cell("Hot[ticket]", "spread")
-    assert (spread.verdict, spread.does) == ("inconclusive", "unknown: another rule cannot be evaluated")
-    assert "rule: Broken" in spread.why
+    hot = found.cell("Hot[ticket]", "spread")
+    assert (hot.verdict, hot.does) == spread
+    assert ("rule: Broken" in hot.why) == (whole == 1000)
 
 
 def test_a_rule_that_cannot_be_evaluated_is_violated(edited: Edited, promtool: Path) -> None:
