@@ -14,7 +14,7 @@ from harness.clauses.fitness import unfit
 from harness.clauses.limit import searched
 from harness.clauses.measuring import measured
 from harness.clauses.model import Clause
-from harness.clauses.thresholds import good_request
+from harness.clauses.objectives import good_request
 from harness.clauses.verdicts import EXIT_HELD, EXIT_INCONCLUSIVE, ClauseVerdict, exit_code, judge_campaign
 from harness.contract import Campaign
 from harness.core.events import CellEnded, ClauseJudged, Event, LimitFound, LoadMeasured, LoadStep, PlannedClause

@@ -6,15 +6,13 @@ limit by the end of the phase; else it is left out.
 
 from __future__ import annotations
 
-import math
-import operator
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import NamedTuple
 
 from harness.artefacts.promql import parse
 from harness.clauses.measuring import load_lasted_s
 from harness.clauses.model import Abort, Clause, Judgement, Need, held, inconclusive, still_open, violated
+from harness.clauses.objectives import Sample, good_request, in_unit, overdue_by, phase_end, rows_of, sampling
 from harness.clauses.production import Production, clock_of
 from harness.clauses.saturation import judge_saturation
 from harness.clauses.signals import judge_alert, judge_log, judge_promql
@@ -23,23 +21,13 @@ from harness.contract.campaign import Scenario
 from harness.contract.thresholds import Threshold
 from harness.core.errors import ConfigError, Location
 from harness.core.units import format_duration
-from harness.evidence.figures import MEASURES, Good, percentile, rank
+from harness.evidence.figures import Good, percentile, rank
 from harness.evidence.records import Request
 from harness.evidence.store import Evidence
 
-__all__ = ["compile_thresholds", "good_request"]
+__all__ = ["compile_thresholds"]
 
 _LEDGER = (Need("ledger"),)
-_COMPARE: Mapping[str, Callable[[float, float], bool]] = {
-    "<": operator.lt,
-    "<=": operator.le,
-    ">": operator.gt,
-    ">=": operator.ge,
-}
-_SINCE_SENT = frozenset({"service"})
-_AGEING = frozenset({"response", "service", "first token"})
-"""Times of which a lower bound is known while the request is still under way."""
-_OBJECTIVES = frozenset({"response", "service", "first token", "inter-token", "widest gap"})
 
 
 def compile_thresholds(campaign: Campaign, production: Production, scenario: Scenario) -> Iterator[Clause]:
@@ -125,65 +113,6 @@ _JUDGES: dict[str, Callable[[Campaign, Production, Scenario, Threshold], Compile
 }
 
 
-# --- which requests --------------------------------------------------------------------------------
-
-
-class _Sample(NamedTuple):
-    """What is known of one request from ``t`` on: a value in wall seconds, or whether it met what is asked."""
-
-    t: float
-    value: float
-    good: bool
-
-
-def _rows(evidence: Evidence, cell: str, item: Threshold) -> list[Request]:
-    return list(filter(_meant(item), evidence.of(Request, cell)))
-
-
-def _meant(item: Threshold) -> Good:
-    """Whether a threshold is about a request; what it looks at is looked up once, not for each of 100,000 rows."""
-    phase, kind = item.during, item.kind
-    if phase is None and kind is None:
-        return lambda row: not row.warm_up
-    return lambda row: (phase is None or row.phase == phase) and (kind is None or row.kind == kind) and not row.warm_up
-
-
-def _phase_end(evidence: Evidence, cell: str, item: Threshold) -> float:
-    end = evidence.phase(cell, item.during)[1] if item.during else None
-    return math.inf if end is None else end
-
-
-def _wall_limit_s(item: Threshold, speed: float) -> float:
-    return item.limit if item.wall else item.limit / speed
-
-
-def good_request(scenario: Scenario, speed: float) -> Good:
-    """Whether a request met every objective: it ended as its kind declares, and each time limit that is set for it."""
-    times = [item for item in scenario.thresholds if item.subject == "time" and item.about in _OBJECTIVES]
-    objectives = [(_meant(item), MEASURES[item.about], _admitting(item, speed)) for item in times]
-
-    def good(row: Request) -> bool:
-        if not row.expected:
-            return False
-        for meant, measure, admits in objectives:
-            if meant(row) and (value := measure(row)) is not None and not admits(value):
-                return False
-        return True
-
-    return good
-
-
-def _admitting(item: Threshold, speed: float) -> Callable[[float], bool]:
-    """Whether wall seconds are allowed; as ``Threshold.admits`` of the same in the unit of its limit."""
-    compare, limit, factor = _COMPARE[item.operator], item.limit, 1.0 if item.wall else speed
-    return lambda value_s: compare(value_s * factor, limit)
-
-
-def _in_unit(value_s: float, item: Threshold, speed: float) -> float:
-    """Wall seconds in the unit of the limit."""
-    return value_s if item.wall else value_s * speed
-
-
 # --- times -----------------------------------------------------------------------------------------
 
 
@@ -211,7 +140,7 @@ def _judge_time(cell: str, item: Threshold, evidence: Evidence) -> Judgement:
 
 def _by_users(evidence: Evidence, cell: str, item: Threshold) -> str:
     """Said beside a time that users took: a closed loop asks less of a service that stalls, which flatters it."""
-    loops = {row.loop for row in _rows(evidence, cell, item)}
+    loops = {row.loop for row in rows_of(evidence, cell, item)}
     return "" if "closed" not in loops else ", in part in a closed loop" if "open" in loops else ", in a closed loop"
 
 
@@ -219,31 +148,13 @@ def _is_maximum(item: Threshold) -> bool:
     return item.share == 1 and item.operator[0] == "<"
 
 
-def _times(evidence: Evidence, cell: str, item: Threshold, speed: float) -> list[_Sample]:
+def _times(evidence: Evidence, cell: str, item: Threshold, speed: float) -> list[Sample]:
     """In the order in which they became known."""
-    end, sample = _phase_end(evidence, cell, item), _sampling(item, speed)
-    return sorted(found for row in _rows(evidence, cell, item) if (found := sample(row, end)))
+    end, sample = phase_end(evidence, cell, item), sampling(item, speed)
+    return sorted(found for row in rows_of(evidence, cell, item) if (found := sample(row, end)))
 
 
-def _sampling(item: Threshold, speed: float) -> Callable[[Request, float], _Sample | None]:
-    """What is known by the end of a phase of a request's time: itself, or a bound that breaks the limit already."""
-    measure, admits = MEASURES[item.about], _admitting(item, speed)
-    is_upper, since_sent = item.operator[0] == "<", item.about in _SINCE_SENT
-
-    def sample(row: Request, end: float) -> _Sample | None:
-        value, known_t = measure(row), row.end_t if row.end_t is not None else row.intended_t
-        if value is not None and known_t <= end:
-            return _Sample(known_t, value, admits(value))
-        since = row.sent_t if since_sent else row.intended_t
-        if item.about not in _AGEING or since is None or (value is None and known_t <= end):
-            return None
-        age = min(end - since, value if value is not None else math.inf)
-        return _Sample(end, age, False) if is_upper and not admits(age) else None
-
-    return sample
-
-
-def _passes(samples: Sequence[_Sample], share: float, item: Threshold) -> bool:
+def _passes(samples: Sequence[Sample], share: float, item: Threshold) -> bool:
     good = sum(sample.good for sample in samples)
     return _enough(good, len(samples), share, upper=item.operator[0] == "<")
 
@@ -254,7 +165,7 @@ def _enough(good: int, count: int, share: float, *, upper: bool) -> bool:
 
 
 def _broken_early(
-    evidence: Evidence, cell: str, item: Threshold, samples: Sequence[_Sample], share: float
+    evidence: Evidence, cell: str, item: Threshold, samples: Sequence[Sample], share: float
 ) -> int | None:
     """Index of the first sample with which the figure so far is broken, from the delay of ``abort_on_fail`` on."""
     if item.abort_after_s is None:
@@ -277,11 +188,11 @@ def _broken_early(
     return None
 
 
-def _told(samples: Sequence[_Sample], item: Threshold, speed: float) -> str:
+def _told(samples: Sequence[Sample], item: Threshold, speed: float) -> str:
     value = percentile(sorted(sample.value for sample in samples), item.share)
     name = "max" if item.share == 1 else f"p{item.share * 100:g}"
     unit = "s wall" if item.wall else "s"
-    return f"{item.about} {name} {_in_unit(value, item, speed):.4g} {unit} over {_counted(len(samples))}"
+    return f"{item.about} {name} {in_unit(value, item, speed):.4g} {unit} over {_counted(len(samples))}"
 
 
 def _counted(number: int) -> str:
@@ -312,39 +223,27 @@ def _judge_share(scenario: Scenario, item: Threshold, evidence: Evidence) -> Jud
 _HITS: dict[str, Good] = {"failed": lambda row: not row.expected, "dropped": lambda row: row.dropped}
 
 
-def _hits(evidence: Evidence, scenario: Scenario, item: Threshold, speed: float) -> list[_Sample]:
+def _hits(evidence: Evidence, scenario: Scenario, item: Threshold, speed: float) -> list[Sample]:
     """Samples whose ``good`` tells that the request counts into the share, in the order in which they became known."""
-    end, hits = _phase_end(evidence, scenario.name, item), _HITS.get(item.about) or good_request(scenario, speed)
-    is_failed, is_dropped, overdue = item.about == "failed", item.about == "dropped", _overdue(scenario, speed)
-    found: list[_Sample] = []
-    for row in _rows(evidence, scenario.name, item):
+    end, hits = phase_end(evidence, scenario.name, item), _HITS.get(item.about) or good_request(scenario, speed)
+    is_failed, is_dropped, overdue = item.about == "failed", item.about == "dropped", overdue_by(scenario, speed)
+    found: list[Sample] = []
+    for row in rows_of(evidence, scenario.name, item):
         t = row.end_t if row.end_t is not None else row.intended_t
         if is_failed and row.sent_t is None:
             continue
         if t <= end:
-            found.append(_Sample(t, 0.0, hits(row)))
+            found.append(Sample(t, 0.0, hits(row)))
         elif is_dropped or (not is_failed and overdue(row, end)):
-            found.append(_Sample(end, 0.0, False))
+            found.append(Sample(end, 0.0, False))
     return sorted(found)
 
 
-def _overdue(scenario: Scenario, speed: float) -> Callable[[Request, float], bool]:
-    """Whether a request that outlived its phase had broken an objective by the phase's end."""
-    times = [item for item in scenario.thresholds if item.subject == "time" and item.about in _AGEING]
-    objectives = [(_meant(item), _sampling(item, speed)) for item in times]
-
-    def overdue(row: Request, end: float) -> bool:
-        samples = (sample(row, end) for meant, sample in objectives if meant(row))
-        return any(found is not None and not found.good for found in samples)
-
-    return overdue
-
-
-def _ratio(samples: Sequence[_Sample]) -> float:
+def _ratio(samples: Sequence[Sample]) -> float:
     return sum(sample.good for sample in samples) / len(samples)
 
 
-def _share_broken_early(evidence: Evidence, cell: str, item: Threshold, samples: Sequence[_Sample]) -> int | None:
+def _share_broken_early(evidence: Evidence, cell: str, item: Threshold, samples: Sequence[Sample]) -> int | None:
     start = evidence.started(cell)
     begin = evidence.phase(cell, item.during)[0] if item.during else start.t if start else None
     if item.abort_after_s is None or begin is None or start is None:
@@ -359,7 +258,7 @@ def _share_broken_early(evidence: Evidence, cell: str, item: Threshold, samples:
     return None
 
 
-def _told_share(samples: Sequence[_Sample], item: Threshold) -> str:
+def _told_share(samples: Sequence[Sample], item: Threshold) -> str:
     return f"{item.about} {_ratio(samples):.2%} of {_counted(len(samples))}"
 
 
@@ -370,8 +269,8 @@ def _judge_rate(scenario: Scenario, item: Threshold, evidence: Evidence) -> Judg
         return still_open("the story is not over")
     phases = [phase for phase in scenario.phases if phase.load and item.during in {None, phase.name}]
     lasted_s = load_lasted_s(evidence, cell, phases) * start.speed
-    end, met = _phase_end(evidence, cell, item), good_request(scenario, start.speed)
-    rows = [row for row in _rows(evidence, cell, item) if row.end_t is not None and row.end_t <= end]
+    end, met = phase_end(evidence, cell, item), good_request(scenario, start.speed)
+    rows = [row for row in rows_of(evidence, cell, item) if row.end_t is not None and row.end_t <= end]
     if not rows or not lasted_s:
         return inconclusive("no request to judge")
     value = sum(_amount(row, item, met) for row in rows) / lasted_s

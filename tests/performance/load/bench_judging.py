@@ -14,8 +14,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from harness.clauses.measuring import measured
+from harness.clauses.objectives import good_request
 from harness.clauses.production import read_production
-from harness.clauses.thresholds import compile_thresholds, good_request
+from harness.clauses.thresholds import compile_thresholds
 from harness.contract import load_campaign
 from harness.contract.thresholds import parse_threshold
 from harness.core.errors import Location

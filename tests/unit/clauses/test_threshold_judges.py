@@ -13,8 +13,9 @@ import pytest
 
 from harness.clauses.aborting import ends_story
 from harness.clauses.model import Clause, Judgement
+from harness.clauses.objectives import _admitting, good_request
 from harness.clauses.production import read_production
-from harness.clauses.thresholds import compile_thresholds, good_request
+from harness.clauses.thresholds import compile_thresholds
 from harness.clauses.verdicts import judge_campaign
 from harness.contract import Campaign, load_campaign
 from harness.contract.thresholds import parse_threshold
@@ -263,3 +264,14 @@ def test_a_time_that_users_took_is_told_as_one_of_a_closed_loop(
     story.change(Request, which, loop="closed")
     for text in ("response p95 of work < 1s wall", "service p95 of work < 1ms wall"):
         assert judged(campaign, story, text).message.endswith(f"over 60 requests{ending}")
+
+
+@pytest.mark.parametrize("operator", ["<", "<=", ">", ">="])
+@pytest.mark.parametrize("value_s", [0.9999, 1.0, 1.0001, float("nan")])
+@pytest.mark.parametrize(("unit", "factor"), [("s wall", 1.0), ("s", 60.0)])
+def test_wall_seconds_are_admitted_as_the_threshold_admits_them_in_its_unit(
+    operator: str, value_s: float, unit: str, factor: float
+) -> None:
+    limit = 1 if unit.endswith("wall") else 60
+    item = parse_threshold(f"response p95 {operator} {limit}{unit}", lambda _: Location("s"))
+    assert _admitting(item, 60.0)(value_s) == item.admits(value_s * factor)
