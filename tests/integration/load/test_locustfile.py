@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 import socket
 import subprocess
 import sys
@@ -17,7 +18,8 @@ import pytest
 from harness.run.stack.wait import eventually
 from tests.integration.router.conftest import Instance, Running
 
-FILE = Path(__file__).parents[3] / "scenarios" / "locustfile.py"
+ROOT = Path(__file__).parents[3]
+FILE = ROOT / "scenarios" / "locustfile.py"
 FREE = ("--app-port", "0", "--metrics-port", "0", "--admin-port", "0", "--disk-capacity-bytes", "1000000000")
 
 
@@ -28,8 +30,8 @@ def router(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
     running.close()
 
 
-def start(tmp_path: Path, host: str, *options: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "locust", "-f", str(FILE), "--host", host, "--csv", str(tmp_path / "out")]
+def start(tmp_path: Path, host: str, *options: str, file: Path = FILE) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "locust", "-f", str(file), "--host", host, "--csv", str(tmp_path / "out")]
     return subprocess.Popen(
         [*command, *options], cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
     )
@@ -74,11 +76,12 @@ def test_the_open_loop_plays_a_story_at_its_own_times(router: Instance, tmp_path
 
 
 def test_a_shape_and_tags_choose_how_many_users_of_which_kind(router: Instance, tmp_path: Path) -> None:
-    options = ("-u", "20", "-r", "20", "--tags", "malformed", "--shape")
-    steady = locust(tmp_path, router, *options, "steady")
-    ramp = locust(tmp_path, router, *options, "ramp", "--shape-period", "4")
-    assert set(steady) == set(ramp) == {("POST", "malformed")}
-    assert 1 <= count(ramp, "POST", "malformed") < count(steady, "POST", "malformed") * 0.6
+    rows = locust(
+        tmp_path, router, "-u", "40", "-r", "40", "--tags", "malformed", "--shape", "ramp", "--shape-period", "4"
+    )
+    assert set(rows) == {("POST", "malformed")}
+    # half of the way up in two seconds: 20 at most where all at once would have sent 80
+    assert 1 <= count(rows, "POST", "malformed") < 40
 
 
 def test_a_host_that_the_profile_does_not_name_gets_nothing(tmp_path: Path) -> None:
@@ -87,6 +90,20 @@ def test_a_host_that_the_profile_does_not_name_gets_nothing(tmp_path: Path) -> N
     assert process.returncode == 1
     assert "profile.yaml:2:1: 192.0.2.1 is not loopback and no ceiling allows sending to it" in errors
     assert not (tmp_path / "out_stats.csv").read_text()
+
+
+def test_at_a_ceiling_nothing_more_is_sent_and_it_is_said(router: Instance, tmp_path: Path) -> None:
+    # A ceiling also holds for a host that would be allowed without one, which lets loopback stand in here.
+    for folder in ("scenarios", "fixtures/llm_router"):
+        shutil.copytree(ROOT / folder, tmp_path / folder)
+    with (tmp_path / "fixtures/llm_router/profile.yaml").open("a") as profile:
+        profile.write("load: {allow: {127.0.0.1: {requests: 20, for: 1m wall}}}\n")
+    file, before = tmp_path / "scenarios" / "locustfile.py", router.total("http_requests_total", status_code="400")
+    options = ("MalformedUser", "--headless", "-t", "3s", "-u", "15", "-r", "15")
+    process = start(tmp_path, f"http://127.0.0.1:{router.ports['app']}", *options, file=file)
+    _, errors = process.communicate(timeout=40)
+    assert router.total("http_requests_total", status_code="400") - before == 20
+    assert errors.count("127.0.0.1 was sent 20 requests; its ceiling is 20 requests in 60 s") == 1
 
 
 def test_the_web_page_lets_users_and_shapes_be_picked(router: Instance, tmp_path: Path) -> None:
