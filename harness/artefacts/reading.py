@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.core.errors import ConfigError, Location
-from harness.core.source import Document, DocumentPath
+from harness.core.source import Document, DocumentPath, nearest
 from harness.core.units import parse_duration
 
 __all__ = ["Node"]
@@ -50,6 +50,14 @@ class Node:
         """The value as a mapping; ``None`` is an empty one."""
         found: dict[str, Any] = self._as({} if self.value is None else self.value, dict, "a mapping")
         return found
+
+    def only(self, *known: str) -> None:
+        """Raise ``ConfigError`` for a key that is none of ``known``, where the tool refuses it as well."""
+        for key in self.mapping():
+            if key not in known:
+                where = self.document.locate((*self.path, key), key=True)
+                remedy = nearest(str(key), known) or f"known: {', '.join(known)}"
+                raise ConfigError(f"{self._name} has the unknown key {key!r}", location=where, remedy=remedy)
 
     def items(self) -> Iterator[Node]:
         """Elements of a list; ``None`` is an empty one."""

@@ -73,7 +73,15 @@ class RuleFile:
 
 def read_rules(document: Document) -> RuleFile:
     """View of a rule file; raises ``ConfigError`` for what Prometheus would not load."""
-    groups = tuple(_group(node) for node in Node.root(document).get("groups").items())
+    root = Node.root(document)
+    if root.get("kind").value == "PrometheusRule":
+        raise ConfigError(
+            "this is a resource for the Prometheus operator, no rule file",
+            location=root.get("kind").location,
+            remedy="write what stands under spec into a file of its own, as the operator does",
+        )
+    root.only("groups")
+    groups = tuple(_group(node) for node in root.get("groups").items())
     seen: set[str] = set()
     for group in groups:
         if group.name in seen:
@@ -103,6 +111,7 @@ def _still_ticks(clock: Clock, rule: Rule) -> bool:
 
 
 def _group(node: Node) -> RuleGroup:
+    node.only("name", "interval", "query_offset", "limit", "labels", "rules")
     interval, offset = node.get("interval"), node.get("query_offset")
     return RuleGroup(
         name=node.need("name").text(),
@@ -116,6 +125,7 @@ def _group(node: Node) -> RuleGroup:
 
 
 def _rule(node: Node) -> Rule:
+    node.only("alert", "record", "expr", "for", "keep_firing_for", "labels", "annotations")
     named = [key for key in ("alert", "record") if node.get(key).value is not None]
     if len(named) != 1:
         raise ConfigError("a rule has either alert or record", location=node.location)

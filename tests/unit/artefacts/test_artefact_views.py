@@ -297,3 +297,20 @@ def test_index_template() -> None:
     assert (template.dynamic, template.priority, template.is_data_stream) == ("strict", 200, False)
     assert template.fields["error.name"] == "keyword"
     assert template.fields["message.keyword"] == "keyword"
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "words"),
+    [
+        ("groups:\n- name: x\n  rules:\n  - {alert: A, expr: up, fro: 5m}\n", (4, 26), "did you mean 'for'?"),
+        ("groups:\n- name: x\n  rulez: []\n", (3, 3), "did you mean 'rules'?"),
+        ("group: []\n", (1, 1), "did you mean 'groups'?"),
+        ("groups: []\nnamespace: x\n", (2, 1), "known: groups"),
+        ("apiVersion: x/v1\nkind: PrometheusRule\nspec: {groups: []}\n", (2, 7), "what stands under spec"),
+    ],
+)
+def test_what_prometheus_does_not_know_in_a_rule_file_is_refused(text: str, place: tuple[int, int], words: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        read_rules(parse_yaml(text, "rules.yml"))
+    assert (caught.value.location.line, caught.value.location.column) == place
+    assert words in caught.value.remedy
