@@ -5,16 +5,17 @@ A line is validated a hundred thousand times a story: what can be decided about 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from harness.clauses.values import ABSENT, at_path, is_timestamp, pattern_of
+from harness.clauses.values import is_timestamp, pattern_of
 from harness.contract.fields import FieldRule
 
 __all__ = ["Known", "Shapes", "Validator", "kind_of"]
 
 Fields = Mapping[str, Any]
-Fits = Callable[[Any], bool]
+Fits = Callable[[Any], object]
+"""A test of one value: what it answers is true or not."""
 _TYPES: Final[dict[str, tuple[type, ...]]] = {
     "string": (str,),
     "integer": (int,),
@@ -26,91 +27,153 @@ _TYPES: Final[dict[str, tuple[type, ...]]] = {
 
 
 class Validator:
-    """Tests fields against rules by dotted path, quickly; ``broken_fields`` says what is wrong."""
+    """Tests fields against rules by dotted path, quickly; ``broken_fields`` says what is wrong.
 
-    __slots__ = ("_flat", "_nested")
+    Lines of one event are alike: which fields are there and of which types decides most rules, and is looked at once
+    for each shape. What is left for every line are the values that have to be looked at.
+    """
+
+    __slots__ = ("_inner", "_plans", "_rules")
 
     def __init__(self, rules: Mapping[str, FieldRule]) -> None:
-        tests = [(path, _fits(rule), rule.optional) for path, rule in rules.items()]
-        self._flat = [(path, fits, optional) for path, fits, optional in tests if "." not in path]
-        self._nested = [(path, fits, optional) for path, fits, optional in tests if "." in path]
+        self._rules = rules
+        self._plans: dict[_Shape, _Plan | None] = {}
+        self._inner: dict[tuple[str, frozenset[str]], Validator] = {}
 
     def fits(self, fields: Fields) -> bool:
         """Whether every rule is kept."""
-        get = fields.get
-        for path, fits, optional in self._flat:
-            value = get(path, ABSENT)
-            if value is ABSENT:
-                if not optional:
-                    return False
-            elif not fits(value):
+        shape = (*fields, *map(type, fields.values()))
+        plan = self._plans.get(shape, _UNKNOWN)
+        if plan is _UNKNOWN:
+            plan = self._learn(shape, fields)
+        if plan is None:
+            return False
+        tests, inner = plan
+        for name, fits in tests:
+            if not fits(fields[name]):
                 return False
-        for path, fits, optional in self._nested:
-            value = at_path(fields, path)
-            if value is ABSENT:
-                if not optional:
-                    return False
-            elif not fits(value):
+        for name, validator, known in inner:
+            value = fields[name]
+            # most objects need no call: their shape alone keeps the rules
+            if known.get((*value, *map(type, value.values()))) != _ALL_KEPT and not validator.fits(value):
                 return False
         return True
 
+    def _learn(self, shape: _Shape, fields: Fields) -> _Plan | None:
+        if len(self._plans) >= _MOST_SHAPES:  # lines that are all of another shape must not fill the memory
+            self._plans.clear()
+        plan = self._plans[shape] = self._planned(fields)
+        return plan
 
-def _fits(rule: FieldRule) -> Fits:
-    """The test of one rule on a value that is there."""
-    tests = list(_tests(rule))
-    if not tests:
-        return lambda _: True
-    if len(tests) == 1:
-        return tests[0]
-    return lambda value: all(test(value) for test in tests)
+    def _planned(self, fields: Fields) -> _Plan | None:
+        """What values have to be looked at in fields of this shape; None where it already breaks a rule."""
+        tests: list[tuple[str, Fits]] = []
+        below: dict[str, dict[str, FieldRule]] = {}
+        for path, rule in self._rules.items():
+            head, _, rest = path.partition(".")
+            if path in fields:
+                kind = type(fields[path])
+                if not _is_of(rule, kind):
+                    return None
+                tests += [(path, test) for test in _of_values(rule, kind)]
+            elif rest and isinstance(fields.get(head), Mapping):
+                below.setdefault(head, {})[rest] = rule
+            elif not rule.optional:
+                return None
+        return tuple(tests), tuple(self._below(head, rules) for head, rules in below.items())
+
+    def _below(self, head: str, rules: dict[str, FieldRule]) -> _Below:
+        """The rules for what lies in an object; the same ones for every shape that leaves the same rules to it."""
+        validator = self._inner.setdefault((head, frozenset(rules)), Validator(rules))
+        return head, validator, validator._plans
 
 
-def _tests(rule: FieldRule) -> Iterator[Fits]:
+_Shape = tuple[object, ...]
+_Below = tuple[str, Validator, dict[_Shape, "_Plan | None"]]
+"""An object by its name, what tests it, and what that knows of shapes."""
+_Plan = tuple[tuple[tuple[str, Fits], ...], tuple[_Below, ...]]
+"""Fields whose values are tested, and objects that are tested by rules of their own."""
+_ALL_KEPT: Final = ((), ())
+_UNKNOWN: Final[Any] = object()
+_MOST_SHAPES: Final = 4096
+
+
+def _is_of(rule: FieldRule, kind: type) -> bool:
+    """Whether values of a type may stand where the rule is for."""
     if rule.type == "timestamp":
-        yield lambda value: value.__class__ is str and is_timestamp(value)
-    elif rule.type != "any":
-        kinds = frozenset(_TYPES[rule.type])
-        yield lambda value: value.__class__ in kinds
+        return kind is str
+    return rule.type == "any" or kind in _TYPES[rule.type]
+
+
+def _of_values(rule: FieldRule, kind: type) -> Iterator[Fits]:
+    """What of a rule a value of a type can break."""
+    if rule.type == "timestamp":
+        yield is_timestamp
     if rule.one_of is not None:
-        yield _among(rule.one_of)
+        yield _among(rule.one_of, kind)
     if rule.pattern is not None:
         fullmatch = pattern_of(rule.pattern).fullmatch
-        yield lambda value: fullmatch(str(value)) is not None
+        yield fullmatch if kind is str else lambda value: fullmatch(str(value)) is not None
 
 
-def _among(values: Collection[Any]) -> Fits:
-    if all(isinstance(value, str) for value in values):
-        allowed = frozenset(values)
-        return lambda value: value.__class__ is str and value in allowed
-    return lambda value: value in values
+def _among(values: Collection[Any], kind: type) -> Fits:
+    texts = frozenset(value for value in values if isinstance(value, str))
+    return texts.__contains__ if kind is str else lambda value: value in values
 
 
 class Shapes:
     """Tells what is new about the shape of each object: lines of one event are alike, and looked at once."""
 
-    __slots__ = ("_known",)
+    __slots__ = ("_tables",)
 
     def __init__(self) -> None:
-        self._known: set[tuple[object, ...]] = set()
+        self._tables: dict[str, _Table] = {}
 
-    def news(self, fields: Fields, before: str = "") -> Iterator[tuple[str, Any]]:
+    def news(self, fields: Fields, before: str = "") -> Sequence[tuple[str, Any]]:
         """Values with their dotted paths (``path[]`` for items of lists), of objects that are of a new shape."""
-        shape = (before, *fields, *map(type, fields.values()))
-        if shape not in self._known:
-            self._known.add(shape)
-            for name, value in fields.items():
-                yield before + name, value
-        for name, value in fields.items():
-            if value.__class__ is dict:
-                yield from self.news(value, f"{before}{name}.")
-            elif value.__class__ is list or value.__class__ is tuple:
-                yield from self._items(value, f"{before}{name}[]")
+        return self._news(fields, before, self._table(before))
+
+    def _table(self, before: str) -> _Table:
+        return self._tables.setdefault(before, {})
+
+    def _news(self, fields: Fields, before: str, table: _Table) -> Sequence[tuple[str, Any]]:
+        shape = (*fields, *map(type, fields.values()))
+        holders = table.get(shape)
+        found: Sequence[tuple[str, Any]] = ()
+        if holders is None:
+            holders = table[shape] = tuple(self._holders(fields, before))
+            found = [(before + name, value) for name, value in fields.items()]
+        for name, path, inner in holders:
+            value = fields[name]
+            if inner is None:
+                more: Sequence[tuple[str, Any]] = [*self._items(value, path)]
+            elif inner.get((*value, *map(type, value.values()))) == ():
+                continue  # known, and nothing lies deeper
+            else:
+                more = self._news(value, path, inner)
+            if more:
+                found = [*found, *more]
+        return found
 
     def _items(self, items: Iterable[Any], path: str) -> Iterator[tuple[str, Any]]:
         for item in items:
             yield path, item
             if isinstance(item, dict):
                 yield from self.news(item, f"{path}.")
+
+    def _holders(self, fields: Fields, before: str) -> Iterator[_Holder]:
+        for name, value in fields.items():
+            if value.__class__ is dict:
+                path = f"{before}{name}."
+                yield name, path, self._table(path)
+            elif value.__class__ is list or value.__class__ is tuple:
+                yield name, f"{before}{name}[]", None
+
+
+_Table = dict[_Shape, "tuple[_Holder, ...]"]
+"""Shapes that were seen at a path, each with the fields that hold others."""
+_Holder = tuple[str, str, "_Table | None"]
+"""Name of a field, path of what lies in it, and the shapes known there; None for a list."""
 
 
 class Known:

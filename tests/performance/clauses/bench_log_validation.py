@@ -87,4 +87,15 @@ def test_thirteen_rules(baselines: dict[str, float]) -> None:
 def test_unknown_fields_and_types(baselines: dict[str, float]) -> None:
     shapes, known = Shapes(), Known(RULES)
     assert all(known.covers(path, value) for path, value in shapes.news(LINE))
-    told("shape of a line", per_line_s(lambda: list(shapes.news(LINE))), baselines)
+    told("shape of a line", per_line_s(lambda: shapes.news(LINE)), baselines)
+
+
+def test_all_of_it(baselines: dict[str, float]) -> None:
+    """The rules of a line, and no field beside them: what every line of a stream goes through."""
+    validator, shapes, known = Validator(RULES), Shapes(), Known(RULES)
+
+    def judged() -> bool:
+        return validator.fits(LINE) and all(known.covers(path, value) for path, value in shapes.news(LINE))
+
+    assert judged()
+    told("rules and unknown fields", per_line_s(judged), baselines)
