@@ -1,7 +1,8 @@
-"""Defects that real gateways had, each alone in the reference router: exactly the verdicts change that it should.
+"""Defects that real gateways had, in the reference router: exactly the verdicts change that they should.
 
 A short story with every odd kind of request: generations that succeed and fail, bad requests, strays and streams that
-their reader leaves.
+their reader leaves. Defects that have nothing to do with each other are planted together: each violates its own
+clauses, and every other clause is held, so that one gate shows what a gate for each would show.
 """
 
 from __future__ import annotations
@@ -36,7 +37,6 @@ class Sabotage:
 
 
 SABOTAGES = {
-    "none": Sabotage(RECORDER, "An inference begins", "An inference starts", {}),
     "a placeholder where the model is not known yet": Sabotage(
         RECORDER,
         "pair = (run.model, run.strategy)",
@@ -100,16 +100,71 @@ SABOTAGES = {
 }
 
 
-@pytest.mark.parametrize("sabotage", SABOTAGES.values(), ids=SABOTAGES)
-def test_exactly_these_verdicts_change(tmp_path: Path, sabotage: Sabotage) -> None:
+HTTP = "reference_router/http/operations.py"
+SABOTAGES |= {
+    "buckets of another release": Sabotage(
+        "reference_router/metrics.py",
+        "CONNECTION_BUCKETS_S = (1, 10, 30, 60, 300, 600, 1800, 3600)",
+        "CONNECTION_BUCKETS_S = (1, 10, 30, 60, 300, 600, 1800)",
+        {f"{FAMILY}connection_duration_seconds::buckets": "its buckets are 1 10 30 60 300 600 1800 inf"},
+    ),
+    "a process metric that is gone": Sabotage(
+        "reference_router/process.py",
+        '        yield _gauge("process_open_fds", "Open file descriptors.", _open_fds())\n',
+        "        _open_fds()\n",
+        {f"{FAMILY}process_open_fds::exists": "is not exposed by odd/llm-router-0"},
+    ),
+    "a page for people without its number of metrics": Sabotage(
+        HTTP,
+        '            "metric_count": self._exposed.family_count(),\n',
+        "",
+        {"campaign::endpoints::debug::answers": "metric_count is absent"},
+    ),
+    "health without its version": Sabotage(
+        HTTP,
+        '            "version": self._settings.version,\n            "checks"',
+        '            "checks"',
+        {"campaign::endpoints::health::answers": "version is absent"},
+    ),
+}
+TOGETHER = (
+    (
+        "a placeholder where the model is not known yet",
+        "a gauge that forgets who left",
+        "one request that counts twice",
+        "a label that breaks every series",
+        "buckets of another release",
+    ),
+    (
+        "a failure blamed on another model",
+        "an abort that counts as a success",
+        "a client's fault that counts as the engine's",
+        "a process metric that is gone",
+        "a page for people without its number of metrics",
+        "health without its version",
+    ),
+)
+
+
+def test_every_defect_is_planted_once_and_none_hides_another() -> None:
+    assert sorted(name for names in TOGETHER for name in names) == sorted(SABOTAGES)
+    for names in TOGETHER:
+        violated = [clause for name in names for clause in SABOTAGES[name].violated]
+        assert len(violated) == len(set(violated))
+
+
+@pytest.mark.parametrize("names", TOGETHER, ids=[names[0] for names in TOGETHER])
+def test_exactly_these_verdicts_change(tmp_path: Path, names: tuple[str, ...]) -> None:
     home, router = Home(tmp_path / "home"), Router(tmp_path / "router", "odd.yaml", STORY)
-    router.replace(sabotage.file, sabotage.before, sabotage.after)
+    for name in names:
+        router.replace(SABOTAGES[name].file, SABOTAGES[name].before, SABOTAGES[name].after)
     # whether a loaded machine keeps the schedule is not what is asked here
     router.replace("fixtures/llm_router/contract.yaml", "lateness_p99: 50ms wall", "lateness_p99: 2s wall")
     # one short story does not fill every panel of a board
     ended = home.gate(router.folder / "scenarios", "-k", "not dashboards", within_s=120)
-    changed = {clause: ended.words(clause) for clause, verdict in ended.verdicts.items() if verdict == "violated"}
-    assert changed.keys() == sabotage.violated.keys(), ended.out + ended.err
-    for clause, words in sabotage.violated.items():
+    changed = {clause: ended.words(clause) for clause in ended.of("violated")}
+    expected = {clause: words for name in names for clause, words in SABOTAGES[name].violated.items()}
+    assert changed.keys() == expected.keys(), ended.out + ended.err
+    for clause, words in expected.items():
         assert words in changed[clause]
     home.assert_clean(sorted(ended.ports))

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration.tiny.gates import Home, Story
-from tests.integration.tiny.hops import watched
+from tests.integration.tiny.hops import shipping, watched
 
 RULES, ROUTES = "production/rules.yml", "production/alertmanager.yml"
 
@@ -87,6 +87,20 @@ def test_exactly_the_clause_of_the_hop_is_violated(tmp_path: Path, sabotage: Sab
     others = {name for name in ended.of("inconclusive") if "::monitoring::" in name and name.startswith(sabotage.story)}
     assert others == {f"{clause}recovers"}
     assert "because of" in ended.words(f"{clause}recovers")
+    home.assert_clean(sorted(ended.ports), within_s=0.5)
+
+
+def test_a_pipeline_that_cannot_tell_a_line_from_its_copy_stores_what_is_sent_again_twice(tmp_path: Path) -> None:
+    """Without an id made of the line itself, a shipper that has lost its registry doubles every document."""
+    story, home = shipping(tmp_path / "tiny", "filebeat_killed"), Home(tmp_path / "home")
+    fields = "          fields: [pid, seq, log.file.path]\n"
+    fingerprint = f'      - fingerprint:\n{fields}          target_field: "@metadata._id"\n'
+    story.replace("production/filebeat.yml", (fingerprint, ""))
+    ended = home.gate(story.folder, "-k", "filebeat_killed")
+    lines = "filebeat_killed::logs::requests::"
+    assert ended.of("violated") == {f"{lines}arrives", f"{lines}one_per_work"}, ended.out
+    assert "surplus, by pid, seq" in ended.words(f"{lines}arrives")
+    assert "first missing hop: Elasticsearch" in ended.words(f"{lines}arrives")
     home.assert_clean(sorted(ended.ports), within_s=0.5)
 
 

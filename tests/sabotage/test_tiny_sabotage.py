@@ -1,6 +1,7 @@
 """Each defect on purpose changes exactly the verdicts that it should: a clause that nothing can violate proves nothing.
 
-Every defect is a small change of the tiny subject or of its production files. Clauses that are not named hold.
+Every defect is a small change of the tiny subject or of its production files. Clauses that are not named hold. Defects
+whose clauses are apart are planted together: one gate then shows what a gate for each would show.
 """
 
 from __future__ import annotations
@@ -262,17 +263,54 @@ SABOTAGES = {
 }
 
 
-@pytest.mark.parametrize("sabotage", SABOTAGES.values(), ids=SABOTAGES)
-def test_exactly_these_verdicts_change(tmp_path: Path, sabotage: Sabotage) -> None:
+TOGETHER = (
+    (
+        "a label value that is not declared",
+        "a family without help",
+        "buckets that are not cumulative",
+        "a field that nobody declared",
+        "a template that is not rendered",
+        "a health endpoint that stays green",
+        "a pipeline that keeps the time of reading",
+    ),
+    (
+        "a relabelling that drops what nobody alerts on",
+        "a sum in another unit than its buckets",
+        "recovery that is not told",
+        "a counter that begins anew when the fault heals",
+        "a line for a request that nobody sent",
+        "a field of two types",
+    ),
+    (
+        "a placeholder in the label of what failed",
+        "a route to somebody else",
+        "a secret in the log",
+    ),
+)
+ALONE = tuple((name,) for name in SABOTAGES if not any(name in names for names in TOGETHER))
+
+
+def test_every_defect_is_planted_once_and_none_hides_another() -> None:
+    assert sorted(name for names in (*TOGETHER, *ALONE) for name in names) == sorted(SABOTAGES)
+    for names in TOGETHER:
+        changed = [clause for name in names for clause in (*SABOTAGES[name].violated, *SABOTAGES[name].inconclusive)]
+        assert len(changed) == len(set(changed))
+
+
+@pytest.mark.parametrize("names", [*TOGETHER, *ALONE], ids=lambda names: names[0])
+def test_exactly_these_verdicts_change(tmp_path: Path, names: tuple[str, ...]) -> None:
     story, home = Story(tmp_path / "tiny"), Home(tmp_path / "home", measured=False)
-    sabotage.defect(story)
+    planted = [SABOTAGES[name] for name in names]
+    for sabotage in planted:
+        sabotage.defect(story)
     ended = home.gate(story.folder)
     assert ended.code == 1, ended.out + ended.err
     changed = {clause: verdict for clause, verdict in ended.verdicts.items() if verdict != "held"}
-    expected = dict.fromkeys(sabotage.violated, "violated") | dict.fromkeys(sabotage.inconclusive, "inconclusive")
-    assert changed == expected
-    for clause, words in sabotage.violated.items():
+    violated = {clause: words for sabotage in planted for clause, words in sabotage.violated.items()}
+    inconclusive = {clause for sabotage in planted for clause in sabotage.inconclusive}
+    assert changed == dict.fromkeys(violated, "violated") | dict.fromkeys(inconclusive, "inconclusive")
+    for clause, words in violated.items():
         assert words in ended.words(clause)
-    for clause in sabotage.inconclusive:
+    for clause in inconclusive:
         assert not clause.startswith(FAILING) or "because of " in ended.words(clause)
     home.assert_clean(sorted(ended.ports))
