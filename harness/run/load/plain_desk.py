@@ -6,6 +6,7 @@ Only ``plain`` uses this module.
 from __future__ import annotations
 
 import logging
+import os
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -80,6 +81,7 @@ class PlainDesk:
     def begin(self, environment: Any, **_: Any) -> None:
         """Keep the users that were asked for, weighed as in the story; refuse at once a host that is not allowed."""
         self.options = environment.parsed_options
+        self.run_id = f"{self.run_id}-{os.getpid()}"  # Locust forks its processes after it has read the locustfile
         try:
             if environment.host:
                 self.opened(environment.host)

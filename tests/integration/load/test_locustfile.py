@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import urllib.request
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -54,7 +55,7 @@ def count(rows: dict[tuple[str, str], dict[str, Any]], *key: str) -> int:
 
 def test_every_request_kind_is_a_user_and_first_tokens_have_rows_of_their_own(router: Instance, tmp_path: Path) -> None:
     before = router.total("http_requests_total")
-    rows = locust(tmp_path, router, "-u", "14", "-r", "14")
+    rows = locust(tmp_path, router, "-u", "14", "-r", "14", "--processes", "2")
     assert set(rows) == {
         ("POST", "generate"), ("POST", "stream"), ("TTFT", "stream"), ("POST", "ask"), ("POST", "malformed"),
         ("POST", "abandoned"), ("TTFT", "abandoned"), ("GET", "astray"), ("GET", "probe"),
@@ -65,6 +66,8 @@ def test_every_request_kind_is_a_user_and_first_tokens_have_rows_of_their_own(ro
     # each was sent once: what Locust was still waiting for at its end is not in its tables
     ended = sum(int(row["Request Count"]) for (sort, name), row in rows.items() if sort != "TTFT" and name != "probe")
     assert ended <= router.total("http_requests_total") - before <= ended + 14
+    ids = Counter(line["request_id"] for line in router.lines("access"))
+    assert max(ids.values()) == 1, "two processes name their requests differently"
 
 
 def test_the_open_loop_plays_a_story_at_its_own_times(router: Instance, tmp_path: Path) -> None:
