@@ -120,8 +120,7 @@ def _judge_time(cell: str, item: Threshold, evidence: Evidence) -> Judgement:
     start = evidence.started(cell)
     if start is None:
         return still_open("the story has not begun")
-    may_end_now = item.abort_after_s is not None or _is_maximum(item)
-    if not may_end_now and not evidence.completed(cell):
+    if not _may_end_early(item) and not evidence.completed(cell):
         return still_open("requests may be in flight")
     samples = _times(evidence, cell, item, start.speed)
     early = _broken_early(evidence, cell, item, samples, item.share)
@@ -144,14 +143,20 @@ def _by_users(evidence: Evidence, cell: str, item: Threshold) -> str:
     return "" if "closed" not in loops else ", in part in a closed loop" if "open" in loops else ", in a closed loop"
 
 
+def _may_end_early(item: Threshold) -> bool:
+    """Whether it can be decided before the story is over, by the first request that decides it."""
+    return item.abort_after_s is not None or _is_maximum(item)
+
+
 def _is_maximum(item: Threshold) -> bool:
     return item.share == 1 and item.operator[0] == "<"
 
 
 def _times(evidence: Evidence, cell: str, item: Threshold, speed: float) -> list[Sample]:
-    """In the order in which they became known."""
+    """In the order in which they became known, where that matters."""
     end, sample = phase_end(evidence, cell, item), sampling(item, speed)
-    return sorted(found for row in rows_of(evidence, cell, item) if (found := sample(row, end)))
+    found = [known for row in rows_of(evidence, cell, item) if (known := sample(row, end))]
+    return sorted(found) if _may_end_early(item) else found
 
 
 def _passes(samples: Sequence[Sample], share: float, item: Threshold) -> bool:
@@ -224,7 +229,7 @@ _HITS: dict[str, Good] = {"failed": lambda row: not row.expected, "dropped": lam
 
 
 def _hits(evidence: Evidence, scenario: Scenario, item: Threshold, speed: float) -> list[Sample]:
-    """Samples whose ``good`` tells that the request counts into the share, in the order in which they became known."""
+    """Samples whose ``good`` tells that the request counts into the share, in order where that matters."""
     end, hits = phase_end(evidence, scenario.name, item), _HITS.get(item.about) or good_request(scenario, speed)
     is_failed, is_dropped, overdue = item.about == "failed", item.about == "dropped", overdue_by(scenario, speed)
     found: list[Sample] = []
@@ -236,7 +241,7 @@ def _hits(evidence: Evidence, scenario: Scenario, item: Threshold, speed: float)
             found.append(Sample(t, 0.0, hits(row)))
         elif is_dropped or (not is_failed and overdue(row, end)):
             found.append(Sample(end, 0.0, False))
-    return sorted(found)
+    return sorted(found) if item.abort_after_s is not None else found
 
 
 def _ratio(samples: Sequence[Sample]) -> float:

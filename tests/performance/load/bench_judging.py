@@ -57,9 +57,9 @@ def evidence() -> Evidence:
 
 
 def timed(work: Callable[[], object]) -> float:
-    began = time.perf_counter()
+    began = time.process_time()  # of the processor: what else runs beside it is not judging
     work()
-    return time.perf_counter() - began
+    return time.process_time() - began
 
 
 def test_100_000_rows_are_judged_in_under_a_second() -> None:
