@@ -72,4 +72,6 @@ class _started:  # noqa: N801 (used as a function)
             self.process.kill()
             self.process.wait()
         self.log.close()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        for left in (self.folder / "exec" / "netns").glob("*"):  # the engine leaves its own network name space mounted
+            subprocess.run(["umount", left], check=True)
+        shutil.rmtree(self.folder)

@@ -78,10 +78,11 @@ def test_what_even_the_janitor_could_not_remove_is_swept_and_verdicts_are_the_sa
     kill(front, warden_too=True)
     assert left in running(engine).values(), "nobody was there to remove it"
 
-    on_containers = gate("containers", tmp_path / "containers.json")
+    on_containers = gate("auto", tmp_path / "containers.json")
     own = until(engine, "failing/prometheus")
     assert left not in running(engine).values(), "swept before anything started"
     said, _ = on_containers.communicate(timeout=WITHIN_S)
+    assert f"containers (the engine on {engine.socket} has all 5 images" in said
     assert "removed what a campaign that was killed had left" in said
     assert own not in running(engine).values()
 
@@ -89,18 +90,6 @@ def test_what_even_the_janitor_could_not_remove_is_swept_and_verdicts_are_the_sa
     native.communicate(timeout=WITHIN_S)
     assert verdicts(tmp_path / "containers.json") == verdicts(tmp_path / "native.json")
     assert {verdict for _, verdict in verdicts(tmp_path / "containers.json")} == {"held"}, said
-
-
-def test_the_backend_and_its_reason_are_told(engine: Engine, tmp_path: Path) -> None:
-    front = gate("auto", tmp_path / "auto.json")
-    assert front.stdout is not None
-    said = ""
-    while "images" not in said and (line := front.stdout.readline()):
-        said += line
-    front.send_signal(signal.SIGINT)
-    front.communicate(timeout=WITHIN_S)
-    assert "containers" in said
-    assert f"the engine on {engine.socket} has all 5 images" in said
 
 
 @pytest.fixture(autouse=True)
