@@ -24,7 +24,7 @@ from typing import Any, Final
 import yaml
 
 from harness import cli, pytest_plugin
-from harness.contract import alert, attach, beside, expectations, fields, files, load
+from harness.contract import alert, attach, beside, expectations, fields, files, load, planes, subject
 from harness.contract.expectations import SUBJECTS
 from harness.contract.schema import schema
 from harness.core import events
@@ -41,7 +41,7 @@ __all__ = ["documents", "key_names", "main", "meanings", "verbs", "words_by_hand
 
 REFERENCE: Final = Path(__file__).resolve().parent / "reference"
 KINDS: Final = ("campaign", "profile", "contract", "scenario", "attach")
-MODELS: Final = (files, attach, alert, beside, fields, load, expectations)
+MODELS: Final = (files, planes, subject, attach, alert, beside, fields, load, expectations)
 GENERATED: Final = re.compile(r"(?ms)^<!-- generated: ([^\n]+?) -->\n.*?^<!-- end -->$")
 UNSAID: Final = {"format": "how it is told", "clause": "id of the clause"}
 """Words for arguments that the command line explains by their name alone."""
@@ -107,9 +107,9 @@ def _all_schemas() -> Iterator[tuple[str, dict[str, Schema]]]:
     for kind in KINDS:
         document = schema(kind)
         yield kind, {document_name(kind): document, **_definitions(document)}
-    for subject, model in SUBJECTS.items():
+    for word, model in SUBJECTS.items():
         document = model.model_json_schema(by_alias=True)
-        yield subject, {model.__name__: document, **_definitions(document)}
+        yield word, {model.__name__: document, **_definitions(document)}
 
 
 def document_name(kind: str) -> str:
@@ -132,8 +132,8 @@ def _files(what: str) -> str:
 
 def _expectations() -> Iterator[str]:
     about = {"alert": " NAME", "log": " STREAM", "metric": " PROMQL", "health": " NAME"}
-    for subject, model in SUBJECTS.items():
-        yield f"### {subject}{about.get(subject, '')}"
+    for word, model in SUBJECTS.items():
+        yield f"### {word}{about.get(word, '')}"
         yield from _model(model.__name__, model.model_json_schema(by_alias=True), {})
 
 

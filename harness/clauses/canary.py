@@ -13,7 +13,7 @@ import orjson
 from harness.clauses.logs import looks_at_documents
 from harness.clauses.model import Clause, Judge, Judgement, Need, NeedKind, held, still_open, violated
 from harness.contract import Campaign
-from harness.contract.files import RequestKind
+from harness.contract.subject import RequestKind
 from harness.evidence.records import (
     CAMPAIGN,
     AlertSnapshot,

@@ -15,9 +15,10 @@ from harness.clauses.alert_places import expects_alert
 from harness.clauses.production import AlertFacts, Production
 from harness.clauses.vocabulary import Vocabulary, vocabulary_of
 from harness.contract import Campaign
+from harness.contract.alert import Alert
 from harness.contract.campaign import Scenario
-from harness.contract.files import Alert, LogStream
 from harness.contract.loader import stories_beside
+from harness.contract.planes import LogStream
 from harness.core.errors import ConfigError, Location
 from harness.core.source import load_yaml
 

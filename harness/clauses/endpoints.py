@@ -12,7 +12,7 @@ from harness.clauses.values import ABSENT, at_pointer, broken_fields
 from harness.contract import Campaign
 from harness.contract.campaign import Expected, Scenario
 from harness.contract.expectations import ExpectHealth
-from harness.contract.files import Endpoint, HealthStates
+from harness.contract.planes import Endpoint, HealthStates
 from harness.evidence.records import CAMPAIGN, ComponentState, FaultAction, HttpAnswer
 from harness.evidence.store import Evidence
 

@@ -12,7 +12,7 @@ from harness.clauses.values import at_pointer
 from harness.contract import Campaign
 from harness.contract.campaign import Expected, Scenario
 from harness.contract.expectations import ExpectHealth
-from harness.contract.files import HealthStates
+from harness.contract.planes import HealthStates
 from harness.evidence.records import CAMPAIGN, HttpAnswer
 from harness.evidence.store import Evidence
 

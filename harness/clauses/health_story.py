@@ -20,7 +20,7 @@ from harness.clauses.signals import event_time, event_time_at
 from harness.clauses.values import at_path
 from harness.contract import Campaign
 from harness.contract.campaign import Scenario
-from harness.contract.files import HealthStates
+from harness.contract.planes import HealthStates
 from harness.evidence.records import HttpAnswer, LogLine, Series
 from harness.evidence.store import Evidence
 

@@ -9,7 +9,7 @@ from typing import Any
 from harness.clauses.model import Judge, Judgement, held, still_open, violated
 from harness.clauses.validation import Known, Shapes, kind_of
 from harness.clauses.values import ABSENT, at_path
-from harness.contract.files import Logs, LogStream
+from harness.contract.planes import Logs, LogStream
 from harness.evidence.records import LogLine, Request
 from harness.evidence.store import Evidence
 

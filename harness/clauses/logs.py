@@ -16,7 +16,7 @@ from harness.contract import Campaign
 from harness.contract.campaign import Scenario
 from harness.contract.expectations import ExpectLog
 from harness.contract.fields import FieldRule
-from harness.contract.files import Logs, LogStream
+from harness.contract.planes import Logs, LogStream
 from harness.core.errors import Location
 from harness.evidence.records import CAMPAIGN, Barrier, Document, LogLine, Reading
 from harness.evidence.store import Evidence

@@ -11,7 +11,7 @@ from prometheus_client.samples import Sample
 
 from harness.clauses.exposition import SeriesKey, by_instance, families_of, key_of, last_texts, shown_series
 from harness.clauses.model import Judge, Judgement, held, inconclusive, still_open, violated
-from harness.contract.files import MetricFamily
+from harness.contract.planes import MetricFamily
 from harness.evidence.records import CAMPAIGN, Barrier, ComponentState, Exposition, Request
 from harness.evidence.store import Evidence
 

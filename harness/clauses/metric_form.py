@@ -13,7 +13,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.samples import Sample
 
 from harness.clauses.exposition import key_of, shown_series
-from harness.contract.files import MetricFamily
+from harness.contract.planes import MetricFamily
 
 __all__ = ["Check", "check_filled", "check_help", "check_histogram", "check_name", "check_size"]
 

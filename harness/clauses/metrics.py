@@ -19,7 +19,7 @@ from harness.clauses.metric_text import judge_duration, judge_length
 from harness.clauses.model import Clause, Judge, Judgement, Need, held, still_open, violated
 from harness.contract import Campaign
 from harness.contract.fields import LabelRule
-from harness.contract.files import MetricFamily, Metrics
+from harness.contract.planes import MetricFamily, Metrics
 from harness.core.errors import Location
 from harness.evidence.records import CAMPAIGN, Exposition
 from harness.evidence.store import Evidence

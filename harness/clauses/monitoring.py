@@ -18,7 +18,7 @@ from harness.clauses.monitoring_judges import HopStory, judge_noticed, judge_rec
 from harness.clauses.production import AlertFacts, Production
 from harness.contract import Campaign
 from harness.contract.campaign import Scenario
-from harness.contract.files import Hop
+from harness.contract.planes import Hop
 from harness.core.errors import ConfigError, Location
 from harness.core.source import nearest
 from harness.evidence.records import CAMPAIGN

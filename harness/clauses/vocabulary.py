@@ -13,7 +13,7 @@ from harness.artefacts.promql import Matcher, Query, Selector
 from harness.clauses.production import Production
 from harness.contract import Campaign
 from harness.contract.fields import LabelRule
-from harness.contract.files import MetricFamily
+from harness.contract.planes import MetricFamily
 from harness.core.source import nearest
 
 __all__ = ["Vocabulary", "vocabulary_of"]

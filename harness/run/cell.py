@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from harness.artefacts.topology import Topology
 from harness.clauses.hops import cuts_pipeline, links_cut
 from harness.clauses.subject import instance_names
-from harness.contract.files import Helper, Readiness, SubjectImage
+from harness.contract.subject import Helper, Readiness, SubjectImage
 from harness.core.source import read_text
 from harness.run.bound import BoundCell, bind_cell, write_edits
 from harness.run.clients.alertmanager import AlertmanagerClient

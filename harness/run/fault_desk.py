@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal
 
-from harness.contract.files import FaultHook, HookCall, Phase
+from harness.contract.files import Phase
 from harness.contract.stand_ins import changes_of
+from harness.contract.subject import FaultHook, HookCall
 from harness.evidence.records import FaultAction
 from harness.run.cell import Cell
 from harness.run.clients.http import Http, HttpFault

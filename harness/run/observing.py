@@ -9,7 +9,7 @@ from dataclasses import replace
 import orjson
 
 from harness.clauses.model import Need, recorded_as
-from harness.contract.files import Scrape
+from harness.contract.subject import Scrape
 from harness.evidence.records import Record, Series, Unmet
 from harness.run.bound import scaled_query
 from harness.run.cell import Cell

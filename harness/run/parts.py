@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from harness.contract.files import SubjectImage
+from harness.contract.subject import SubjectImage
 from harness.provision import Tool
 from harness.run.containers.spec import ContainerSpec
 from harness.run.placement import InstancePlace

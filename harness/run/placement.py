@@ -13,7 +13,7 @@ from typing import Any
 from harness.artefacts.topology import JobBinding, Link, LogSource, Target, Topology
 from harness.clauses.production import Production
 from harness.contract import Campaign
-from harness.contract.files import Credentials, StandsFor
+from harness.contract.subject import Credentials, StandsFor
 from harness.core.errors import ConfigError, Location
 from harness.core.source import nearest
 

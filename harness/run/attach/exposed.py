@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
-from harness.contract.files import Metrics
+from harness.contract.planes import Metrics
 from harness.run.clients.prometheus import SeriesData
 
 __all__ = ["Types", "selector_of", "texts_of"]

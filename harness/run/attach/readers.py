@@ -11,7 +11,7 @@ import yaml
 from harness.clauses.as_written import TOLD, routing_of
 from harness.clauses.attached import ATTACHED
 from harness.clauses.model import Need
-from harness.contract.files import Endpoint
+from harness.contract.planes import Endpoint
 from harness.evidence.records import HttpAnswer, LoadedRule, Reading, Record, Routing, RuleState
 from harness.run.clients.alertmanager import AlertmanagerClient
 from harness.run.clients.http import HttpFault

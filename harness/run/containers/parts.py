@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final, TypeVar
 
-from harness.contract.files import SubjectImage
+from harness.contract.subject import SubjectImage
 from harness.provision.images import Image
 from harness.run.containers.alertmanager import AlertmanagerContainer
 from harness.run.containers.component import ComponentContainer

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from harness.clauses.exposition import parse_exposition
-from harness.contract.files import MetricFamily, Metrics
+from harness.contract.planes import MetricFamily, Metrics
 from harness.run.attach.exposed import selector_of, texts_of
 from harness.run.clients.prometheus import SeriesData
 from tests.unit.attach.conftest import TEXT, TYPES, vector

@@ -7,7 +7,7 @@ import pytest
 from harness.clauses.subject import compile_subject
 from harness.contract import Campaign
 from harness.contract.campaign import Scenario
-from harness.contract.files import FaultHook
+from harness.contract.subject import FaultHook
 from harness.core.errors import ConfigError
 
 

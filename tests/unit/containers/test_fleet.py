@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 import pytest
 
-from harness.contract.files import SubjectImage
+from harness.contract.subject import SubjectImage
 from harness.core.errors import MachineError
 from harness.provision.engine import Engine
 from harness.provision.images import Image

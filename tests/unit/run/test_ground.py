@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from harness.contract.files import Start
+from harness.contract.subject import Start
 from harness.core.errors import ConfigError, MachineError
 from harness.core.source import parse_yaml
 from harness.provision.images import MissingImagesError, read_images

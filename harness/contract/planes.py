@@ -1,0 +1,214 @@
+"""What a contract promises, plane by plane: metrics, logs, endpoints, health, monitoring, and its budgets."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field, model_validator
+
+from harness.contract.fields import Derived, FieldRule, LabelRule
+from harness.contract.quantities import Duration, WallDuration
+from harness.contract.strict import Strict
+from harness.core.units import WallSeconds
+
+__all__ = [
+    "Answers",
+    "Artefacts",
+    "Budgets",
+    "Counting",
+    "Endpoint",
+    "HealthStates",
+    "Hop",
+    "LogEvent",
+    "LogStream",
+    "Logs",
+    "Method",
+    "MetricFamily",
+    "Metrics",
+    "Monitoring",
+    "ToldIn",
+]
+
+Method = Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
+
+
+class Artefacts(Strict):
+    """Production files, by path relative to the contract; each plane is optional."""
+
+    prometheus: str | None = None
+    alertmanager: str | None = None
+    filebeat: str | None = None
+    index_template: str | None = None
+    dashboards: str | list[str] = []
+    """Grafana dashboards: files, or patterns such as ``production/dashboards/*.json``."""
+
+
+class MetricFamily(Strict):
+    """A metric family: its type, its labels with their values, its buckets and what it tells."""
+
+    type: Literal["counter", "gauge", "histogram", "summary", "untyped"]
+    labels: dict[str, LabelRule] = {}
+    buckets: list[float] | None = None
+    unit: str | None = None
+    clock: Literal["production", "wall"] = "production"
+    measures: Literal["seconds", "milliseconds", "bytes", "bits", "ratio", "percent", "count"] | None = None
+    """What it measures, where its name does not end with it."""
+    optional: bool = False
+    from_start: Literal["all"] | list[dict[str, list[str]]] = []
+    rests_at: float | None = None
+    at_most: int | None = Field(default=None, gt=0)
+    means: str = ""
+
+    @model_validator(mode="after")
+    def _start_fits(self) -> MetricFamily:
+        strange = {name for each in self.from_start if isinstance(each, dict) for name in each} - self.labels.keys()
+        if strange:
+            raise ValueError(f"from_start names the label {min(strange)!r}, which is not declared")
+        if self.from_start == "all" and any(rule.one_of is None for rule in self.labels.values()):
+            raise ValueError("from_start: all needs a list of values for every label; name the combinations instead")
+        if self.rests_at is not None and self.type != "gauge":
+            raise ValueError("only a gauge comes to rest")
+        return self
+
+    @model_validator(mode="after")
+    def _buckets_fit(self) -> MetricFamily:
+        if self.buckets is not None and self.type != "histogram":
+            raise ValueError("only a histogram has buckets")
+        if self.buckets is not None and self.buckets != sorted(set(self.buckets)):
+            raise ValueError("buckets must rise")
+        return self
+
+
+class Metrics(Strict):
+    """The metrics plane; family names are written without ``prefix``."""
+
+    prefix: str = ""
+    families: dict[str, MetricFamily]
+    also_at: str | None = None
+
+
+class LogEvent(Strict):
+    """One event of a stream: the fields that every line of it carries beside the envelope."""
+
+    fields: dict[str, FieldRule] = {}
+    optional: bool = False
+    means: str = ""
+
+
+class LogStream(Strict):
+    """A log stream. ``event_at`` is the field that names the event; without events every line is one."""
+
+    event_at: str = "msg"
+    fields: dict[str, FieldRule] = {}
+    events: dict[str, LogEvent] = {}
+    other_events: Literal["allowed", "forbidden"] = "allowed"
+    means: str = ""
+
+
+class Logs(Strict):
+    """The logs plane: ``envelope`` fields stand in every line of every stream."""
+
+    envelope: dict[str, FieldRule] = {}
+    streams: dict[str, LogStream]
+    other_fields: Literal["allowed", "forbidden"] = "allowed"
+    joined_by: str | None = None
+    event_time: str | None = None
+    identity: list[str] = []
+    derived: dict[str, Derived] = {}
+
+    @model_validator(mode="after")
+    def _told_apart(self) -> Logs:
+        if self.derived and not self.identity:
+            raise ValueError("derived fields are compared line by line: name the fields that are a line's identity")
+        return self
+
+
+class Answers(Strict):
+    """What one status code of an endpoint promises of its body."""
+
+    fields: dict[str, FieldRule] = {}
+    content_type: str | None = None
+
+
+class Endpoint(Strict):
+    """An HTTP endpoint that is probed throughout: which codes it may answer, and with what."""
+
+    port: str
+    path: str
+    method: Method = "GET"
+    headers: dict[str, str] = {}
+    body: Any = None
+    answers: dict[int, Answers]
+    within: WallDuration = WallSeconds(1.0)
+    every: WallDuration = WallSeconds(0.5)
+
+
+class ToldIn(Strict):
+    """Where a change of health is told in the log: an event of a stream, and the field that names the new state."""
+
+    stream: str
+    event: str
+    event_at: str = "msg"
+    state_at: str
+
+
+class HealthStates(Strict):
+    """A health endpoint: where its body names the state, which code belongs to each, which checks it lists."""
+
+    endpoint: str
+    state_at: str
+    codes: dict[str, int]
+    checks_at: str | None = None
+    checks: list[str] = []
+    caused_by: dict[str, list[str]] = {}
+    fails_where: dict[str, Any] = {"healthy": False}
+    gauge: str | None = None
+    gauge_label: str = "status"
+    alive_at: str | None = None
+    told_in: ToldIn | None = None
+
+    @property
+    def at_rest(self) -> str:
+        """The state while no check fails."""
+        return next(state for state in self.codes if state not in self.caused_by)
+
+    @model_validator(mode="after")
+    def _caused(self) -> HealthStates:
+        strange = sorted({name for names in self.caused_by.values() for name in names} - set(self.checks))
+        if strange:
+            raise ValueError(f"caused_by names the check {strange[0]!r}, which is not listed in checks")
+        rest = [state for state in self.codes if state not in self.caused_by]
+        if self.caused_by and (len(rest) != 1 or not self.caused_by.keys() <= self.codes.keys()):
+            raise ValueError("caused_by names every state of codes but one: that of no failed check")
+        return self
+
+
+class Hop(Strict):
+    """A hop of the monitoring: the story that cuts it, and the alert that is told, or falls silent, when it is dead."""
+
+    cut_in: str
+    noticed_by: str
+    within: Duration | None = None
+    """No later than this after its death, whatever the rule and its route would allow."""
+
+
+class Monitoring(Strict):
+    """The monitoring plane: who notices when a part of the monitoring itself is dead, hop by hop."""
+
+    hops: dict[str, Hop] = {}
+
+
+class Budgets(Strict):
+    """Real-time limits: generator lateness, delivery to a receiver, log line to searchable, the metrics text."""
+
+    lateness_p99: WallDuration = WallSeconds(0.05)
+    delivery: WallDuration = WallSeconds(2.0)
+    log_lag: WallDuration = WallSeconds(5.0)
+    exposition: WallDuration | None = None
+    exposition_bytes: int | None = Field(default=None, gt=0)
+
+
+class Counting(Strict):
+    """How a service counts requests that did not simply end."""
+
+    aborted: list[int] = []
