@@ -2,11 +2,13 @@
 
 The state that a health endpoint reports is the thread. Whoever else speaks meanwhile (its gauge, endpoints with the
 same states, liveness, ``up``, lines about a change) may say nothing that the endpoint did not say between its last
-answer before and its first one after; and a change that it reports is in the log.
+answer before and its first one after; and a change that it reports is in the log. Each instance has a story of its
+own. What one writes while the story stops or restarts it is about its end, which no answer need have seen.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
@@ -21,7 +23,7 @@ from harness.clauses.values import at_path
 from harness.contract import Campaign
 from harness.contract.campaign import Scenario
 from harness.contract.planes import HealthStates
-from harness.evidence.records import HttpAnswer, LogLine, Series
+from harness.evidence.records import FaultAction, HttpAnswer, LogLine, Series
 from harness.evidence.store import Evidence
 
 __all__ = ["compile_one_story"]
@@ -31,6 +33,7 @@ __all__ = ["compile_one_story"]
 class _Answer:
     """One answer of the endpoint whose word counts, over wall instants; ``state`` is None where there was none."""
 
+    instance: str
     begin: float
     end: float
     state: str | None
@@ -40,6 +43,7 @@ class _Answer:
 class _Said:
     """What somebody else said over wall instants; ``may_be`` are the states in which it is right to say so."""
 
+    instance: str
     begin: float
     end: float
     who: str
@@ -132,12 +136,13 @@ def _judge(cell: str, plot: _Plot) -> Judge:
 
 def _answers(evidence: Evidence, cell: str, states: HealthStates) -> list[_Answer]:
     found = (a for a in evidence.of(HttpAnswer, cell) if a.endpoint == states.endpoint)
-    told = (_Answer(a.t, a.t + a.duration_s, str(state_of(a, states)) if a.status else None) for a in found)
+    told = (_Answer(a.instance, a.t, a.t + a.duration_s, str(state_of(a, states)) if a.status else None) for a in found)
     return sorted(told, key=lambda each: each.begin)
 
 
 def _around(answers: list[_Answer], said: _Said) -> frozenset[str]:
     """States told from the last answer before it to the first one after it; none where one of them is missing."""
+    answers = [answer for answer in answers if answer.instance == said.instance]
     begin, end = said.begin - said.slack_s, said.end + said.slack_s
     before = [i for i, answer in enumerate(answers) if answer.end <= begin]
     states: set[str] = set()
@@ -161,16 +166,32 @@ def _said(evidence: Evidence, cell: str, plot: _Plot) -> Iterator[_Said]:
         yield from _by_endpoint(evidence, cell, each)
     if plot.states.alive_at:
         yield from _by_liveness(evidence, cell, plot.states)
-    if len(start.instances) == 1:  # of several, the endpoint of one says nothing of another
-        yield from (each for each in _by_series(evidence, cell, plot, start.scrape_s) if each.begin >= start.t)
-    yield from (_said_in_log(t, state, plot) for t, state in _lines(evidence, cell, plot))
+    if len(start.instances) == 1:  # series of several are told apart by addresses of production
+        (instance,) = start.instances
+        found = _by_series(evidence, cell, plot, instance, start.scrape_s)
+        yield from (each for each in found if each.begin >= start.t)
+    ended = list(_being_ended(evidence, cell))
+    for instance, t, state in _lines(evidence, cell, plot):
+        if not any(begin <= t <= end for begin, end in ended):
+            yield _said_in_log(instance, t, state, plot)
+
+
+def _being_ended(evidence: Evidence, cell: str) -> Iterator[tuple[float, float]]:
+    """Wall stretches in which the story stops, kills or restarts instances."""
+    since: dict[str, float] = {}
+    for fault in evidence.of(FaultAction, cell):
+        if fault.kind == "signal" and fault.action == "inject":
+            since.setdefault(fault.fault, fault.t)
+        elif fault.action == "healed" and fault.fault in since:
+            yield since.pop(fault.fault), fault.t
+    yield from ((begin, math.inf) for begin in since.values())
 
 
 def _by_endpoint(evidence: Evidence, cell: str, other: HealthStates) -> Iterator[_Said]:
     for answer in _answers(evidence, cell, other):
         if answer.state is not None:
             states = frozenset({answer.state})
-            yield _Said(answer.begin, answer.end, other.endpoint, answer.state, states, "health")
+            yield _Said(answer.instance, answer.begin, answer.end, other.endpoint, answer.state, states, "health")
 
 
 def _by_liveness(evidence: Evidence, cell: str, states: HealthStates) -> Iterator[_Said]:
@@ -180,10 +201,10 @@ def _by_liveness(evidence: Evidence, cell: str, states: HealthStates) -> Iterato
             alive = 200 <= answer.status < 300
             may_be = frozenset(states.codes) if alive else frozenset[str]()
             end = answer.t + answer.duration_s
-            yield _Said(answer.t, end, answer.endpoint, f"{answer.status}", may_be, "health")
+            yield _Said(answer.instance, answer.t, end, answer.endpoint, f"{answer.status}", may_be, "health")
 
 
-def _by_series(evidence: Evidence, cell: str, plot: _Plot, scrape_s: float) -> Iterator[_Said]:
+def _by_series(evidence: Evidence, cell: str, plot: _Plot, instance: str, scrape_s: float) -> Iterator[_Said]:
     states = plot.states
     cuts = [cut for cut in cut_stretches(evidence, cell) if cut.hop == "scrape"]
     for series in evidence.of(Series, cell):
@@ -191,16 +212,16 @@ def _by_series(evidence: Evidence, cell: str, plot: _Plot, scrape_s: float) -> I
             for t, value in series.points:
                 may_be = frozenset(states.codes) if value else frozenset[str]()
                 if not any(cut.meets(t - scrape_s, t + scrape_s) for cut in cuts):
-                    yield _Said(t, t, "up", f"{value:g}", may_be, "scrape", scrape_s)
+                    yield _Said(instance, t, t, "up", f"{value:g}", may_be, "scrape", scrape_s)
         elif states.gauge and series.query == states.gauge and states.gauge_label in series.labels:
             state = series.labels[states.gauge_label]
             for t, value in series.points:
                 if value == 1:
-                    yield _Said(t, t, states.gauge, state, frozenset({state}), "metric", scrape_s)
+                    yield _Said(instance, t, t, states.gauge, state, frozenset({state}), "metric", scrape_s)
 
 
-def _lines(evidence: Evidence, cell: str, plot: _Plot) -> Iterator[tuple[float, str]]:
-    """Instant and state of every line that tells of a change."""
+def _lines(evidence: Evidence, cell: str, plot: _Plot) -> Iterator[tuple[str, float, str]]:
+    """Instance, instant and state of every line that tells of a change."""
     told, instant = plot.states.told_in, plot.event_time
     if told is None:
         return
@@ -208,12 +229,12 @@ def _lines(evidence: Evidence, cell: str, plot: _Plot) -> Iterator[tuple[float, 
         fields = line.fields or {}
         if line.stream == told.stream and at_path(fields, told.event_at) == told.event:
             t = event_time(fields, instant) if instant else None
-            yield line.t if t is None else t, str(at_path(fields, told.state_at))
+            yield line.instance, line.t if t is None else t, str(at_path(fields, told.state_at))
 
 
-def _said_in_log(t: float, state: str, plot: _Plot) -> _Said:
+def _said_in_log(instance: str, t: float, state: str, plot: _Plot) -> _Said:
     assert plot.states.told_in is not None
-    return _Said(t, t, plot.states.told_in.stream, state, frozenset({state}), "log")
+    return _Said(instance, t, t, plot.states.told_in.stream, state, frozenset({state}), "log")
 
 
 def _untold(evidence: Evidence, cell: str, plot: _Plot, answers: list[_Answer]) -> Iterator[Judgement]:
@@ -221,10 +242,17 @@ def _untold(evidence: Evidence, cell: str, plot: _Plot, answers: list[_Answer]) 
     if plot.states.told_in is None:
         return
     lines = list(_lines(evidence, cell, plot))
-    for before, after in pairwise(answers):
+    for before, after in _changes(answers):
         if None in {before.state, after.state} or before.state == after.state:
             continue
-        if not any(before.begin <= t <= after.end and state == after.state for t, state in lines):
+        told = ((t, state) for instance, t, state in lines if instance == after.instance)
+        if not any(before.begin <= t <= after.end and state == after.state for t, state in told):
             message = f"{plot.states.endpoint} went from {before.state} to {after.state}"
             where = plot.states.told_in
             yield violated(f"{message}, and no line of {where.stream} tells", hop="log", at=after.begin)
+
+
+def _changes(answers: list[_Answer]) -> Iterator[tuple[_Answer, _Answer]]:
+    """Neighbours among the answers of each instance."""
+    for instance in dict.fromkeys(answer.instance for answer in answers):
+        yield from pairwise(answer for answer in answers if answer.instance == instance)

@@ -1,6 +1,7 @@
 """States that follow from checks, each check failing alone and in pairs, and all who tell of health agreeing."""
 
 import shutil
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -208,6 +209,34 @@ def test_the_log_tells_of_every_change_and_of_no_other(
     clause = compiled(tmp_path, *TELLING)["health::service::tells_one_story"]
     found = judge(clause, *ANSWERS, *records)
     assert (found.verdict, words in found.message) == (verdict, True), found
+
+
+def restarted(t: float, action: str) -> FaultAction:
+    return FaultAction("story", T + t, "all", "restarted", action, kind="signal")
+
+
+@pytest.mark.parametrize(
+    ("records", "verdict"),
+    [
+        ([restarted(3.3, "inject"), restarted(3.8, "healed")], "held"),  # what it says at its end
+        ([restarted(3.3, "inject")], "held"),
+        ([restarted(3.0, "inject"), restarted(3.3, "healed")], "violated"),
+    ],
+)
+def test_an_instance_that_is_restarted_tells_of_its_end(
+    tmp_path: Path, records: list[FaultAction], verdict: str
+) -> None:
+    clause = compiled(tmp_path, *TELLING)["health::service::tells_one_story"]
+    assert judge(clause, *ANSWERS, changed(1.9, "bad"), changed(3.5, "fine"), *records).verdict == verdict
+
+
+def test_each_instance_has_a_story_of_its_own(tmp_path: Path) -> None:
+    clause = compiled(tmp_path, *TELLING)["health::service::tells_one_story"]
+    other = [replace(each, instance="tiny-1", body=answer(0, "fine").body) for each in ANSWERS]
+    assert judge(clause, *ANSWERS, *other, changed(1.9, "bad")).verdict == "held"
+    stray = replace(changed(2.5, "bad"), instance="tiny-1")
+    found = judge(clause, *ANSWERS, *other, changed(1.9, "bad"), stray)
+    assert found.message == "requests says bad, health said fine around then"
 
 
 @pytest.mark.parametrize(("status", "verdict"), [(200, "held"), (503, "violated"), (0, "held")])
