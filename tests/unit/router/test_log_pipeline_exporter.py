@@ -88,3 +88,42 @@ def test_the_stand_in_tells_what_a_healthy_pipeline_would(exporter: ModuleType) 
 
     told = exporter.filebeat_lines(STATS) + exporter.elasticsearch_lines({"status": "green"})
     assert names((FIXTURE / "log-pipeline.prom").read_text().splitlines()) == names(told)
+
+
+class Odd(BaseHTTPRequestHandler):
+    """Answers with a number, one more every time, once it may."""
+
+    count = 0
+    may = threading.Event()
+
+    def do_GET(self) -> None:
+        self.may.wait(5)
+        type(self).count += 1
+        body = json.dumps({"number": type(self).count}).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Quiet."""
+
+
+def test_a_scrape_asks_and_waits_only_a_moment(exporter: ModuleType) -> None:
+    httpd = ThreadingHTTPServer(("127.0.0.1", 0), Odd)
+    thread = threading.Thread(target=httpd.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        Odd.may.set()
+        watch = exporter.Watch(f"http://127.0.0.1:{httpd.server_address[1]}/", 3600.0, 5.0)
+        first, second = watch.latest(5.0), watch.latest(5.0)
+        assert (first["number"], second["number"]) == (2, 3)
+        Odd.may.clear()
+        assert watch.latest(0.05)["number"] == 3  # the one before, for this one takes its time
+        Odd.may.set()
+        assert watch.latest(5.0)["number"] == 5  # the one under way was asked before
+    finally:
+        Odd.may.set()
+        httpd.shutdown()
+        thread.join()
+        httpd.server_close()
