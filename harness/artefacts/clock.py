@@ -153,15 +153,17 @@ class Clock:
 
     def factor(self, name: str, selectors: tuple[Selector, ...]) -> str:
         """What a call of ``name`` on ``selectors`` must be followed by: ``/60``, ``*60`` or nothing."""
-        wall = bool(selectors) and all(self.is_wall(each) for each in selectors)
+        wall = self._ticks(selectors)
         if name in PER_SECOND:
             return "" if wall else f"/{self.speed_text}"
         return f"*{self.speed_text}" if wall and name in PER_WINDOW else ""
 
     def horizon(self, name: str, selectors: tuple[Selector, ...]) -> str:
         """What the last argument of a call of ``name`` on ``selectors`` must be followed by: ``/60`` or nothing."""
-        wall = bool(selectors) and all(self.is_wall(each) for each in selectors)
-        return f"/{self.speed_text}" if name == HORIZON and not wall else ""
+        return f"/{self.speed_text}" if name == HORIZON and not self._ticks(selectors) else ""
+
+    def _ticks(self, selectors: tuple[Selector, ...]) -> bool:
+        return bool(selectors) and all(self.is_wall(each) for each in selectors)
 
     def _error(self, production_s: float) -> float:
         return abs(self.seconds(production_s) * self.speed / production_s - 1) if production_s else 0.0

@@ -12,18 +12,30 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cached_property
-from typing import Any
+from typing import Any, Final
 
 import promql_parser as pp
 
 from harness.artefacts import promql_tokens as tokens
 from harness.core.errors import ConfigError, Location
 
-__all__ = ["Aggregation", "Comparison", "Matcher", "Query", "Selector", "children", "constant", "parse", "selectors_of"]
+__all__ = [
+    "TURNED",
+    "Aggregation",
+    "Comparison",
+    "Matcher",
+    "Query",
+    "Selector",
+    "children",
+    "constant",
+    "parse",
+    "selectors_of",
+]
 
 Place = Callable[[int], Location]
 _OPERATORS = {"Equal": "=", "NotEqual": "!=", "Re": "=~", "NotRe": "!~"}
-_COMPARISONS = {">": "<", "<": ">", ">=": "<=", "<=": ">=", "==": "==", "!=": "!="}
+TURNED: Final = {">": "<", "<": ">", ">=": "<=", "<=": ">=", "==": "==", "!=": "!="}
+"""Comparisons, and what each becomes when its sides change places."""
 _SETS = frozenset({"and", "or", "unless"})
 _ARITHMETIC: dict[str, Callable[[float, float], float]] = {
     "+": operator.add,
@@ -256,7 +268,7 @@ def _comparisons(node: Any) -> Iterator[Comparison]:
     elif isinstance(node, pp.BinaryExpr) and str(node.op) in _SETS:
         yield from _comparisons(node.lhs)
         yield from _comparisons(node.rhs)
-    elif isinstance(node, pp.BinaryExpr) and str(node.op) in _COMPARISONS:
+    elif isinstance(node, pp.BinaryExpr) and str(node.op) in TURNED:
         yield from _comparison(node)
 
 
@@ -265,7 +277,7 @@ def _comparison(node: Any) -> Iterator[Comparison]:
     if right is not None:
         yield Comparison(node.lhs.prettify(), sign, right)
     elif left is not None:
-        yield Comparison(node.rhs.prettify(), _COMPARISONS[sign], left)
+        yield Comparison(node.rhs.prettify(), TURNED[sign], left)
 
 
 def constant(node: Any) -> float | None:

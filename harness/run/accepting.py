@@ -23,7 +23,10 @@ _CHECKS: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {
     "alertmanager": ("amtool", ("check-config",)),
 }
 _LIMIT_S: Final = 60.0
-_UNKNOWN: Final = re.compile(r"field (\w+_configs) not found")
+_UNKNOWN: Final[Mapping[str, re.Pattern[str]]] = {
+    "promtool": re.compile(r"field (\w+_sd_configs) not found"),
+    "amtool": re.compile(r"field (\w+_configs) not found"),
+}
 """A kind of discovery or of integration that this build lacks, and production's may have."""
 _FRAME: Final = re.compile(
     r"^\s*(?:parsing YAML file \S+: )?(?:yaml: unmarshal errors:)?|^amtool: error: failed to validate.*"
@@ -63,15 +66,15 @@ def _said(command: list[str], path: Path) -> list[str]:
 
 
 def _unchecked(shown: str, tool: str, reason: list[str], text: str) -> str:
-    unknown = [_UNKNOWN.search(line) for line in reason]
+    unknown = [_UNKNOWN[tool].search(line) for line in reason]
     kinds = [match[1] for match in unknown if match]
     if kinds and len(kinds) == len(reason):
         return f"{shown}: {tool} of this build does not know {', '.join(kinds)}: the file could not be checked as it is"
     if reference := _REFERENCE.search(text):
-        return f"{shown}: {tool} cannot check the file before something fills in {reference[0]}: {reason[0]}"
+        return f"{shown}: {tool} cannot check the file before something fills in {reference[0]}: {'; '.join(reason)}"
     line = next((found for each in reason if (found := _LINE.search(each))), None)
     raise ConfigError(
-        f"{tool} refuses the file as it is written: {'; '.join(reason)}",
+        f"{tool} refuses the file as it is written: {'; '.join(reason) or 'it does not say why'}",
         location=Location(shown, int(line[1]) if line else 0),
         remedy="mend it: production would not start with it",
     )

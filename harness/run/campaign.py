@@ -122,6 +122,7 @@ class _Campaign:
         self.request, self.recorder, self.cancel, self.began, self.backend = request, recorder, cancel, began, backend
         loaded = load_campaign([Path(path) for path in request.paths], [Path(path) for path in request.also])
         self.cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        self.production = read_production(loaded)
         self.pace = self._measured_pace(loaded)
         asked = None if request.speed == "auto" else request.speed
         measured = self.pace.speed if self.pace else None
@@ -140,7 +141,7 @@ class _Campaign:
     def _measured_pace(self, loaded: Campaign) -> Pace | None:
         if self.request.speed != "auto" and (self.request.speed or loaded.spec.speed != "auto"):
             return None
-        return choose_pace(shortest_interval_s(read_production(loaded)), self.cores)
+        return choose_pace(shortest_interval_s(self.production), self.cores)
 
     def run(self) -> int:
         recorder, campaign = self.recorder, self.campaign
@@ -160,7 +161,7 @@ class _Campaign:
                 because=self.backend.reason,
             )
         )
-        for gap in (*alert_gaps(campaign, self.clauses), *unscaled_notes(campaign, read_production(campaign))):
+        for gap in (*alert_gaps(campaign, self.clauses), *unscaled_notes(campaign, self.production)):
             recorder.note(gap)
         if self.pace:
             recorder.note(str(self.pace))
@@ -214,7 +215,7 @@ class _Campaign:
         ):
             context = Context(
                 campaign=campaign,
-                production=read_production(campaign),
+                production=self.production,
                 selection=selection,
                 request=self.request,
                 parts=parts,

@@ -7,13 +7,12 @@ from typing import Any, Final
 
 import promql_parser as pp
 
-from harness.artefacts.promql import Selector, constant, selectors_of
+from harness.artefacts.promql import TURNED, Selector, constant, selectors_of
 from harness.artefacts.rules import Rule
 from harness.virtual.inputs import Input
 
 __all__ = ["guard_levels"]
 
-_TURNED: Final = {">": "<", "<": ">", ">=": "<=", "<=": ">=", "==": "==", "!=": "!="}
 _OPPOSITE: Final = {">": "<=", "<": ">=", ">=": "<", "<=": ">", "==": "!=", "!=": "=="}
 
 
@@ -39,7 +38,7 @@ def _tests(node: Any, *, passed: bool) -> Iterator[tuple[Selector, str, float]]:
         if sign in {"and", "unless"}:
             yield from _tests(node.lhs, passed=passed)
             yield from _tests(node.rhs, passed=passed if sign == "and" else not passed)
-        elif sign in _TURNED:
+        elif sign in TURNED:
             yield from _test(node, sign, passed=passed)
 
 
@@ -49,7 +48,7 @@ def _test(node: Any, sign: str, *, passed: bool) -> Iterator[tuple[Selector, str
     selectors = selectors_of(side)
     if threshold is None or len(selectors) != 1 or not _is_plain(side):
         return
-    operator = sign if right is not None else _TURNED[sign]
+    operator = sign if right is not None else TURNED[sign]
     yield selectors[0], operator if passed else _OPPOSITE[operator], threshold
 
 

@@ -16,6 +16,7 @@ from testcontainers.core.exceptions import ContainerStartException
 
 from harness.run.containers.component import ComponentContainer
 from harness.run.containers.spec import ContainerSpec
+from harness.run.stack.lives import Lives
 from harness.run.stack.ports import require_free
 from harness.run.stack.surface import Exited, ProcessRefusedError, Started, StartFailedError
 
@@ -27,48 +28,20 @@ _SIGNAL_BASE: Final = 128
 _SIGNALS: Final = 64
 
 
-class ManagedContainer:
+class ManagedContainer(Lives):
     """One component through all its lives: ``restart`` starts the same container again, with the files that it has.
 
     ``note`` is told of every start. Deaths come from the engine's own events, by ``note_exit``.
     """
 
     def __init__(self, spec: ContainerSpec, labels: Mapping[str, str], note: Callable[[Started], None]) -> None:
+        super().__init__(spec.id)
         self.spec = spec
         self._labels, self._note = labels, note
         self._container: ComponentContainer | None = None
-        self._pid: int | None = None
-        self._exit: Exited | None = None
         self._asked = False
         self._kept_tail = ""
         self.cpu_s = 0.0
-        self._ended = threading.Event()
-        self._ended.set()
-
-    @property
-    def id(self) -> str:
-        """Name within the run."""
-        return self.spec.id
-
-    @property
-    def pid(self) -> int | None:
-        """Pid of its main process in the latest life, as this machine sees it; None before the first."""
-        return self._pid
-
-    @property
-    def alive(self) -> bool:
-        """Whether it runs, as the engine told."""
-        return not self._ended.is_set()
-
-    @property
-    def exit(self) -> Exited | None:
-        """The latest death; None while alive."""
-        return self._exit
-
-    @property
-    def exit_code(self) -> int | None:
-        """Exit status of the latest death, ``-n`` after signal *n*; None while alive or if it is not known."""
-        return self._exit.code if self._exit else None
 
     def describe_death(self) -> str:
         """Why it does not run: exit code or signal, and the tail of its logs."""
@@ -112,10 +85,6 @@ class ManagedContainer:
             for chunk in self._container.get_wrapped_container().logs(stream=True, follow=True, since=since, **wanted):
                 file.write(chunk)
                 file.flush()
-
-    def wait(self, timeout_s: float | None = None) -> bool:
-        """Wait for its end; whether it has ended."""
-        return self._ended.wait(timeout_s)
 
     def signal(self, number: Signals, *, group: bool = False, ends: bool = False) -> None:  # noqa: ARG002 (a container is its own group)
         """Deliver a signal to its main process; ``ends`` says that a death that follows is asked for."""

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Final
 
-from harness.run.containers.component import ComponentContainer
-from harness.run.containers.ready import HttpAnswers
+from harness.run.containers.server import ServerContainer
 
 __all__ = ["PrometheusContainer"]
 
 _CONFIG: Final = "/etc/prometheus/prometheus.yml"
 
 
-class PrometheusContainer(ComponentContainer):
+class PrometheusContainer(ServerContainer):
     """Prometheus server, ready when ``/-/ready`` says so.
 
     Example:
@@ -29,23 +27,7 @@ class PrometheusContainer(ComponentContainer):
     """
 
     def __init__(self, image: str = "prom/prometheus:v3.16.0", port: int = 9090, **kwargs: Any) -> None:
-        super().__init__(image, port, HttpAnswers(port, "/-/ready"), **kwargs)
-        self._config, self._data = _CONFIG, "/prometheus"
-        self._flags: list[str] = []
-
-    def with_config(self, file: str | Path) -> Self:
-        """Run with this configuration file; mount what it refers to (rule files, targets) with ``with_same_path``."""
-        return self.with_volume_mapping(Path(file).absolute(), self._config)
-
-    def with_folder(self, folder: Path, config: Path, data: Path) -> Self:
-        """Run with ``config`` and keep samples in ``data``, both below ``folder``, which is mounted at its own path."""
-        self._config, self._data = str(config), str(data)
-        return self.with_same_path(folder, writable=True)
-
-    def with_flags(self, *flags: str) -> Self:
-        """Add flags of the server, such as ``--query.lookback-delta=5s``."""
-        self._flags += flags
-        return self
+        super().__init__(image, port, config=_CONFIG, data="/prometheus", **kwargs)
 
     def _arguments(self) -> list[str]:
         own = (

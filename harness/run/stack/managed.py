@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
-import threading
 from pathlib import Path
 from signal import SIGKILL, Signals
 from typing import Any
 
 from harness.run.stack.link import WardenLink
+from harness.run.stack.lives import Lives
 from harness.run.stack.ports import require_free, who_listens
 from harness.run.stack.surface import Exited, ProcessRefusedError, ProcessSpec, Started, StartFailedError, tail_of
 
@@ -20,41 +20,13 @@ _TAIL_LINES = 12
 _FULL_BELOW_BYTES = 4096
 
 
-class ManagedProcess:
+class ManagedProcess(Lives):
     """One component through all its lives: ``restart`` gives it a new pid, never a new handle."""
 
     def __init__(self, link: WardenLink, spec: ProcessSpec) -> None:
+        super().__init__(spec.id)
         self._link, self.spec = link, spec
-        self._pid: int | None = None
-        self._exit: Exited | None = None
         self._lost = False
-        self._ended = threading.Event()
-        self._ended.set()
-
-    @property
-    def id(self) -> str:
-        """Name within the run."""
-        return self.spec.id
-
-    @property
-    def pid(self) -> int | None:
-        """Pid of the latest life; None before the first."""
-        return self._pid
-
-    @property
-    def alive(self) -> bool:
-        """Whether it runs, as the kernel told the warden."""
-        return not self._ended.is_set()
-
-    @property
-    def exit(self) -> Exited | None:
-        """The latest death; None while alive."""
-        return self._exit
-
-    @property
-    def exit_code(self) -> int | None:
-        """Exit status of the latest death, ``-n`` after signal *n*; None while alive or if it is not known."""
-        return self._exit.code if self._exit else None
 
     def describe_death(self) -> str:
         """Why it does not run: exit code or signal, who holds its ports, and the tail of its log."""
@@ -88,10 +60,6 @@ class ManagedProcess:
     def adopt(self, pid: int) -> None:
         """Watch ``pid`` from now on as this process; raises ``ProcessRefusedError`` if it is not of this run."""
         self._link.request("watch", id=self.id, pid=pid, stop_signal=int(self.spec.stop_signal))
-
-    def wait(self, timeout_s: float | None = None) -> bool:
-        """Wait for its end; whether it has ended."""
-        return self._ended.wait(timeout_s)
 
     def signal(self, number: Signals, *, group: bool = False, ends: bool = False) -> None:
         """Deliver a signal to it (or its whole group); ``ends`` says that a death that follows is asked for.

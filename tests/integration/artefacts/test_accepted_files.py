@@ -53,6 +53,11 @@ def test_files_that_start_are_not_spoken_of(tools: dict[str, Tool]) -> None:
         ),
         (
             "prometheus",
+            "scrap_configs: []\n",
+            "prometheus.yml:1: promtool refuses the file as it is written: line 1: field scrap_configs not found",
+        ),
+        (
+            "prometheus",
             "global:\n  scrape_intervall: 15s\n",
             "prometheus.yml:2: promtool refuses the file as it is written: line 2: field scrape_intervall not found",
         ),
