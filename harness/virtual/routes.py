@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +19,7 @@ from harness.virtual.verdicts import Cell
 __all__ = ["Routed", "amtool_receivers", "route_cells", "routed"]
 
 _LIMIT_S: Final = 30.0
+_PLAIN: Final = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +111,7 @@ def _cell(each: Routed, what: str, does: str, should: str, problem: str, promise
 
 def amtool_receivers(amtool: Path, config: Path, labels: Mapping[str, str]) -> tuple[str, ...]:
     """The receivers that ``amtool config routes test`` names for ``labels``."""
-    shown = [f"{name}={_quoted(value)}" for name, value in sorted(labels.items())]
+    shown = [f"{_named(name)}={_quoted(value)}" for name, value in sorted(labels.items())]
     command = [str(amtool), "config", "routes", "test", f"--config.file={config}", *shown]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=_LIMIT_S, check=False)
@@ -119,7 +121,8 @@ def amtool_receivers(amtool: Path, config: Path, labels: Mapping[str, str]) -> t
         raise MachineError(f"amtool did not answer within {_LIMIT_S:g} s of wall time") from None
     if done.returncode:
         raise MachineError(f"amtool refused the question: {done.stderr.strip()}")
-    return tuple(dict.fromkeys(name for name in done.stdout.strip().split(",") if name))
+    answer = done.stdout.strip().rpartition("\n")[2]  # above it stands what amtool has to say of the file
+    return tuple(dict.fromkeys(name for name in answer.split(",") if name))
 
 
 def _routed(
@@ -150,6 +153,11 @@ def _routed(
         promised=promise.reaches if promise else None,
         yields_to=promise.inhibitors if promise else None,
     )
+
+
+def _named(name: str) -> str:
+    """A label's name as amtool reads it: any name but the plain ones in quotes."""
+    return name if _PLAIN.fullmatch(name) else _quoted(name)
 
 
 def _quoted(text: str) -> str:
