@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -95,6 +96,8 @@ class Campaign:
     """Speed that the machine allows, where ``speed: auto`` asks for it; a story's own speed goes before it."""
     speed_factor: float = 1.0
     """Below 1 where an unfit cell is played again, slower."""
+    slowed: Mapping[str, float] = field(default_factory=dict)
+    """By story, what stands in the place of ``speed_factor``: those that are slower still."""
 
     @property
     def file(self) -> Path:
@@ -155,4 +158,5 @@ class Campaign:
 
     def speed_of(self, scenario: Scenario) -> float:
         """Speed of the scenario's cell."""
-        return (self.speed_override or scenario.spec.speed or self._default_speed) * self.speed_factor
+        own = self.speed_override or scenario.spec.speed or self._default_speed
+        return own * self.slowed.get(scenario.name, self.speed_factor)

@@ -21,6 +21,7 @@ __all__ = ["doctor_command", "provision_command"]
 _OK = 0
 _ERROR = 2
 _INTERRUPTED = 130
+_WRONG = frozenset({"missing", "broken"})
 
 
 def provision_command(argv: Sequence[str]) -> int:
@@ -47,7 +48,7 @@ def doctor_command(argv: Sequence[str]) -> int:
         _complain(str(error))
         return _ERROR
     _print(*map(str, lines))
-    return _OK if all(line.state == "ok" for line in lines) else _ERROR
+    return _ERROR if any(line.state in _WRONG for line in lines) else _OK
 
 
 def _provision_parser() -> argparse.ArgumentParser:

@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Callable
 
 from harness.core.errors import HarnessError
+from harness.provision.engine_check import engine_lines
 from harness.provision.golang import find_go
 from harness.provision.java import find_java
 from harness.provision.maven import find_maven
@@ -19,7 +20,7 @@ __all__ = ["doctor"]
 
 
 def doctor(settings: Settings | None = None) -> list[DoctorLine]:
-    """One line per component, then one per helper that would be used to make the missing ones."""
+    """One line per component, per helper that would make the missing ones, and for what containers need."""
     settings = settings or Settings.from_environment()
     parts = [_guard(part.name, _component_check(part, settings)) for part in NATIVE.components]
     helpers = [
@@ -28,7 +29,7 @@ def doctor(settings: Settings | None = None) -> list[DoctorLine]:
         _guard("maven", lambda: _maven(settings)),
         _guard("cache", lambda: _cache(settings)),
     ]
-    return [*parts, *helpers]
+    return [*parts, *helpers, *engine_lines()]
 
 
 def _component_check(part: Component, settings: Settings) -> Callable[[], DoctorLine]:

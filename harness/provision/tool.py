@@ -44,7 +44,10 @@ class PlannedStep:
 
 @dataclass(frozen=True, slots=True)
 class DoctorLine:
-    """One finding of the doctor: ``state`` is ``ok``, ``missing`` or ``broken``; ``remedy`` mends it."""
+    """One finding of the doctor; ``remedy`` mends it.
+
+    ``state`` is ``ok``, ``missing``, ``broken``, or ``without``: not there, and a gate does without it.
+    """
 
     name: str
     state: str

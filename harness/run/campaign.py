@@ -22,7 +22,6 @@ from pathlib import Path
 from harness.clauses.alert_places import alert_gaps
 from harness.clauses.compiled import compile_campaign
 from harness.clauses.conclusion import conclude, conclude_search, planned
-from harness.clauses.fitness import unfit
 from harness.clauses.model import Clause
 from harness.clauses.production import read_production
 from harness.clauses.unscaled import unscaled_notes
@@ -31,6 +30,7 @@ from harness.core.errors import HarnessError
 from harness.core.events import CampaignEnded, CampaignFailed, CampaignPlanned, CampaignSpent, CampaignStarted
 from harness.request import CampaignRequest
 from harness.run.accepting import refuse_unaccepted
+from harness.run.again import once_more, slower
 from harness.run.attach.campaign import AttachedCampaign
 from harness.run.backend import Backend, choose_backend
 from harness.run.calibration import WORTH_S, calibrated, learn, place
@@ -41,6 +41,7 @@ from harness.run.inputs import copy_inputs
 from harness.run.pace import Pace, choose_pace, shortest_interval_s
 from harness.run.packing import Room, Weighed
 from harness.run.recorder import Recorder
+from harness.run.restarts import TooFastError
 from harness.run.selection import Selection, select, standing, with_telemetry
 from harness.run.sinks.loop import SinkLoop
 from harness.run.space import disk_full
@@ -171,8 +172,8 @@ class _Campaign:
         if ground and not self.cancel.is_set():
             for unchecked in refuse_unaccepted(campaign, ground.tools):
                 recorder.note(unchecked, warning=True)
-            self._play(ground, self.campaign, self.selection, self.campaign.side_by_side)
-            self._play_again(ground)
+            too_fast = self._play(ground, self.campaign, self.selection, self.campaign.side_by_side)
+            self._play_again(ground, too_fast)
         return self._judge(paths)
 
     def _provision(self) -> Ground | None:
@@ -186,24 +187,26 @@ class _Campaign:
         finally:
             _interruptible.clear()
 
-    def _play_again(self, ground: Ground) -> None:
-        """Cells that were unfit, once more: at half the speed, and at most half of them side by side."""
-        limit_s = self.campaign.contract.budgets.lateness_p99
-        evidence, planned = self.recorder.evidence, self.selection.cells
-        reasons = {cell.name: unfit(evidence, cell.name, limit_s) for cell in planned if evidence.completed(cell.name)}
-        cells = [cell for cell in planned if reasons.get(cell.name)]
-        if not cells or self.cancel.is_set() or self.request.search:
+    def _play_again(self, ground: Ground, too_fast: Mapping[str, TooFastError]) -> None:
+        """Cells that were unfit or too fast, once more: slower, and at most half of them side by side."""
+        if self.cancel.is_set() or self.request.search:
             return
-        for cell in cells:
-            told = "; ".join(reasons[cell.name])
-            self.recorder.note(f"{cell.name} was unfit and is played again at half speed: {told}", warning=True)
-        self.played_again = tuple(cell.name for cell in cells)
+        planned = self.selection.cells
+        told = once_more(self.campaign, planned, self.recorder.evidence, too_fast)
+        if not told:
+            return
+        for name, why in told.items():
+            self.recorder.note(f"{name} {why}", warning=True)
+        self.played_again = tuple(told)
         self.recorder.begin_again(self.played_again)
-        slower = replace(self.campaign, speed_factor=0.5)
+        cells = tuple(cell for cell in planned if cell.name in told)
         size = max(1, min(len(planned), self.campaign.side_by_side) // 2)
-        self._play(ground, slower, replace(self.selection, cells=tuple(cells)), size)
+        self._play(ground, slower(self.campaign, cells, too_fast), replace(self.selection, cells=cells), size)
 
-    def _play(self, ground: Ground, campaign: Campaign, selection: Selection, side_by_side: int) -> None:
+    def _play(
+        self, ground: Ground, campaign: Campaign, selection: Selection, side_by_side: int
+    ) -> Mapping[str, TooFastError]:
+        """Play the stories of ``selection``; those that the answer names were too fast for a restart."""
         folder, relay = _run_folder(), _Relay()
         before = own_cpu_s() if self.played_again else (0.0, own_cpu_s()[1])
         with (
@@ -233,6 +236,7 @@ class _Campaign:
                 room = Room(side_by_side, starting=1 + planned.cores, cores=_FILL * free)
                 play(context, relay.listen, weighed, room)
         self._account(planned, parts.cpu_s, before, memory.peak_bytes)
+        return context.too_fast
 
     def _plan(self, context: Context) -> CampaignPlanned:
         """Say what the stories that are about to be played will take."""

@@ -15,6 +15,7 @@ from harness.evidence.records import ComponentState
 from harness.request import CampaignRequest
 from harness.run.parts import Part, Parts
 from harness.run.recorder import Recorder
+from harness.run.restarts import TooFastError
 from harness.run.selection import Selection
 from harness.run.sinks.loop import SinkLoop
 from harness.run.stack.ports import PortLease
@@ -43,6 +44,8 @@ class Context:
     cancel: threading.Event = field(default_factory=threading.Event)
     starts_s: list[float] = field(default_factory=list)
     """Wall seconds from start to readiness of every instance of the subject so far."""
+    too_fast: dict[str, TooFastError] = field(default_factory=dict)
+    """Cells that were not played, because a restart takes too long for their speed."""
 
     @property
     def build(self) -> Path:

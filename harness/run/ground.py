@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import sys
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
@@ -11,9 +10,10 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from harness.contract import Campaign
-from harness.core.errors import ConfigError, MachineError
+from harness.core.errors import ConfigError
 from harness.provision import Settings, Tool, ensure
 from harness.provision.engine import Engine, find_engine, require_local
+from harness.provision.engine_check import require_package
 from harness.provision.images import Image, choose_images, read_images
 from harness.provision.search import find
 from harness.provision.sets import select
@@ -69,10 +69,7 @@ def _found(parts: Collection[str]) -> dict[str, Tool]:
 
 def container_images(parts: Collection[str]) -> tuple[Engine, dict[str, Image]]:
     """The engine of this machine and the image of each of ``parts``; raises ``MachineError`` with what is missing."""
-    if importlib.util.find_spec("testcontainers") is None:
-        raise MachineError(
-            "the package testcontainers is not installed", remedy="pip install 'observability-harness[containers]'"
-        )
+    require_package()
     engine = find_engine()
     require_local(engine.info())
     return engine, choose_images(parts, read_images(), lambda name: engine.image(name) is not None)

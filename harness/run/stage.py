@@ -13,7 +13,7 @@ from harness.run.cell import Cell
 from harness.run.conductor import Conductor
 from harness.run.context import BUILD_ID, Context
 from harness.run.packing import Room, Weighed, longest_first, next_to_start
-from harness.run.restarts import require_restartable
+from harness.run.restarts import TooFastError, require_restartable
 from harness.run.shared import SharedParts
 from harness.run.stack.surface import Exited, WardenLost
 from harness.run.stack.wait import CancelledError, ComponentDiedError, WaitTimeoutError
@@ -119,6 +119,9 @@ class _Stage:
             cell.wait_calm()
             self._starting.discard(cell.name)
             self.conductors[cell.name].run()
+        except TooFastError as error:
+            self.context.too_fast[cell.name] = error
+            self._cut(cell.name, f"{error.location}: {error.problem}; {error.remedy}")
         except (CancelledError, ComponentDiedError, WaitTimeoutError) as error:
             if self.context.request.up and not isinstance(error, CancelledError):
                 raise  # there is no verdict to tell it in
@@ -131,7 +134,7 @@ class _Stage:
         """By the quickest start of any instance so far: what a busy machine adds is not the subject's."""
         context = self.context
         scenario, clauses = cell.plan.scenario, context.selection.compiled
-        if context.starts_s:
+        if context.starts_s and not context.request.up:
             require_restartable(context.campaign, context.production, scenario, clauses, min(context.starts_s))
 
     def cut_all(self, reason: str) -> None:

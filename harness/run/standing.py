@@ -23,7 +23,7 @@ def stand(context: Context, cell: Cell) -> None:
     """Tell where everything is and wait; raises ``CancelledError``, or ``ComponentDiedError`` for the first death."""
     context.recorder.say(CellHeld(time.time(), cell.name, cell.urls(), ()))
     while not context.cancel.wait(_LOOK_S):
-        for process in context.supervisor.processes:
+        for process in context.parts.all:
             if not process.alive and process.id != BUILD_ID:
                 raise ComponentDiedError(process.describe_death(), process)
     raise CancelledError("cancelled")

@@ -10,8 +10,7 @@ import pytest
 from harness.clauses.compiled import compile_campaign
 from harness.clauses.production import read_production
 from harness.contract import Campaign, load_campaign
-from harness.core.errors import ConfigError
-from harness.run.restarts import require_restartable
+from harness.run.restarts import TooFastError, require_restartable, slowed_by
 
 ROOT = Path(__file__).parents[3]
 
@@ -32,11 +31,18 @@ def test_a_quick_restart_is_played(campaign: Campaign) -> None:
 
 
 def test_a_slow_one_is_refused_with_the_speed_that_would_do(campaign: Campaign) -> None:
-    with pytest.raises(ConfigError) as refusal:
+    with pytest.raises(TooFastError) as refusal:
         _check(campaign, "rolling_restart", 1.2)
     assert "a restart takes 1.20 s wall, 1m12s at speed 60: more than half of the 1m that" in refusal.value.problem
     assert refusal.value.remedy == "play rolling_restart at speed 25 or below"
+    assert refusal.value.fastest == pytest.approx(25)
     assert "rolling_restart.yaml:7" in str(refusal.value.location)
+
+
+def test_a_slow_one_is_played_again_as_slowly_as_it_needs_if_that_can_be() -> None:
+    assert slowed_by(60.0, fastest=45.0, usual=0.5) == 0.5
+    assert slowed_by(60.0, fastest=15.0, usual=0.5) == pytest.approx(0.2)
+    assert slowed_by(60.0, fastest=0.9, usual=0.5) is None
 
 
 @pytest.mark.parametrize("name", ["idle_service", "router_killed"])

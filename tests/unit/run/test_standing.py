@@ -48,9 +48,7 @@ class Told:
 
 
 def stack(*parts: Part) -> tuple[Any, Any]:
-    context = SimpleNamespace(
-        recorder=Told(), supervisor=SimpleNamespace(processes=list(parts)), cancel=threading.Event()
-    )
+    context = SimpleNamespace(recorder=Told(), parts=SimpleNamespace(all=list(parts)), cancel=threading.Event())
     return context, SimpleNamespace(name="standing", urls=lambda: {"prometheus": "http://p"})
 
 
