@@ -39,6 +39,8 @@ class Artefacts(Strict):
     alertmanager: str | None = None
     filebeat: str | None = None
     index_template: str | None = None
+    ingest_pipelines: str | list[str] = []
+    lifecycle_policies: str | list[str] = []
     dashboards: str | list[str] = []
     """Grafana dashboards: files, or patterns such as ``production/dashboards/*.json``."""
 

@@ -17,6 +17,7 @@ from harness.provision.engine_check import require_package
 from harness.provision.images import Image, choose_images, read_images
 from harness.provision.search import find
 from harness.provision.sets import select
+from harness.run.features import refuse_lacking, refuse_unnamed
 from harness.run.parts import NativeParts, Parts
 from harness.run.stack.supervisor import Supervisor
 from harness.run.stack.surface import ProcessEvent, ProcessSpec
@@ -45,7 +46,7 @@ class Ground(Protocol):
 def prepare(backend: str, parts: Collection[str], campaign: Campaign, note: Note) -> Ground:
     """Have what ``backend`` starts ``parts`` and the subject from; raises ``MachineError`` where this machine lacks it.
 
-    Raises ``ConfigError`` for a subject that this backend cannot start.
+    Raises ``ConfigError`` for a subject that this backend cannot start, and for what its Elasticsearch lacks.
     """
     start, source = campaign.profile.start, campaign.profile_source
     where = source.document.locate(("start", "image"))
@@ -54,9 +55,15 @@ def prepare(backend: str, parts: Collection[str], campaign: Campaign, note: Note
         if start.image and engine.image(start.image.name) is None:
             problem = f"the subject's image {start.image.name} is not there"
             raise ConfigError(problem, location=where, remedy=f"docker build or docker pull {start.image.name}")
+        if "elasticsearch" in images and images["elasticsearch"].official:
+            refuse_unnamed(campaign)
+        elif "elasticsearch" in images:
+            refuse_lacking(campaign, backend)
         return _Containers(engine, images, _found(parts))
     if start.image and not start.command:
         raise ConfigError("the subject is an image alone", location=where, remedy="--backend containers")
+    if "elasticsearch" in parts:
+        refuse_lacking(campaign, backend)
     return _Native(ensure(sorted(parts), progress=note))
 
 

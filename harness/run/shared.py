@@ -13,13 +13,14 @@ from harness.contract.load_check import trace_files
 from harness.core.errors import HarnessError
 from harness.core.source import load_yaml
 from harness.evidence.records import CAMPAIGN, Canary
-from harness.run.bound import bound_template, write_edits
+from harness.run.bound import write_edits
 from harness.run.canaries import canaries_of
 from harness.run.cell import Cell
 from harness.run.clients.elasticsearch import ElasticsearchClient
 from harness.run.clients.filebeat import FilebeatClient
 from harness.run.clients.http import Http, HttpFault
 from harness.run.context import Context
+from harness.run.features import install_artefacts
 from harness.run.filebeat import filebeat_for
 from harness.run.load.generator import Generator
 from harness.run.load.plan import CellPlan, DriverPlan, Instance, Workers
@@ -178,7 +179,7 @@ class SharedParts:
         self.processes[name] = self.context.parts.start(spec)
 
     def _wait_elasticsearch(self) -> None:
-        """Wait until an index can be written, and install the index template."""
+        """Wait until an index can be written, and install what production has in it."""
         if not self.elasticsearch:
             return
         client = ElasticsearchClient(self.elasticsearch_http)
@@ -190,9 +191,8 @@ class SharedParts:
 
         self._until("elasticsearch", writable)
         client.delete_index(_PROBE)
-        template = bound_template(self.context.campaign)
+        template = install_artefacts(self.context.campaign, client)
         if template:
-            client.put_index_template("harness-under-test", template.data)
             write_edits(self.context.recorder.bundle, "elasticsearch", (template,))
         self._is_ready("elasticsearch", f"http://{self.elasticsearch}")
 

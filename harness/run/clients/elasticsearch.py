@@ -97,6 +97,14 @@ class ElasticsearchClient:
         """Create or replace the composable index template ``name``."""
         self.http.post_json(f"/_index_template/{_path(name)}", body, method="PUT")
 
+    def put_ingest_pipeline(self, name: str, body: Mapping[str, Any]) -> None:
+        """Create or replace the ingest pipeline ``name``."""
+        self.http.post_json(f"/_ingest/pipeline/{_path(name)}", body, method="PUT")
+
+    def put_lifecycle_policy(self, name: str, body: Mapping[str, Any]) -> None:
+        """Create or replace the lifecycle policy ``name``."""
+        self.http.post_json(f"/_ilm/policy/{_path(name)}", body, method="PUT")
+
     def create_index(self, name: str, body: Mapping[str, Any] | None = None) -> None:
         """Create the index ``name``; templates apply."""
         self.http.post_json(f"/{_path(name)}", body or {}, method="PUT")
