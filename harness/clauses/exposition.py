@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
+from typing import Final
 
 from prometheus_client.metrics_core import Metric
 from prometheus_client.parser import text_string_to_metric_families
@@ -29,13 +31,23 @@ SeriesKey = tuple[str, frozenset[tuple[str, str]]]
 """Name and labels of one series."""
 
 
+_COUNTER: Final = re.compile(r'^#[ \t]+TYPE[ \t]+"?(.+?)"?[ \t]+counter[ \t]*$', re.MULTILINE)
+_OPENMETRICS_END: Final = "# EOF"
+"""The last line of a text in the format OpenMetrics; elsewhere it is a comment that nobody writes."""
+_AS_GAUGE: Final = frozenset({"info", "stateset"})
+"""Types of OpenMetrics that the older format, and Prometheus, know as gauges."""
+
+
 @lru_cache(maxsize=512)
 def parse_exposition(text: str) -> dict[str, Metric]:
     """Families by the name that operators query; raises ``ValueError`` on text that is not an exposition."""
     families: dict[str, Metric] = {}
+    written = _Written.of(text)
     try:
         for family in text_string_to_metric_families(text):
-            name = _queried(family, text)
+            if written.is_only_a_date(family):
+                continue
+            name = written.name_of(family)
             if name in families:  # without a TYPE line the parser takes every sample for a family of its own
                 families[name].samples += family.samples
             else:
@@ -46,11 +58,40 @@ def parse_exposition(text: str) -> dict[str, Metric]:
     return families
 
 
-def _queried(family: Metric, text: str) -> str:
-    """The parser gives every counter the suffix ``_total``; Prometheus takes names as they stand in the text."""
-    total = f"{family.name}_total"
-    suffixed = family.type == "counter" and re.search(rf"^(# TYPE )?{re.escape(total)}[\s{{]", text, re.MULTILINE)
-    return total if suffixed else family.name
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """What the parser forgets of a text: which names its counters have there, and in which format it is."""
+
+    counters: frozenset[str]
+    openmetrics: bool
+    text: str
+
+    @classmethod
+    def of(cls, text: str) -> _Written:
+        lines = text.rstrip().rpartition("\n")
+        return cls(frozenset(_COUNTER.findall(text)), lines[2].strip() == _OPENMETRICS_END, text)
+
+    def is_only_a_date(self, family: Metric) -> bool:
+        """OpenMetrics tells beside each series when it began; that is no family of its own."""
+        return self.openmetrics and family.type == "unknown" and family.name.endswith("_created")
+
+    def name_of(self, family: Metric) -> str:
+        """The name under which Prometheus stores it; type and samples are made to agree with it."""
+        if family.type in _AS_GAUGE:
+            name = f"{family.name}_info" if family.type == "info" else family.name
+            family.type = "gauge"
+            return name
+        if family.type != "counter":
+            return family.name
+        total = f"{family.name}_total"
+        if self.openmetrics or total in self.counters or self._has_sample(total):
+            return total
+        # the parser gives every counter the suffix: Prometheus takes names as they stand in the text
+        family.samples = [sample._replace(name=family.name) for sample in family.samples]
+        return family.name
+
+    def _has_sample(self, name: str) -> bool:
+        return bool(re.search(rf'^(\{{[ \t]*")?{re.escape(name)}["\s{{]', self.text, re.MULTILINE))
 
 
 def families_of(item: Exposition) -> dict[str, Metric] | None:

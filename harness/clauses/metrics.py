@@ -5,6 +5,7 @@ Judged on the text that instances themselves expose, so a scrape problem never h
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from collections.abc import Iterable, Iterator
@@ -117,10 +118,9 @@ def _course(name: str, family: MetricFamily, selector: str) -> Iterator[_Promise
 
 def _selector(plane: Metrics) -> str:
     """Every series of the declared families, with those that belong to a histogram or a summary."""
-    if plane.prefix:
-        return f'{{__name__=~"{re.escape(plane.prefix)}.+"}}'
     names = "|".join(re.escape(name) for name in plane.families)
-    return f'{{__name__=~"(?:{names})(?:_bucket|_sum|_count)?"}}'
+    pattern = f"{re.escape(plane.prefix)}.+" if plane.prefix else f"(?:{names})(?:_bucket|_sum|_count)?"
+    return f"{{__name__=~{json.dumps(pattern, ensure_ascii=False)}}}"  # names may hold dots and quotes
 
 
 def _listed(labels: Iterable[str]) -> str:

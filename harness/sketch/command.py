@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -17,6 +18,7 @@ from harness.contract import load_campaign
 from harness.core.errors import ConfigError, HarnessError
 from harness.core.source import load_yaml, parse_yaml
 from harness.sketch.draft import OUTPUTS, Draft, Log
+from harness.sketch.entry import Entry
 from harness.sketch.log_lines import read_stream
 from harness.sketch.looking import ask, look, place_of
 from harness.sketch.promises import contract_lines, left_out
@@ -73,31 +75,35 @@ def parser() -> argparse.ArgumentParser:
     add("--logs", default="", metavar="FILE", help="a log of JSON lines; stdout or stderr with --start")
     add("--rules", type=Path, metavar="FILE", help="a rule file of Prometheus")
     add("--start", default="", metavar="CMD", help="how the service starts, port included; else it has to be running")
+    add("--bearer-from", default="", metavar="VAR", help="the variable that holds the bearer token of the metrics")
+    add("--username", default="", metavar="NAME", help="who may read the metrics, by basic authentication")
+    add("--password-from", default="", metavar="VAR", help="the variable that holds the password")
     add("--into", type=Path, default=Path("scenarios"), metavar="DIR", help="where the files go (scenarios)")
     return made
 
 
 def _drafted(options: argparse.Namespace) -> Draft:
     _refuse_overwriting(options.into)
-    metrics = place_of(options.metrics, "--metrics")
+    entry = Entry(options.username, options.password_from, options.bearer_from)
+    metrics = replace(place_of(options.metrics, "--metrics"), entry=entry.headers())
     health = [place_of(url, "--health") for url in options.health]
     requests = [place_of(url, "--request") for url in options.request]
     if options.logs in OUTPUTS and not options.start:
         raise ConfigError(f"--logs {options.logs} is an output of --start", remedy="name the log file, or the command")
     starter = starter_of(options.start) if options.start else None
     with contextlib.ExitStack() as looking:
-        outputs = looking.enter_context(running(starter, metrics)) if starter else {}
+        outputs = looking.enter_context(running(starter, metrics, (*health, *requests))) if starter else {}
         seen = look(metrics, health, requests)
         rules = read_rule_file(options.rules, seen.families) if options.rules else None
         log = _log(options.logs, outputs, starter) if options.logs else None
         took_s = min(ask(metrics).took_s for _ in range(_READS))
-    return Draft(options.into, seen, rules, log, starter, _speed(took_s, rules))
+    return Draft(options.into, seen, rules, log, starter, _speed(took_s, rules), entry.written)
 
 
 def _log(named: str, outputs: dict[str, Path], starter: Starter | None) -> Log:
     if named in OUTPUTS and not outputs:
         raise ConfigError(f"the service runs already: its {named} cannot be read", remedy="end it, and init starts it")
-    is_own = starter is not None and any(named in word for word in starter.words)
+    is_own = starter is not None and any(named in word for word in (*starter.words, *starter.variables.values()))
     return Log(named, read_stream(outputs.get(named, Path(named))), is_own)
 
 

@@ -65,6 +65,8 @@ class Draft:
     log: Log | None
     starter: Starter | None
     speed: float
+    credentials: str = ""
+    """How a profile names what opens the metrics."""
 
     @property
     def service(self) -> str:

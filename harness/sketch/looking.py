@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import gzip
 import http.client
 import re
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, urljoin, urlsplit
 
 import orjson
 from prometheus_client.metrics_core import Metric
@@ -22,6 +24,8 @@ _TIMEOUT_S: Final = 10.0
 _LONGEST_BYTES: Final = 64 * 1024 * 1024
 _USUAL: Final = ("/healthz", "/health", "/-/healthy", "/livez", "/health/live", "/-/ready", "/ready", "/")
 _NOWHERE: Final = "/a-path-that-nobody-serves"
+_HOPS: Final = 10
+_LOCKED: Final = frozenset({401, 403})
 _SECRET: Final = re.compile(r"(?i)token|secret|passw|api_?key|auth|signature|credential")
 _ACCEPT: Final = {"Accept": "text/plain;version=0.0.4;q=1,*/*;q=0.1"}
 
@@ -32,6 +36,8 @@ class Place:
 
     port: int
     path: str
+    entry: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
+    """Headers that open it: secrets, written nowhere."""
 
     def __str__(self) -> str:
         return f"http://127.0.0.1:{self.port}{self.path}"
@@ -39,13 +45,14 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """One answer; ``took_s`` in wall seconds."""
+    """One answer; ``took_s`` in wall seconds, ``location`` where it sends on."""
 
     place: Place
     status: int
     content_type: str
     body: bytes = field(repr=False)
     took_s: float
+    location: str = ""
 
     @property
     def data(self) -> Any:
@@ -97,34 +104,54 @@ def ask(place: Place, option: str = "") -> Answered:
     began = time.monotonic()
     connection = http.client.HTTPConnection("127.0.0.1", place.port, timeout=_TIMEOUT_S)
     try:
-        connection.request("GET", place.path, headers=_ACCEPT)
+        connection.request("GET", place.path, headers={**_ACCEPT, **place.entry})
         answer = connection.getresponse()
-        body = answer.read(_LONGEST_BYTES)
-    except (OSError, http.client.HTTPException) as error:
+        body = _plain(answer.read(_LONGEST_BYTES), answer.getheader("Content-Encoding") or "")
+    except (OSError, EOFError, zlib.error, http.client.HTTPException) as error:
         why = str(error) or type(error).__name__
         remedy = "start the service first, or name the command that starts it: --start 'CMD'"
         raise ConfigError(f"{option} {place} does not answer: {why}".strip(), remedy=remedy) from None
     finally:
         connection.close()
     kind = (answer.getheader("Content-Type") or "").partition(";")[0].strip().lower()
-    return Answered(place, answer.status, kind, body, time.monotonic() - began)
+    location = answer.getheader("Location") or ""
+    return Answered(place, answer.status, kind, body, time.monotonic() - began, location)
+
+
+def _plain(body: bytes, coding: str) -> bytes:
+    """Some services compress whether they are asked to or not."""
+    return gzip.decompress(body) if coding.strip().lower() in {"gzip", "x-gzip"} and body else body
 
 
 def look(metrics: Place, health: Sequence[Place], requests: Sequence[Place]) -> Seen:
     """Ask the service for everything once; raises ``ConfigError`` for an answer that init cannot build on."""
-    _families(ask(metrics, "--metrics"))
+    _families(_scraped(metrics))
     answers = tuple(_well(place, "--health") for place in health) or tuple(_usual(metrics))
     asked = tuple(_well(place, "--request") for place in requests)
     stranger = ask(Place(answers[0].place.port, _NOWHERE))
     # many a series is born with the first request
-    text = ask(metrics, "--metrics")
+    text = _scraped(metrics)
     return Seen(metrics, _families(text), len(text.body), answers, asked, stranger)
+
+
+def _scraped(place: Place) -> Answered:
+    """The metrics, as Prometheus asks for them: it follows where it is sent on, on the same port."""
+    answer = ask(place, "--metrics")
+    for _ in range(_HOPS):
+        there = urlsplit(urljoin(str(place), answer.location))
+        if not 300 <= answer.status < 400 or not answer.location or there.port != place.port:
+            break
+        answer = ask(replace(place, path=there.path + (f"?{there.query}" if there.query else "")), "--metrics")
+    return answer
 
 
 def _families(answer: Answered) -> dict[str, Metric]:
     remedy = "name the address that Prometheus scrapes, such as http://127.0.0.1:8080/metrics"
+    if answer.status in _LOCKED:
+        remedy = "name the variables that open it: --bearer-from VARIABLE, or --username NAME --password-from VARIABLE"
     if answer.status != 200:
-        raise ConfigError(f"--metrics {answer.place} answered {answer.status}", remedy=remedy)
+        sent = f" and sends on to {_harmless(answer.location)}" if answer.location else ""
+        raise ConfigError(f"--metrics {answer.place} answered {answer.status}{sent}", remedy=remedy)
     try:
         families = parse_exposition(answer.body.decode("utf-8"))
     except ValueError:  # bytes that are no text are one, too; what stands there may be nobody's business
@@ -140,7 +167,8 @@ def _well(place: Place, option: str) -> Answered:
     answer = ask(place, option)
     if not 200 <= answer.status < 300:
         remedy = "let it answer well first: what init sees becomes the promise"
-        raise ConfigError(f"{option} {place} answered {answer.status}", remedy=remedy)
+        sent = f" and sends on to {_harmless(answer.location)}" if answer.location else ""
+        raise ConfigError(f"{option} {place} answered {answer.status}{sent}", remedy=remedy)
     return answer
 
 

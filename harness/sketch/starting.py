@@ -11,7 +11,8 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+import uuid
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
@@ -24,8 +25,13 @@ __all__ = ["Starter", "running", "starter_of"]
 _READY_S: Final = 30.0
 _POLL_S: Final = 0.05
 _GRACE_S: Final = 5.0
+_UNREADY: Final = 500
+"""From this status on a service may only mean that it is not ready yet."""
 _ASSIGNED: Final = re.compile(r"([A-Za-z_]\w*)=(.*)", re.DOTALL)
 _SECRET: Final = re.compile(r"(?i)token|secret|passw|api[-_]?key|credential|private[-_]?key|://[^/\s]*:[^/\s]*@")
+_NO_SECRET: Final = re.compile(r"(?i)[^=]*(=|[-_.](file|path|dir)(=.*)?)")
+"""An option that is set to nothing, or says where a secret lies."""
+_MARK: Final = "LOOKED_AT_BY_HARNESS"
 _REMEDY_PORT: Final = "write the port that --metrics names into it, as an argument or as PORT=… in front"
 
 
@@ -71,35 +77,40 @@ def starter_of(text: str) -> Starter:
     if not words:
         raise ConfigError("--start names no program", remedy="write it as on a command line: --start './service -p 80'")
     for word in words:
-        if _SECRET.search(word):
+        if _SECRET.search(word) and not _NO_SECRET.fullmatch(word):
+            name, equals, _ = word.partition("=")
+            which = f" ({name}=…)" if equals and "://" not in name else ""
             remedy = "hand it over in a variable: --start 'SERVICE_TOKEN=… ./service', which the profile names only"
-            raise ConfigError("an argument of --start looks like a secret, which init would write down", remedy=remedy)
+            problem = f"an argument of --start{which} looks like a secret, which init would write down"
+            raise ConfigError(problem, remedy=remedy)
     secrets = frozenset(name for name, value in variables.items() if _SECRET.search(f"{name}={value}"))
     return Starter(tuple(words), variables, secrets)
 
 
 @contextlib.contextmanager
-def running(starter: Starter, metrics: Place) -> Iterator[dict[str, Path]]:
+def running(starter: Starter, metrics: Place, others: Sequence[Place] = ()) -> Iterator[dict[str, Path]]:
     """The service while it is looked at, and the files that hold its outputs; it is ended again.
 
-    One that answers already is taken as it is. Raises ``ConfigError`` for one that does not come to answer.
+    One that answers already is taken as it is. Of one that starts ``others`` may say for a while that it is not ready.
+    Raises ``ConfigError`` for one that does not come to answer.
     """
-    if _answers(metrics):
+    if _status(metrics):
         yield {}
         return
     with tempfile.TemporaryDirectory(prefix="harness-init-") as folder:
         outputs = {name: Path(folder) / name for name in ("stdout", "stderr")}
+        mark = uuid.uuid4().hex
         with outputs["stdout"].open("wb") as out, outputs["stderr"].open("wb") as err:
-            process = _start(starter, out, err)
+            process = _start(starter, mark, out, err)
         try:
-            _await(process, metrics, outputs["stderr"])
+            _await(process, (metrics, *others), outputs)
             yield outputs
         finally:
-            _end(process)
+            _end(process, mark)
 
 
-def _start(starter: Starter, out: IO[bytes], err: IO[bytes]) -> subprocess.Popen[bytes]:
-    environment = {**os.environ, **starter.variables}
+def _start(starter: Starter, mark: str, out: IO[bytes], err: IO[bytes]) -> subprocess.Popen[bytes]:
+    environment = {**os.environ, **starter.variables, _MARK: mark}
     try:
         return subprocess.Popen(
             starter.words,
@@ -114,30 +125,55 @@ def _start(starter: Starter, out: IO[bytes], err: IO[bytes]) -> subprocess.Popen
         raise ConfigError(problem, remedy="name the program as from this folder") from None
 
 
-def _answers(place: Place) -> bool:
+def _status(place: Place) -> int:
+    """The status that it answers with; 0 for no answer."""
     try:
-        ask(place)
+        return ask(place).status
     except ConfigError:
-        return False
-    return True
+        return 0
 
 
-def _await(process: subprocess.Popen[bytes], metrics: Place, errors: Path) -> None:
+def _await(process: subprocess.Popen[bytes], places: Sequence[Place], outputs: dict[str, Path]) -> None:
+    """Wait until every place answers as it will; whether that is well is for others to say."""
     until = time.monotonic() + _READY_S
-    while not _answers(metrics):
+    waiting = list(places)
+    while waiting:
+        status = _status(waiting[0])
+        if 0 < status < _UNREADY:
+            waiting.pop(0)
+            continue
         if process.poll() is not None:
-            said = errors.read_text("utf-8", "replace").strip().splitlines()[-1:]
-            remedy = f"it said: {said[0][:200]}" if said else "it said nothing: try it by hand"
-            raise ConfigError(f"--start ended with exit code {process.returncode}", remedy=remedy)
+            raise ConfigError(f"--start ended with exit code {process.returncode}", remedy=_last_words(outputs))
         if time.monotonic() > until:
-            raise ConfigError(f"{metrics} does not answer {_READY_S:g} s after --start", remedy=_REMEDY_PORT)
+            if status:
+                return
+            raise ConfigError(f"{waiting[0]} does not answer {_READY_S:g} s after --start", remedy=_REMEDY_PORT)
         time.sleep(_POLL_S)
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """End it with all that it started."""
+def _last_words(outputs: dict[str, Path]) -> str:
+    for name in ("stderr", "stdout"):
+        said = outputs[name].read_text("utf-8", "replace").strip().splitlines()[-1:]
+        if said:
+            return f"it said: {said[0][:200]}"
+    return "it said nothing: try it by hand"
+
+
+def _end(process: subprocess.Popen[bytes], mark: str) -> None:
+    """End it with all that it started, in sessions of their own too."""
     for number in (signal.SIGTERM, signal.SIGKILL):
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, number)
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(_GRACE_S if number is signal.SIGTERM else None)
+    for pid in _marked(mark):
+        with contextlib.suppress(OSError):
+            os.kill(pid, signal.SIGKILL)
+
+
+def _marked(mark: str) -> Iterator[int]:
+    """Processes that were started with the mark, however indirectly; none where there is no /proc."""
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if f"{_MARK}={mark}".encode() in (folder / "environ").read_bytes().split(b"\0"):
+                yield int(folder.name)

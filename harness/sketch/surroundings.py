@@ -41,11 +41,12 @@ def profile_lines(draft: Draft) -> Iterator[str]:
     yield _start(draft)
     yield f"ports: [{', '.join(draft.ports.values())}]"
     yield f"ready: {{{draft.at(first.place)}, status: [{first.status}]}} # it answered so"
-    yield f"metrics: {{{draft.at(seen.metrics)}}} # {len(seen.families)} families in {seen.size_bytes} bytes"
+    shown = f"{len(seen.families)} families in {seen.size_bytes} bytes"
+    yield f"metrics: {{{draft.at(seen.metrics)}{draft.credentials}}} # {shown}"
     if draft.log:
         yield f"logs: {{{draft.log.name}: {bare(draft.log.path)}}} # {draft.log.note}"
     yield "stands_for:"
-    yield f"  - {{job: {bare(draft.job)}, port: app}} # the scrape job in prometheus.yml"
+    yield f"  - {{job: {bare(draft.job)}, port: app{draft.credentials}}} # the scrape job in prometheus.yml"
     yield "requests: # add what clients really ask, with method, path and body, and name it in mix: of a story"
     for name, answer in draft.asked.items():
         yield f"  {name}: {{{draft.at(answer.place)}, method: GET, expects: [{answer.status}]}} # it answered so"

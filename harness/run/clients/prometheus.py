@@ -19,6 +19,8 @@ from harness.run.clients.http import Http
 __all__ = ["PrometheusClient", "Result", "SeriesData", "sum_families"]
 
 _MAX_POINTS: Final = 11_000
+_ANY_NAME: Final = {"accept": "text/plain;version=1.0.0;escaping=allow-utf-8,text/plain;version=0.0.4;q=0.5"}
+"""Otherwise dots and the like come back as underscores."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +94,8 @@ class PrometheusClient:
 
     def federate(self, selector: str) -> str:
         """The latest sample of every series that ``selector`` matches, in the exposition format."""
-        return self.http.get("/federate", {"match[]": selector}).require_ok().text
+        answer = self.http.send("GET", "/federate", params={"match[]": selector}, headers=_ANY_NAME)
+        return answer.require_ok().text
 
     def config(self) -> str:
         """The running configuration, as YAML."""

@@ -11,6 +11,7 @@ import sys
 import time
 import zipfile
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -58,6 +59,13 @@ def test_a_gate_that_holds(run: Run, tmp_path: Path, capfd: pytest.CaptureFixtur
     request = json.loads((bundle / "request.json").read_bytes())
     assert request["paths"] == [str(TINY)]
     assert request["clauses"] == []
+
+
+def test_it_says_which_version_it_is(capfd: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["--version"])
+    assert ended.value.code == 0
+    assert capfd.readouterr().out.startswith(f"harness {version('observability-harness')} ")
 
 
 @pytest.mark.parametrize(("verdict", "code"), [("violated", 1), ("inconclusive", 4)])

@@ -1,7 +1,11 @@
-"""A service that shows whatever a test lets it show: paths with their status, type and text."""
+"""A service that shows whatever a test lets it show: paths with their status, type and text.
+
+A redirection has its target in place of the type; a path may be followed by the authorization that opens it.
+"""
 
 from __future__ import annotations
 
+import gzip
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -40,10 +44,14 @@ def serving(pages: dict[str, Page]) -> Iterator[str]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            status, kind, text = pages.get(self.path, (404, "text/plain", "nothing here"))
+            opened = f"{self.path} {self.headers.get('Authorization', '')}"
+            status, kind, text = pages.get(opened) or pages.get(self.path, (404, "text/plain", "nothing here"))
             body = text.encode()
             self.send_response(status)
-            self.send_header("Content-Type", kind)
+            if kind.endswith("packed"):
+                body = gzip.compress(body)
+                self.send_header("Content-Encoding", "gzip")
+            self.send_header("Location" if 300 <= status < 400 else "Content-Type", kind)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)

@@ -146,6 +146,40 @@ def test_a_rule_that_cannot_be_scaled_is_gated_at_the_pace_of_production(url: st
     assert init("--metrics", f"{url}/metrics", "--rules", "rules.yml").speed == 1
 
 
+def test_metrics_are_found_where_they_are_sent_on_to(url: str, pages: dict[str, Page]) -> None:
+    pages["/old"] = (307, "/metrics", "")
+    campaign = init("--metrics", f"{url}/old")
+    assert campaign.profile.metrics is not None
+    assert campaign.profile.metrics.path == "/old"  # as Prometheus is told it; it follows by itself
+
+
+@pytest.mark.parametrize(
+    ("arguments", "header"),
+    [
+        (["--bearer-from", "SHOP_KEY"], "Bearer s3cret"),
+        (["--username", "ann", "--password-from", "SHOP_KEY"], "Basic YW5uOnMzY3JldA=="),
+    ],
+)
+def test_metrics_behind_a_lock_are_opened_by_a_variable_that_files_only_name(
+    url: str, pages: dict[str, Page], arguments: list[str], header: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SHOP_KEY", "s3cret")
+    pages[f"/locked {header}"] = pages["/metrics"]
+    campaign = init("--metrics", f"{url}/locked", *arguments)
+    assert campaign.profile.metrics is not None
+    entered = campaign.profile.metrics.credentials
+    assert entered is not None
+    assert "SHOP_KEY" in {entered.bearer_from, entered.password_from}
+    assert campaign.profile.stands_for[0].credentials == entered
+    assert "s3cret" not in written()
+
+
+def test_an_answer_that_is_compressed_unasked_is_read(url: str, pages: dict[str, Page]) -> None:
+    status, kind, text = pages["/metrics"]
+    pages["/packed"] = (status, f"{kind}; packed", text)
+    assert init("--metrics", f"{url}/packed").contract.metrics
+
+
 def test_it_never_writes_over_anything(url: str, capsys: pytest.CaptureFixture[str]) -> None:
     init("--metrics", f"{url}/metrics")
     before = written()
@@ -177,7 +211,23 @@ def test_it_never_writes_over_anything(url: str, capsys: pytest.CaptureFixture[s
         (["--metrics", "{url}/metrics", "--logs", "stdout"], "--logs stdout is an output of --start"),
         (["--metrics", "{url}/metrics", "--start", "a 'b"], "--start cannot be read"),
         (["--metrics", "{url}/metrics", "--start", "A=1"], "--start names no program"),
-        (["--metrics", "{url}/metrics", "--start", "a --api-key=s3cret"], "an argument of --start looks like a secret"),
+        (
+            ["--metrics", "{url}/metrics", "--start", "a --api-key=s3cret"],
+            "an argument of --start (--api-key=…) looks like a secret",
+        ),
+        (
+            ["--metrics", "{url}/locked"],
+            "/locked answered 401\n  remedy: name the variables that open it: --bearer-from",
+        ),
+        (["--metrics", "{url}/away"], "/away answered 302 and sends on to http://10.0.0.1/m"),
+        (["--metrics", "{url}/round"], "/round answered 302 and sends on to /round"),
+        (["--metrics", "{url}/metrics", "--request", "{url}/away"], "--request {url}/away answered 302 and sends on"),
+        (["--metrics", "{url}/metrics", "--username", "ann"], "--username and --password-from go together"),
+        (["--metrics", "{url}/metrics", "--bearer-from", "NO_SUCH_VAR"], "the variable NO_SUCH_VAR is not set"),
+        (
+            ["--metrics", "{url}/metrics", "--username", "a", "--password-from", "B", "--bearer-from", "C"],
+            "--username and --bearer-from are two ways in",
+        ),
         (["--metrics", "{url}/metrics", "--start", "a", "--logs", "stdout"], "the service runs already: its stdout"),
         (["--metrics", "{url}/metrics", "--start", "a"], "--start does not say on which port"),
         (["--metrics", "{url}/metrics", "--into", "rules.yml/x"], "cannot be written"),
@@ -187,6 +237,9 @@ def test_what_it_cannot_build_on_is_told_and_nothing_is_written(
     url: str, here: Path, pages: dict[str, Page], arguments: list[str], told: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     pages["/bare"] = (200, "text/plain", "")
+    pages["/locked"] = (401, "text/plain", "no")
+    pages["/away"] = (302, "http://10.0.0.1/m?token=s3cret", "")
+    pages["/round"] = (302, "/round", "")
     (here / "broken.yml").write_text("groups: [{name: x, rules: 7}")
     (here / "empty.yml").write_text("groups: []\n")
     (here / "empty.log").write_text("\n")
@@ -236,9 +289,61 @@ def test_a_command_is_run_to_look_ended_again_and_written_without_its_secret(her
     assert main(["init", "--metrics", f"http://127.0.0.1:{port}/", "--into", "x"]) == 2  # nobody listens any more
 
 
+SLOW = """\
+import subprocess, sys, time
+from http.server import BaseHTTPRequestHandler, HTTPServer
+class Handler(BaseHTTPRequestHandler):
+    def do_GET(self):
+        ready = self.path == "/metrics" or time.monotonic() > began + 0.3
+        self.send_response(200 if ready else 503); self.end_headers(); self.wfile.write(b"its_total 1\\n")
+    def log_message(self, *_): pass
+began = time.monotonic()
+child = subprocess.Popen(["sleep", "60"], start_new_session=True)
+open("child.pid", "w").write(str(child.pid))
+HTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
+"""
+
+
+def test_a_service_that_is_not_ready_at_once_is_waited_for_and_ended_with_all_that_it_left(here: Path) -> None:
+    (here / "slow.py").write_text(SLOW)
+    port = free_port()
+    metrics, health = (f"http://127.0.0.1:{port}/{path}" for path in ("metrics", "healthz"))
+    init("--metrics", metrics, "--health", health, "--start", f"{sys.executable} slow.py {port}")
+    child = int((here / "child.pid").read_text())
+    status = Path(f"/proc/{child}/status")
+    assert not status.exists() or "State:\tZ" in status.read_text()
+
+
+@pytest.mark.parametrize(
+    ("word", "is_one"),
+    [
+        ("--token=abc", True),
+        ("--IdentityProvider.token=", False),
+        ("--bearer-token-file=/run/token", False),
+        ("--tls-private-key-file=/run/key.pem", False),
+        ("postgres://ann:pw@db/x", True),
+        ("--port=80", False),
+    ],
+)
+def test_what_looks_like_a_secret(word: str, is_one: bool) -> None:
+    from harness.core.errors import ConfigError
+    from harness.sketch.starting import starter_of
+
+    refused = False
+    try:
+        starter_of(f"./service {word}")
+    except ConfigError:
+        refused = True
+    assert refused is is_one
+
+
 @pytest.mark.parametrize(
     ("command", "told"),
     [
+        (
+            "{python} -c 'import sys; print(\"no config\"); sys.exit(5)' {port}",
+            "--start ended with exit code 5\n  remedy: it said: no config",
+        ),
         (
             "PORT={port} SHOP_TOKEN=no {python} service.py",
             "--start ended with exit code 1\n  remedy: it said: no token",
@@ -254,6 +359,15 @@ def test_a_command_that_does_not_serve_is_told(
     text = command.format(port=port, python=sys.executable)
     assert main(["init", "--metrics", f"http://127.0.0.1:{port}/metrics", "--start", text]) == 2
     assert told in capsys.readouterr().err
+
+
+def test_a_log_that_a_variable_names_is_its_own_in_every_run(here: Path) -> None:
+    (here / "service.py").write_text(SERVICE)
+    port = free_port()
+    command = f"PORT={port} SHOP_TOKEN=s3cret LOG=shop.log {sys.executable} service.py"
+    campaign = init("--metrics", f"http://127.0.0.1:{port}/metrics", "--start", command, "--logs", "shop.log")
+    assert campaign.profile.logs["shop"].path == "{logs}/shop.log"
+    assert campaign.profile.start.environment["LOG"] == "{logs}/shop.log"
 
 
 def test_a_log_that_the_command_names_is_its_own_in_every_run(here: Path) -> None:
