@@ -88,9 +88,9 @@ def images(*options: str) -> int:
 
 
 def containers(*options: str) -> int:
-    """the tests on containers; installs an engine where there is none, as root on Debian"""
+    """the tests on containers, the whole campaign among them; installs an engine where there is none (root, Debian)"""
     have_engine()
-    return become(tool("python"), "-m", "pytest", "tests/containers", *options)
+    return become(tool("python"), "-m", "pytest", "tests/containers", "tests/soak/test_on_containers.py", *options)
 
 
 def docs() -> int:

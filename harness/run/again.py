@@ -31,7 +31,7 @@ def once_more(
             told[cell.name] = f"was unfit and is played again at half speed: {'; '.join(reasons)}"
         elif cell.name in slowed.slowed:
             speed, problem = slowed.speed_of(cell.scenario), too_fast[cell.name].problem
-            told[cell.name] = f"was too fast and is played at speed {speed:.3g}: {problem}"
+            told[cell.name] = f"was too fast and is played again at speed {speed:.3g}: {problem}"
     return told
 
 

@@ -46,9 +46,9 @@ class Tally:
         )
 
 
-def one_gate(cores: set[int] | None = None) -> Gated:
+def one_gate(cores: set[int] | None = None, backend: str = "auto") -> Gated:
     """Run the gate as a person does, on ``cores`` alone if given; its last line is the path of the bundle."""
-    command = [str(Path(sys.executable).with_name("harness")), "gate", "scenarios/campaign.yaml"]
+    command = [str(Path(sys.executable).with_name("harness")), "gate", "scenarios/campaign.yaml", "--backend", backend]
     done = subprocess.run(
         command,
         cwd=ROOT,

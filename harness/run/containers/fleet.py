@@ -69,9 +69,10 @@ class Fleet:
         """CPU seconds of every container, by id, as far as the engine was asked before it ended."""
         return {container.id: round(container.cpu_s, 3) for container in self.containers if container.cpu_s}
 
-    @property
     def pids(self) -> list[int]:
-        """Main processes that run now."""
+        """Main processes that run now. Asking notes what they have cost: what ends by itself can be asked no more."""
+        for container in self.containers:
+            container.sample()
         return [container.pid for container in self.containers if container.alive and container.pid]
 
     @property

@@ -16,6 +16,7 @@ from testcontainers.core.exceptions import ContainerStartException
 
 from harness.run.containers.component import ComponentContainer
 from harness.run.containers.spec import ContainerSpec
+from harness.run.stack import procfs
 from harness.run.stack.lives import Lives
 from harness.run.stack.ports import require_free
 from harness.run.stack.surface import Exited, ProcessRefusedError, Started, StartFailedError
@@ -41,7 +42,12 @@ class ManagedContainer(Lives):
         self._container: ComponentContainer | None = None
         self._asked = False
         self._kept_tail = ""
-        self.cpu_s = 0.0
+        self._past_s = self._life_s = 0.0
+
+    @property
+    def cpu_s(self) -> float:
+        """CPU seconds of all its lives, as far as anybody asked before each of them ended."""
+        return self._past_s + self._life_s
 
     def describe_death(self) -> str:
         """Why it does not run: exit code or signal, and the tail of its logs."""
@@ -61,6 +67,7 @@ class ManagedContainer(Lives):
 
     def _run(self, start: Callable[[], object]) -> None:
         since = time.time()
+        self._past_s, self._life_s = self.cpu_s, 0.0
         self._asked, self._exit = False, None
         self._ended.clear()
         try:
@@ -138,6 +145,11 @@ class ManagedContainer(Lives):
         self._asked = True
         self._kept_tail = self.tail(_TAIL_LINES)
 
+    def sample(self) -> None:
+        """Note what this life has cost so far: of one that ends by itself nobody can ask when it is over."""
+        if self.alive and self._pid:
+            self._life_s = max(self._life_s, procfs.cpu_s(self._pid))
+
     def note_exit(self, code: int, t: float) -> Exited:
         """A life ended."""
         if _SIGNAL_BASE < code <= _SIGNAL_BASE + _SIGNALS:
@@ -161,7 +173,7 @@ class ManagedContainer(Lives):
             return
         with contextlib.suppress(DockerException, ContainerStartException, KeyError, TypeError):
             told: Any = self._container.get_wrapped_container().stats(stream=False, one_shot=True)
-            self.cpu_s += told["cpu_stats"]["cpu_usage"]["total_usage"] / 1e9
+            self._life_s = told["cpu_stats"]["cpu_usage"]["total_usage"] / 1e9
 
     def _engines(self, verb: str, **options: Any) -> Any:
         """One of the engine's verbs on the container; its handle."""

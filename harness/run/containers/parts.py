@@ -136,7 +136,7 @@ class ContainerParts:
 
     def pids(self) -> list[int]:
         """All that descends from the warden, and all processes in the containers."""
-        inside = [pid for main in self.fleet.pids for pid in (main, *procfs.descendants(main))]
+        inside = [pid for main in self.fleet.pids() for pid in (main, *procfs.descendants(main))]
         return [*self._native.pids(), *inside]
 
     @property

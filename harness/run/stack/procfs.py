@@ -17,6 +17,7 @@ __all__ = [
     "all_pids",
     "carries_mark",
     "command_line",
+    "cpu_s",
     "descendants",
     "owns_folder",
     "remove_folder",
@@ -44,6 +45,12 @@ def start_ticks(pid: int) -> int | None:
     """Start time of a living ``pid`` in clock ticks since boot: with the pid, the identity of a process."""
     fields = _stat_fields(pid)
     return int(fields[19]) if len(fields) > 19 and fields[0] != b"Z" else None
+
+
+def cpu_s(pid: int) -> float:
+    """CPU seconds of a living ``pid`` and of its children that it waited for; 0 where there is none."""
+    fields = _stat_fields(pid)
+    return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK") if len(fields) > 14 else 0.0
 
 
 def carries_mark(pid: int, run_id: str) -> bool:

@@ -89,12 +89,12 @@ def test_deaths_are_told_and_nothing_stays(socket: Path, stream: Stream) -> None
         assert fleet_module.testcontainers_config.ryuk_disabled, "clean-up is ours"
         part = fleet.start(spec("c/a"))
         assert told.get(timeout=5).id == "c/a"
-        assert fleet.pids == [100]
+        assert fleet.pids() == [100]
         stream.die("c/stranger", 1)
         stream.die("c/a", 1)
         assert told.get(timeout=5) == Exited("c/a", 100, 7.0, 1, expected=False)
         assert not part.alive
-        assert fleet.pids == []
+        assert fleet.pids() == []
         assert fleet.containers == (part,)
 
 

@@ -12,6 +12,7 @@ from docker.errors import APIError
 
 from harness.run.containers.managed import ManagedContainer
 from harness.run.containers.spec import ContainerSpec
+from harness.run.stack import procfs
 from harness.run.stack.surface import ProcessRefusedError, Started, StartFailedError
 
 
@@ -127,6 +128,22 @@ def test_a_stop_is_asked_for_and_paid_for(part: ManagedContainer, handle: Handle
     assert (part.alive, part.exit.code, part.exit.expected, part.cpu_s) == (False, 0, True, 0.5)
     part.stop()
     assert len(handle.orders) == 1, "what has ended is not asked again"
+
+
+def test_one_that_ends_by_itself_cost_what_was_last_seen_of_it(
+    part: ManagedContainer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = iter([1.5, 2.25])
+    monkeypatch.setattr(procfs, "cpu_s", lambda pid: next(seen) if pid == 100 else 0.125)
+    part.sample()
+    part.sample()
+    part.note_exit(1, time.time())
+    part.sample()
+    assert part.cpu_s == 2.25
+    part.restart()
+    assert part.cpu_s == 2.25
+    part.sample()
+    assert part.cpu_s == 2.375
 
 
 def test_a_kill_shows_as_its_signal(part: ManagedContainer, handle: Handle) -> None:

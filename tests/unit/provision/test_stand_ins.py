@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import os
+import subprocess
 import sys
 import tarfile
 from pathlib import Path
@@ -12,7 +14,7 @@ import pytest
 from harness.provision.engine import Engine
 from harness.provision.image_commands import images_command
 from harness.provision.images import ImageEntry
-from harness.provision.sets import ELASTICSEARCH_JARS, read_jars
+from harness.provision.sets import ELASTICSEARCH_JARS, data_folder, read_jars
 from harness.provision.stand_ins import RootFiles, build_stand_in, libraries_of, root_of, tar_of
 from harness.provision.tool import Tool
 from tests.unit.provision.fake_engine import fake_engine
@@ -71,6 +73,29 @@ def test_elasticsearch_brings_java_its_jars_and_the_shell_of_its_entry_point(tmp
         *(jar.file_name for jar in read_jars(ELASTICSEARCH_JARS)),
     ]
     assert "eswrapper" not in root.texts["/usr/local/bin/docker-entrypoint.sh"]
+
+
+@pytest.mark.parametrize(
+    ("variables", "host"), [({}, "network.host: 0.0.0.0"), ({"network.host": "127.0.0.1"}, 'network.host: "127.0.0.1"')]
+)
+def test_its_settings_come_from_the_environment_and_are_else_those_of_the_official_image(
+    tmp_path: Path, variables: dict[str, str], host: str
+) -> None:
+    home = tmp_path / "home"
+    (home / "config").mkdir(parents=True)
+    (home / "jdk" / "bin").mkdir(parents=True)
+    java = home / "jdk" / "bin" / "java"
+    java.write_text("#!/bin/sh\nexit 0\n")
+    java.chmod(0o755)
+    (home / "class-path").write_text("a.jar")
+    script = data_folder().joinpath("stand_ins/elasticsearch/docker-entrypoint.sh").read_text(encoding="utf-8")
+    (tmp_path / "entry.sh").write_text(script.replace("/usr/share/elasticsearch", str(home)))
+    settings = {"discovery.type": "single-node", "xpack.security.enabled": "false", **variables}
+    subprocess.run(["/bin/sh", tmp_path / "entry.sh"], env={**os.environ, **settings}, check=True)
+    written = (home / "config" / "elasticsearch.yml").read_text().splitlines()
+    assert 'discovery.type: "single-node"' in written
+    assert [line for line in written if "network.host" in line] == [host]
+    assert not [line for line in written if "xpack" in line]
 
 
 def test_it_is_built_once(tmp_path: Path, tool: Tool) -> None:

@@ -145,7 +145,7 @@ def test_containers_installs_an_engine_where_it_may(
     monkeypatch.setattr(engine.os, "geteuid", lambda: 0)
     monkeypatch.setattr(engine.shutil, "which", lambda _name: "/usr/bin/apt-get")
     assert bootstrap.main(["containers", "-x"]) == 0
-    assert ran[-1] == ".venv/bin/python -m pytest tests/containers -x"
+    assert ran[-1] == ".venv/bin/python -m pytest tests/containers tests/soak/test_on_containers.py -x"
     assert "docker.io" in ran[-2]
     monkeypatch.setattr(engine.os, "geteuid", lambda: 1000)
     assert bootstrap.main(["containers"]) == 2

@@ -51,7 +51,7 @@ def test_each_is_told_with_its_reason_and_others_are_left_alone(
     told = once_more(campaign, cells, evidence, too_fast(30.0))
     assert set(told) == {"normal_load", "rolling_restart"}
     assert told["normal_load"].startswith("was unfit and is played again at half speed: Filebeat dropped events")
-    assert told["rolling_restart"] == "was too fast and is played at speed 24: a restart is slow"
+    assert told["rolling_restart"] == "was too fast and is played again at speed 24: a restart is slow"
 
 
 def test_all_go_at_half_speed_and_what_restarts_as_slowly_as_it_needs(

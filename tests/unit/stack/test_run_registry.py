@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -104,6 +105,15 @@ def test_without_proc_nothing_is_known_and_nothing_is_ended(monkeypatch: pytest.
     monkeypatch.setattr(procfs, "os", SimpleNamespace(listdir=fail))
     assert procfs.all_pids() == []
     assert list(procfs.descendants(1)) == []
+
+
+def test_the_kernel_tells_what_a_process_cost() -> None:
+    before = procfs.cpu_s(os.getpid())
+    ends = time.process_time() + 0.05
+    while time.process_time() < ends:
+        pass
+    assert procfs.cpu_s(os.getpid()) > before
+    assert procfs.cpu_s(2**22 + 1) == 0.0, "there is no such process"
 
 
 def test_this_process_is_known_by_start_time_and_command_line() -> None:

@@ -12,6 +12,10 @@ tr '\0' '\n' <"/proc/$$/environ" | while IFS='=' read -r name value; do
     *.*) printf '%s: "%s"\n' "$name" "$value" >>"$settings" ;;
   esac
 done
+case "$(cat "$settings")" in # as the official image: whoever says nothing is answered on every interface of the container
+  *network.host*) ;;
+  *) printf 'network.host: 0.0.0.0\n' >>"$settings" ;;
+esac
 # shellcheck disable=SC2086 (several options in one variable, as everywhere with Java)
 exec "$home/jdk/bin/java" -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -XX:-UsePerfData -XX:+ExitOnOutOfMemoryError \
   -Xss1m -Xlog:disable -Xlog:all=error:stderr -Djava.awt.headless=true -Dfile.encoding=UTF-8 \
