@@ -13,6 +13,8 @@ from typing import Any, Final, Self
 import docker
 from docker.errors import DockerException
 from testcontainers.core.config import testcontainers_config
+from testcontainers.core.container import Reaper
+from testcontainers.core.exceptions import ContainerConnectException, ContainerStartException
 
 from harness.core.errors import MachineError
 from harness.provision.engine import Engine
@@ -50,6 +52,8 @@ class Fleet:
         if "TESTCONTAINERS_RYUK_DISABLED" not in os.environ:
             testcontainers_config.ryuk_disabled = True
         self.swept = sweep(self.engine, self._owner)
+        if not testcontainers_config.ryuk_disabled:
+            _start_reaper()
         self._client = docker.DockerClient(base_url=self.engine.host)
         label = f"{RUN}={self.run_id}"
         self._events: Any = self._client.events(
@@ -141,3 +145,14 @@ class Fleet:
             container = self._containers.get(attributes.get(COMPONENT, ""))
         if container and container.alive:
             self._on_event(container.note_exit(int(attributes["exitCode"]), event["timeNano"] / 1e9))
+
+
+def _start_reaper() -> None:
+    """Once, before anything else: containers that start side by side would each start one. It ends with us."""
+    try:
+        Reaper.get_instance()
+    except (DockerException, ContainerStartException, ContainerConnectException, OSError, TimeoutError) as error:
+        raise MachineError(
+            f"the reaper of testcontainers, {testcontainers_config.ryuk_image}, cannot be started: {error}",
+            remedy="have its image, or leave TESTCONTAINERS_RYUK_DISABLED unset: clean-up does without it",
+        ) from None

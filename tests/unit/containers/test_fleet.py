@@ -10,6 +10,7 @@ from typing import Any
 
 import orjson
 import pytest
+from docker.errors import APIError
 
 from harness.contract.subject import SubjectImage
 from harness.core.errors import MachineError
@@ -117,6 +118,49 @@ def test_what_cannot_be_removed_is_an_error(socket: Path, stream: Stream, monkey
             fleet.close()
     fleet.close()
     assert fleet.cpu_s == {"c/a": 0.5}
+
+
+class Reaper:
+    """That of testcontainers, as far as it is asked."""
+
+    started = 0
+    fails = ""
+
+    @classmethod
+    def get_instance(cls) -> None:
+        cls.started += 1
+        if cls.fails:
+            raise APIError("404", explanation=cls.fails)
+
+
+@pytest.fixture
+def reaper(monkeypatch: pytest.MonkeyPatch) -> type[Reaper]:
+    monkeypatch.setattr(fleet_module, "Reaper", Reaper)
+    monkeypatch.setattr(Reaper, "started", 0)
+    return Reaper
+
+
+@pytest.mark.parametrize(("asked", "started"), [(None, 0), ("true", 0), ("false", 1)])
+def test_the_reaper_of_testcontainers_is_started_once_and_only_where_it_is_asked_for(
+    socket: Path, stream: Stream, reaper: type[Reaper], monkeypatch: pytest.MonkeyPatch, asked: str | None, started: int
+) -> None:
+    if asked:
+        monkeypatch.setenv("TESTCONTAINERS_RYUK_DISABLED", asked)
+        monkeypatch.setattr(fleet_module.testcontainers_config, "ryuk_disabled", asked == "true")
+    with fake_engine(socket, NOTHING), Fleet(Engine(str(socket)), "r1", lambda _event: None) as fleet:
+        fleet.start(spec("c/a"))
+        fleet.start(spec("c/b"))
+    assert reaper.started == started
+
+
+def test_a_reaper_that_cannot_be_started_is_told_with_what_does_without(
+    socket: Path, stream: Stream, reaper: type[Reaper], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TESTCONTAINERS_RYUK_DISABLED", "false")
+    monkeypatch.setattr(reaper, "fails", "no such image")
+    with fake_engine(socket, NOTHING), pytest.raises(MachineError, match=r"testcontainers/ryuk.*no such image") as told:
+        Fleet(Engine(str(socket)), "r1", lambda _event: None).__enter__()
+    assert "TESTCONTAINERS_RYUK_DISABLED" in told.value.remedy
 
 
 def test_the_fewest_folders_are_mounted_that_show_all_logs() -> None:
