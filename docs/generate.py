@@ -2,8 +2,9 @@
 
 Pages are written by hand around generated parts, each between a line ``<!-- generated: NAME -->`` and a line
 ``<!-- end -->``. ``files.md`` gets the models of the four kinds of files; what a key means stands in ``keys.yaml``,
-else below its field in the model. ``specification-coverage.md`` gets the table of the specification, ``commands.md``
-the arguments of every verb, ``bundle.md`` records and events. ``tests/unit/docs/`` fails when anything differs.
+else below its field in the model. ``specification-coverage.md`` gets the table of the specification, ``defects.md``
+the kept table of planted defects, ``commands.md`` the arguments of every verb, ``bundle.md`` records and events.
+``tests/unit/docs/`` fails when anything differs.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ from harness.sketch import command as init
 from harness.virtual import command as virtual
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
+import defects_table
 import specification_table
 
 __all__ = ["documents", "key_names", "main", "meanings", "verbs", "words_by_hand"]
@@ -70,6 +72,7 @@ def documents() -> dict[str, str]:
         "commands.md": _filled("commands.md", _commands),
         "bundle.md": _filled("bundle.md", _bundle),
         "specification-coverage.md": _filled("specification-coverage.md", lambda _: specification_table.table()),
+        "defects.md": _filled("defects.md", _defects),
     }
 
 
@@ -236,6 +239,10 @@ def _default(value: Schema) -> str:
     if "wall" in str(value.get("examples", "")):
         return f"`{format_duration(default)} wall`"
     return f"`{default:g}`" if isinstance(default, float) else f"`{default}`"
+
+
+def _defects(what: str) -> str:
+    return defects_table.gateways() if what == "gateways" else defects_table.table()
 
 
 # --- commands.md ----------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from functools import cache
@@ -13,6 +14,9 @@ import yaml
 
 from harness.clauses.compiled import compile_campaign
 from harness.contract import load_campaign
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+from defects_table import defects_of
 
 __all__ = ["known_ids", "matching", "proofs", "sections", "table", "table_rows"]
 
@@ -62,13 +66,13 @@ def matching(pattern: str) -> list[str]:
 
 def table() -> str:
     """Every row with its proofs, as Markdown."""
-    rows = ["| Section | Row | Clauses | Not proved yet |", "|---|---|---|---|"]
+    rows = ["| Section | Row | Clauses | Defects | Not proved yet |", "|---|---|---|---|---|"]
     for section, listed in proofs().items():
         for each in listed:
-            by = "<br>".join(f"`{pattern}`" for pattern in each["by"]) or "**no clause yet**"
-            rows.append(
-                f"| {section} | {each['row'].replace('|', '∣')} | {by.replace('|', '∣')} | {each.get('open', '')} |"
-            )
+            by = "<br>".join(f"`{pattern}`" for pattern in each["by"]) or f"**no clause**: {each['why']}"
+            planted = "<br>".join(defects_of(section, each["row"]))
+            cells = (str(section), each["row"], by, planted, each.get("open", ""))
+            rows.append(f"| {' | '.join(cell.replace('|', '∣') for cell in cells)} |")
     proved = sum(bool(each["by"]) for listed in proofs().values() for each in listed)
     total = sum(map(len, proofs().values()))
     return "\n".join([*rows, "", f"{proved} of {total} rows have clauses."])

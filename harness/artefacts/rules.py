@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Final
 
 from harness.artefacts.clock import PER_SECOND, PER_WINDOW, Clock
 from harness.artefacts.promql import Query, parse
@@ -12,7 +14,10 @@ from harness.core.errors import ConfigError, Location
 from harness.core.positions import inside
 from harness.core.source import Document, DocumentPath
 
-__all__ = ["Rule", "RuleFile", "RuleGroup", "read_rules", "with_recorded_families"]
+__all__ = ["Rule", "RuleFile", "RuleGroup", "named_labels", "read_rules", "with_recorded_families"]
+
+_LABELS: Final = re.compile(r"(?:\$labels|\.Labels)\.(\w+)")
+_ASKS: Final = re.compile(r"\{\{-?\s*(?:if|with|range)\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +38,11 @@ class Rule:
     def expression(self) -> str:
         """The PromQL text."""
         return self.query.text
+
+
+def named_labels(template: str) -> list[str]:
+    """Labels that an annotation prints in any case; one that asks first may do without them."""
+    return [] if _ASKS.search(template) else _LABELS.findall(template)
 
 
 @dataclass(frozen=True, slots=True)

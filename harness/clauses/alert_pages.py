@@ -9,12 +9,13 @@ from itertools import pairwise
 from typing import Any, Final
 
 from harness.artefacts.bounds import AlertTiming, Bound, Term, resolve_bounds
+from harness.artefacts.rules import named_labels
 from harness.clauses.alert_hops import notification_hop
 from harness.clauses.alert_story import AlertStory, because, fired, settling_s, since, speed_of
 from harness.clauses.model import Judgement, held, inconclusive, still_open, violated
 from harness.clauses.timeline import Cause, alert_instants, healing_of, notices, unhealed_fault
 from harness.core.units import format_duration
-from harness.evidence.records import AlertSnapshot, Notification
+from harness.evidence.records import AlertSnapshot, Notification, RuleState
 from harness.evidence.store import Evidence
 
 __all__ = [
@@ -170,10 +171,24 @@ def judge_renders(story: AlertStory, evidence: Evidence) -> Judgement:
             return violated(
                 f"{notice.integration}: {problem}", notice.title, notice.text[:400], hop="template", at=notice.t
             )
+    lacking = _lacking(story, evidence)
+    if lacking:
+        return violated(lacking, hop="template")
     if evidence.completed(story.cell):
         shown = f"{found[0].title}\n{found[0].text}".strip().splitlines()[0]
         return held(f"{len(found)} notices, such as: {shown[:120]}")
     return still_open("the story is not over")
+
+
+def _lacking(story: AlertStory, evidence: Evidence) -> str:
+    """What an annotation prints as nothing: a label that the alert does not carry."""
+    states = (state for state in evidence.of(RuleState, story.cell) if state.alert == story.alert)
+    carried = [item["labels"] for state in states for item in state.active if item.get("state") == "firing"]
+    for name, template in story.facts.rule.annotations.items():
+        for label in named_labels(template):
+            if any(not labels.get(label) for labels in carried):
+                return f"its {name} speaks of the label {label}, which the alert does not carry"
+    return ""
 
 
 def _unrendered(title: str, text: str) -> str:

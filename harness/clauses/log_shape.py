@@ -23,7 +23,11 @@ def lines_of(evidence: Evidence, stream: str) -> Iterator[LogLine]:
 
 
 def judge_no_others(plane: Logs, name: str, stream: LogStream) -> Judge:
-    """Every field of a line is declared: for every line, for the stream, or for its event."""
+    """Every field of a line is declared: for every line, for the stream, or for its event.
+
+    Where a stream allows no other events, their lines are another clause's to tell: one mistake is told once.
+    """
+    closed = bool(stream.events) and stream.other_events == "forbidden"
     base = {**plane.envelope, **stream.fields}
     known = {event: Known({**base, **rule.fields}) for event, rule in stream.events.items()}
     otherwise = Known(base)
@@ -36,6 +40,8 @@ def judge_no_others(plane: Logs, name: str, stream: LogStream) -> Judge:
             seen += 1
             event = at_path(line.fields, stream.event_at) if known else None
             event = event if isinstance(event, str) and event in known else None
+            if closed and event is None:
+                continue
             rules = otherwise if event is None else known[event]
             others = [path for path, value in shapes[event].news(line.fields) if not rules.covers(path, value)]
             if others:

@@ -86,7 +86,8 @@ def _values(item: Exposition, name: str) -> Values:
 
 
 def _normal(key: SeriesKey) -> SeriesKey:
-    return key[0], frozenset((label, _bound(label, value)) for label, value in key[1])
+    """A label without a value is no label: Prometheus does not keep it."""
+    return key[0], frozenset((label, _bound(label, value)) for label, value in key[1] if value)
 
 
 def _bound(label: str, value: str) -> str:

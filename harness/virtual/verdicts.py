@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
 from harness.artefacts.alertmanager_config import AlertmanagerConfig
 from harness.artefacts.bounds import FaultTiming, fire_bounds, resolve_bounds
+from harness.artefacts.rules import named_labels
 from harness.contract.alert import between
 from harness.core.errors import Location
 from harness.core.units import format_duration
@@ -19,8 +19,6 @@ from harness.virtual.design import Design
 __all__ = ["Cell", "Pair", "Verdict", "default_word", "judged", "paired", "resolved_problem"]
 
 Verdict = Literal["held", "violated", "reported", "inconclusive", "not applicable"]
-_LABELS: Final = re.compile(r"(?:\$labels|\.Labels)\.(\w+)")
-_ASKS: Final = re.compile(r"\{\{-?\s*(?:if|with|range)\b")
 _UNRENDERED: Final = ("<no value>", "<error", "{{")
 
 
@@ -190,15 +188,10 @@ def _text_problem(design: Design, did: Behaviour) -> str:
     if not all(each.family.knows_labels for each in design.inputs):
         return ""
     for name, template in design.examined.rule.annotations.items():
-        for label in _named_labels(template):
+        for label in named_labels(template):
             if any(not labels.get(label) for labels in did.labels):
                 return f"its {name} speaks of the label {label}, which the alert does not carry"
     return ""
-
-
-def _named_labels(template: str) -> list[str]:
-    """Labels that a template prints in any case; one that asks first may do without them."""
-    return [] if _ASKS.search(template) else _LABELS.findall(template)
 
 
 def _not_inhibited(pair: Pair, receivers: AlertmanagerConfig, external: Mapping[str, str]) -> str:

@@ -340,6 +340,25 @@ def step() -> list[Any]:
     return [*records, page("step", "Warn", 260, "resolved"), *ended("step", 400)]
 
 
+@pytest.mark.parametrize(
+    ("summary", "found"),
+    [
+        ("{{ $labels.service }} fails", "held"),
+        ("{{ $labels.servise }} fails", "violated"),
+        ("{{ if $labels.pod }}{{ $labels.pod }} fails{{ end }}", "held"),
+    ],
+)
+def test_an_annotation_that_speaks_of_a_label_that_is_not_there(folder: Path, summary: str, found: str) -> None:
+    (folder / "step.yaml").write_text(STEP)
+    rules = folder / "production/rules.yml"
+    rules.write_text(RULES.replace("{alert: Warn,", f"{{alert: Warn, annotations: {{summary: {summary!r}}},"))
+    assert summary in rules.read_text()
+    clause = next(c for c in compile_campaign(load_campaign([folder])) if c.id == "step::alerts::Warn::renders")
+    active = {"labels": {"alertname": "Warn", "service": "tiny"}, "state": "firing"}
+    fired = replace(rule("step", "Warn", state="firing", active=(active,)), t=at(70))
+    assert verdict(clause, *step()[:-2], fired, *step()[-2:]) == found
+
+
 def test_where_no_fault_is_injected_the_phase_itself_is_the_cause(folder: Path) -> None:
     (folder / "step.yaml").write_text(STEP)
     table = {clause.id: clause for clause in compile_campaign(load_campaign([folder]))}

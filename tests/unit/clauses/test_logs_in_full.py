@@ -103,6 +103,16 @@ def test_fields_that_nobody_declared(table: dict[str, Clause], fields: dict[str,
     assert judge(table["logs::app::no_others"]).verdict == "open"
 
 
+def test_a_line_of_an_event_that_is_forbidden_is_told_once(tmp_path: Path) -> None:
+    closed = FILES["contract.yaml"].replace("event_at: event", "event_at: event\n      other_events: forbidden")
+    for name, text in {**FILES, "contract.yaml": closed}.items():
+        (tmp_path / name).write_text(text)
+    table = {clause.id.partition("::")[2]: clause for clause in compile_campaign(load_campaign([tmp_path]))}
+    lines = [line(1, **BEGUN), line(2, event="other", options={})]
+    assert judge(table["logs::app::declared"], *lines).verdict == "violated"
+    assert judge(table["logs::app::no_others"], *lines).verdict == "held"
+
+
 def test_one_type_for_a_path_over_all_streams(table: dict[str, Clause]) -> None:
     clause = table["logs::all::one_type"]
     assert judge(clause, line(1, model={"name": "x"}), line(2, "audit", model=None)).verdict == "held"

@@ -139,6 +139,15 @@ def test_what_moves_between_two_texts_is_compared_by_name_alone(table: dict[str,
     assert judge(table["metrics::jobs_total::scraped"], *others, *moving, *gone).verdict == "violated"
 
 
+def test_a_label_without_a_value_is_no_label_to_prometheus(table: dict[str, Clause]) -> None:
+    empty, none = TEXT.replace('who="x"', 'who=""'), TEXT.replace(',who="x"', "")
+    records = [record for record in ended(empty) if not isinstance(record, Federated)]
+    clause = table["metrics::jobs_total::scraped"]
+    assert judge(clause, *records, Federated("story", T + 64, none)).verdict == "held"
+    other = none.replace('kind="a"', 'kind="c"')
+    assert judge(clause, *records, Federated("story", T + 64, other)).verdict == "violated"
+
+
 def test_a_gauge_that_moved_in_the_story_may_have_moved_between_two_equal_texts(table: dict[str, Clause]) -> None:
     """As open files do: the reading itself opens one."""
     json = {"families": [{"name": "held", "labels": {}, "value": 1}, *JSON["families"][1:]]}

@@ -34,7 +34,7 @@ def read(name: str) -> str:
     return (REFERENCE / name).read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("name", ["files.md", "commands.md", "bundle.md"])
+@pytest.mark.parametrize("name", ["files.md", "commands.md", "bundle.md", "specification-coverage.md", "defects.md"])
 def test_generated_parts_are_fresh(name: str) -> None:
     assert read(name) == generator().documents()[name], "run: .venv/bin/python docs/generate.py"
 
