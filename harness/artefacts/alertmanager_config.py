@@ -65,6 +65,16 @@ class AlertmanagerConfig:
         """The routes that handle an alert with ``labels``, in order."""
         return self.route.matching(labels)
 
+    def route_to(self, receiver: str | None, labels: Mapping[str, str]) -> Route:
+        """The route by which an alert with ``labels`` comes to ``receiver``, else the first that it takes.
+
+        Where a label is a template nobody knows yet which routes match: any that leads there will do.
+        """
+        routes = self.routes_for(labels)
+        unknown = any("{{" in value for value in labels.values())
+        candidates = (*routes, *(self.route.walk() if unknown else ()))
+        return next((each for each in candidates if each.receiver == receiver), routes[0])
+
     def receivers_for(self, labels: Mapping[str, str]) -> tuple[str, ...]:
         """Names of the receivers that an alert with ``labels`` reaches, each once, in order."""
         return tuple(dict.fromkeys(route.receiver for route in self.routes_for(labels)))

@@ -26,6 +26,10 @@ _OUTPUT_SECRETS = (
     *("username", "password", "api_key", "ssl", "proxy_url", "proxy_disable", "proxy_headers", "kerberos"),
     *("protocol", "path", "headers", "sasl"),
 )
+_REMEDY = (
+    "say in stands_for: of the profile what is read instead, as {logs: PATTERN, stream: STREAM}; "
+    "{logs: PATTERN, drop: true} leaves it out"
+)
 _CONTENT = frozenset({"fields", "source", "labels", "tags", "test", "layouts"})
 
 
@@ -47,7 +51,7 @@ def bind_filebeat(document: Document, topology: Topology) -> BoundArtefact:
     _place(editor, topology.filebeat)
     references(editor, editor.data, (), topology.environment)
     refuse_unbound(editor, topology, _CONTENT)
-    return editor.finish("name in the topology what stands for it, or list it as absent")
+    return editor.finish(_REMEDY)
 
 
 def _processors(editor: Editor, topology: Topology, above: DocumentPath) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from harness.artefacts.bind_common import default_duration, files, references, scale_duration
@@ -31,7 +32,10 @@ _CONTENT = frozenset(
         "static_configs",
     }
 )
-_REMEDY = "name in the topology what stands for it, or list it as absent"
+_REMEDY = (
+    "say in stands_for: of the profile what answers for it, as {job: NAME, port: PORT} or {address: HOST, port: PORT}; "
+    "{job: NAME, drop: true} leaves it out"
+)
 LOOKBACK_S = 300.0
 RESEND_DELAY_S = 60.0
 GRACE_S = 600.0
@@ -55,11 +59,14 @@ def bind_prometheus(document: Document, topology: Topology, clock: Clock) -> Bou
     return editor.finish(_REMEDY)
 
 
-def bind_scrape_configs(document: Document, topology: Topology, clock: Clock) -> BoundArtefact:
-    """A file that ``scrape_config_files`` names, bound as the jobs of a prometheus.yml are."""
+def bind_scrape_configs(
+    document: Document, topology: Topology, clock: Clock, config: PrometheusConfig
+) -> BoundArtefact:
+    """A file that ``scrape_config_files`` of ``config`` names, bound as the jobs of a prometheus.yml are."""
     editor = Editor(document)
     for job in read_prometheus(document, topology.discovered).jobs:
-        _job(editor, topology, clock, job)
+        # an interval that the job does not write is that of the file which includes it
+        _job(editor, topology, clock, replace(job, interval_s=config.job(job.name).interval_s))
     refuse_unbound(editor, topology, _CONTENT)
     return editor.finish(_REMEDY)
 

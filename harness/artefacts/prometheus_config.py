@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.artefacts.clock import ScrapeIntervals
@@ -111,9 +111,12 @@ class PrometheusConfig:
 Discovered = Mapping[str, tuple[TargetGroup, ...]]
 
 
-def read_prometheus(document: Document, discovered: Discovered | None = None) -> PrometheusConfig:
+def read_prometheus(
+    document: Document, discovered: Discovered | None = None, included: Sequence[Document] = ()
+) -> PrometheusConfig:
     """View of a prometheus.yml; ``discovered`` holds what its discovery files say, by pattern as written.
 
+    ``included`` are the files that ``scrape_config_files`` names: their jobs come after its own.
     Raises ``ConfigError`` for what Prometheus would not load.
     """
     found = discovered or {}
@@ -129,7 +132,7 @@ def read_prometheus(document: Document, discovered: Discovered | None = None) ->
         external_labels=shared.get("external_labels").text_map(),
         rule_files=root.get("rule_files").texts(),
         scrape_config_files=root.get("scrape_config_files").texts(),
-        jobs=_jobs(root, interval_s, timeout_s, found),
+        jobs=_jobs((root, *map(Node.root, included)), interval_s, timeout_s, found),
         alertmanagers=tuple(_discovery(node, found) for node in root.get("alerting").get("alertmanagers").items()),
         remote_write=_urls(root.get("remote_write")),
         remote_read=_urls(root.get("remote_read")),
@@ -150,8 +153,9 @@ def _group(node: Node) -> TargetGroup:
     return TargetGroup(node.get("targets").texts(), node.get("labels").text_map())
 
 
-def _jobs(root: Node, interval_s: float, timeout_s: float, discovered: Discovered) -> tuple[ScrapeJob, ...]:
-    jobs = tuple(_job(node, interval_s, timeout_s, discovered) for node in root.get("scrape_configs").items())
+def _jobs(roots: Iterable[Node], interval_s: float, timeout_s: float, discovered: Discovered) -> tuple[ScrapeJob, ...]:
+    nodes = (node for root in roots for node in root.get("scrape_configs").items())
+    jobs = tuple(_job(node, interval_s, timeout_s, discovered) for node in nodes)
     seen: set[str] = set()
     for job in jobs:
         if job.name in seen:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -40,6 +41,13 @@ class Route:
     routes: tuple[Route, ...]
     path: DocumentPath
     location: Location
+
+    @property
+    def repeats_after_s(self) -> float:
+        """Production seconds between two notices while nothing changes: Alertmanager looks once a group interval."""
+        if not self.group_interval_s:
+            return self.repeat_interval_s
+        return math.ceil(self.repeat_interval_s / self.group_interval_s) * self.group_interval_s
 
     def matching(self, labels: Labels) -> tuple[Route, ...]:
         """The routes that handle an alert with ``labels``, in order; empty where this node does not match."""

@@ -37,7 +37,7 @@ def compile_conduct(campaign: Campaign, production: Production) -> Iterator[Clau
         return
     for name, alert in campaign.contract.alerts.items():
         source = campaign.promise("alerts", name)
-        facts = production.alert(name, campaign.contract.budgets.delivery)
+        facts = production.alert(name, campaign.contract.budgets.delivery, alert.reaches)
         if facts is None:
             known = ", ".join(production.alert_names) or "none"
             raise ConfigError(f"no rule file defines the alert {name}", location=source, remedy=f"defined: {known}")

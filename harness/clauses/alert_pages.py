@@ -19,6 +19,7 @@ from harness.evidence.records import AlertSnapshot, Notification, RuleState
 from harness.evidence.store import Evidence
 
 __all__ = [
+    "judge_also_told",
     "judge_before",
     "judge_inhibits",
     "judge_pages",
@@ -69,7 +70,7 @@ def _untold(story: AlertStory, evidence: Evidence, missing: Sequence[str], bound
 
 def _strangers(story: AlertStory, evidence: Evidence) -> list[Notification]:
     found = notices(evidence, story.cell, story.alert, "firing")
-    return [notice for notice in found if notice.receiver != story.receiver]
+    return [notice for notice in found if notice.receiver not in {story.receiver, *story.listeners}]
 
 
 def _ends(story: AlertStory, evidence: Evidence) -> list[Notification]:
@@ -128,6 +129,20 @@ def judge_pages_once(story: AlertStory, evidence: Evidence) -> Judgement:
     if evidence.completed(story.cell):
         return held(f"one page by each of {', '.join(story.facts.integrations)}")
     return still_open("the story is not over")
+
+
+def judge_also_told(story: AlertStory, evidence: Evidence) -> Judgement:
+    """Every receiver beside the one that is paged was told before the story was over."""
+    failed = _paged(story, evidence)
+    if failed:
+        return failed
+    told = {notice.receiver: notice.t for notice in reversed(notices(evidence, story.cell, story.alert, "firing"))}
+    missing = [name for name in story.listeners if name not in told]
+    if not missing:
+        return held(f"{', '.join(story.listeners)} was told", at=max(told[name] for name in story.listeners))
+    if evidence.completed(story.cell):
+        return violated(f"{', '.join(missing)} was never told", hop="route")
+    return still_open(f"{', '.join(missing)} was not told yet")
 
 
 def _surplus(story: AlertStory, evidence: Evidence, own: Sequence[Notification]) -> Iterator[Notification]:

@@ -40,6 +40,8 @@ class AlertStory:
     receiver: str
     rule: ExpectAlert
     source: Location
+    listeners: tuple[str, ...] = ()
+    """Receivers that are told as well."""
     as_run: tuple[str, ...] = ()
     """The expression in the cell's time, and each change that made it so."""
     inhibitor: AlertFacts | None = None

@@ -33,7 +33,9 @@ def story_of(
     source = item.source if item else _waiting(scenario, alert)
     rule = item.rule if item else ExpectAlert()
     assert isinstance(rule, ExpectAlert)
-    facts = production.alert(alert, campaign.contract.budgets.delivery)
+    declared = campaign.contract.alerts.get(alert)
+    meant = rule.pages or (declared.reaches if declared else None)
+    facts = production.alert(alert, campaign.contract.budgets.delivery, meant)
     if facts is None:
         known = ", ".join(production.alert_names) or "none"
         raise ConfigError(f"no rule file defines the alert {alert}", location=source, remedy=f"defined: {known}")
@@ -42,8 +44,6 @@ def story_of(
         raise ConfigError(
             f"no phase makes {alert} fire", location=source, remedy="give a phase a fault, or until: ALERT paged"
         )
-    declared = campaign.contract.alerts.get(alert)
-    receiver = rule.pages or (declared.reaches if declared else None) or facts.receiver
     inhibitor = _inhibitor(campaign, production, declared.inhibitors if declared else ())
     as_run = _as_run(campaign, production, scenario, facts)
     return AlertStory(
@@ -51,7 +51,8 @@ def story_of(
         alert=alert,
         phase=phase.name,
         facts=facts,
-        receiver=receiver,
+        receiver=meant or facts.receiver,
+        listeners=declared.listeners if declared else (),
         rule=rule,
         source=source,
         as_run=as_run,
@@ -137,9 +138,12 @@ def _firing(story: AlertStory) -> Iterator[Link]:
 def _paging(story: AlertStory) -> Iterator[Link]:
     name, receiver = story.alert, story.receiver
     means = ", ".join(story.facts.integrations) or "nothing"
-    once = f"{name} pages once for one problem, also while it recovers, and nobody but {receiver}"
+    all_told = " and ".join((receiver, *story.listeners))
+    once = f"{name} pages once for one problem, also while it recovers, and nobody but {all_told}"
     yield "pages", f"{name} pages {receiver} by {means}", pages.judge_pages
     yield "pages_once", once, pages.judge_pages_once
+    if story.listeners:
+        yield "also_told", f"{', '.join(story.listeners)} is told of {name} as well", pages.judge_also_told
     yield "renders", f"notices of {name} hold no unrendered or empty field", pages.judge_renders
 
 

@@ -25,7 +25,7 @@ _HELD_ENDS: Final = 4
 
 def silent_bound(production: Production, facts: AlertFacts, hop: str, manner: str) -> Bound:
     """Until the dead man's switch gives the alarm at the latest; a living Alertmanager repeats for a while."""
-    repeat_s = facts.route.repeat_interval_s if facts.route else 0.0
+    repeat_s = facts.route.repeats_after_s if facts.route else 0.0
     holds = hop in {"prometheus", "rules"} or is_link(hop, manner)
     held_s = _HELD_ENDS * _resend_s(production, facts) if holds else 0.0
     delivery_s = facts.timing.delivery_s

@@ -64,6 +64,10 @@ class Production:
     dashboards: tuple[Dashboard, ...] = ()
     discovered: Mapping[str, tuple[Path, ...]] = field(default_factory=dict)
     """Patterns of discovery files → the files beside prometheus.yml; patterns that match none are left out."""
+    scrape_files: Mapping[str, tuple[Path, ...]] = field(default_factory=dict)
+    """Patterns of ``scrape_config_files`` → the files beside prometheus.yml."""
+    scrape_documents: Mapping[Path, Document] = field(default_factory=dict)
+    """Those files."""
     groups: Mapping[str, tuple[TargetGroup, ...]] = field(default_factory=dict)
     """The same patterns → the targets in those files."""
 
@@ -72,18 +76,21 @@ class Production:
         """Names of all alerting rules, each once."""
         return tuple(dict.fromkeys(rule.name for file in self.rules for rule in file.alerts))
 
-    def alert(self, name: str, delivery_s: float) -> AlertFacts | None:
-        """Facts about the alert ``name``; ``delivery_s`` is the wall time that a delivery may take."""
+    def alert(self, name: str, delivery_s: float, receiver: str | None = None) -> AlertFacts | None:
+        """Facts about the alert ``name``; ``delivery_s`` is the wall time that a delivery may take.
+
+        Of several routes that it takes, those are about the one to ``receiver``, else about the first.
+        """
         for file in self.rules:
             for group in file.groups:
                 for rule in group.rules:
                     if rule.is_alert and rule.name == name:
-                        return self._facts(group, rule, delivery_s)
+                        return self._facts(group, rule, delivery_s, receiver)
         return None
 
-    def _facts(self, group: RuleGroup, rule: Rule, delivery_s: float) -> AlertFacts:
+    def _facts(self, group: RuleGroup, rule: Rule, delivery_s: float, receiver: str | None) -> AlertFacts:
         labels = {**self._external(), **group.labels, **rule.labels, "alertname": rule.name}
-        route = self.alertmanager.routes_for(labels)[0] if self.alertmanager else None
+        route = self.alertmanager.route_to(receiver, labels) if self.alertmanager else None
         kinds: tuple[str, ...] = ()
         resolved: tuple[str, ...] = ()
         if self.alertmanager and route:
@@ -137,12 +144,14 @@ def read_production(campaign: Campaign) -> Production:
     prometheus_path = campaign.artefact("prometheus")
     alertmanager_path = campaign.artefact("alertmanager")
     document = _document(campaign, prometheus_path)
-    discovered = _discovered(prometheus_path, document)
+    scrape_files = _scrape_files(prometheus_path, document)
+    included = _documents(campaign, scrape_files)
+    owners = {prometheus_path: document} if prometheus_path and document else {}
+    discovered = _discovered({**owners, **included})
     groups = _groups(campaign, discovered)
-    prometheus = read_prometheus(document, groups) if document else None
+    prometheus = read_prometheus(document, groups, tuple(included.values())) if document else None
     rule_files = _named(prometheus_path, prometheus.rule_files) if prometheus and prometheus_path else {}
-    rule_paths = dict.fromkeys(path for paths in rule_files.values() for path in paths)
-    rule_documents = {path: load_yaml(path, shown_as=campaign.shown(path)) for path in rule_paths}
+    rule_documents = _documents(campaign, rule_files)
     alertmanager_document = _document(campaign, alertmanager_path)
     alertmanager = read_alertmanager(alertmanager_document) if alertmanager_document else None
     templates = _named(alertmanager_path, alertmanager.templates) if alertmanager and alertmanager_path else {}
@@ -158,6 +167,8 @@ def read_production(campaign: Campaign) -> Production:
         scrape_s=max((job.interval_s for job in prometheus.jobs), default=60.0) if prometheus else 60.0,
         evaluation_s=prometheus.evaluation_interval_s if prometheus else 60.0,
         discovered=discovered,
+        scrape_files=scrape_files,
+        scrape_documents=included,
         groups=groups,
         dashboards=tuple(
             read_dashboard(load_json(path, shown_as=campaign.shown(path))) for path in campaign.artefacts("dashboards")
@@ -183,11 +194,21 @@ def _named(owner: Path, patterns: tuple[str, ...]) -> dict[str, tuple[Path, ...]
     return {pattern: tuple(path.resolve() for path in _matches(owner, pattern)) for pattern in patterns}
 
 
-def _discovered(owner: Path | None, document: Document | None) -> dict[str, tuple[Path, ...]]:
-    if owner is None or document is None:
-        return {}
-    patterns = dict.fromkeys(name for job in read_prometheus(document).jobs for name in job.discovery.file_patterns)
-    found = {pattern: tuple(path.resolve() for path in _beside(owner, pattern)) for pattern in patterns}
+def _scrape_files(owner: Path | None, document: Document | None) -> dict[str, tuple[Path, ...]]:
+    return _named(owner, read_prometheus(document).scrape_config_files) if owner and document else {}
+
+
+def _documents(campaign: Campaign, files: Mapping[str, tuple[Path, ...]]) -> dict[Path, Document]:
+    paths = dict.fromkeys(path for each in files.values() for path in each)
+    return {path: load_yaml(path, shown_as=campaign.shown(path)) for path in paths}
+
+
+def _discovered(owners: Mapping[Path, Document]) -> dict[str, tuple[Path, ...]]:
+    """Patterns of discovery files with the files that lie beside the one that names them."""
+    found: dict[str, tuple[Path, ...]] = {}
+    for owner, document in owners.items():
+        patterns = dict.fromkeys(name for job in read_prometheus(document).jobs for name in job.discovery.file_patterns)
+        found |= {pattern: tuple(path.resolve() for path in _beside(owner, pattern)) for pattern in patterns}
     return {pattern: paths for pattern, paths in found.items() if paths}
 
 

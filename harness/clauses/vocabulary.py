@@ -126,12 +126,13 @@ def vocabulary_of(campaign: Campaign, production: Production) -> Vocabulary:
 def _scraped(production: Production) -> frozenset[str] | None:
     """Labels that targets and relabelling add; ``None`` where they cannot be told from the files."""
     document = production.prometheus_document
-    if document is None or production.prometheus is None or production.prometheus.scrape_config_files:
+    if document is None or production.prometheus is None:
         return None
     found: set[str] = set()
     for each in production.prometheus.jobs:
         found |= set(each.discovery.labels)
-    for job in document.data.get("scrape_configs") or ():
+    written = (document, *production.scrape_documents.values())
+    for job in (job for each in written for job in each.data.get("scrape_configs") or ()):
         rules = [*(job.get("relabel_configs") or ()), *(job.get("metric_relabel_configs") or ())]
         if any(rule.get("action") == "labelmap" for rule in rules):
             return None

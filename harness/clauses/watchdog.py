@@ -14,5 +14,5 @@ MISSED_REPEATS: Final = 3
 
 def silence_s(facts: AlertFacts, speed: float) -> float:
     """Wall seconds of silence that are a notice: the missed repeats, and the time that a delivery may take."""
-    repeat_s = facts.route.repeat_interval_s if facts.route else 0.0
+    repeat_s = facts.route.repeats_after_s if facts.route else 0.0
     return MISSED_REPEATS * repeat_s / speed + facts.timing.delivery_s

@@ -124,6 +124,8 @@ class Alert(Strict):
 
     means: str
     reaches: str | None = None
+    also_told: str | list[str] = []
+    """Receivers beside it, by routes that continue."""
     yields_to: str | list[str] | None = None
     fires_in: str | list[str] = []
     runbook: str | None = None
@@ -131,6 +133,11 @@ class Alert(Strict):
     under: dict[Condition, _AnyWord] = {}
     """What it should do under a standard condition, where that is not the default."""
     examples: dict[str, Example] = {}
+
+    @property
+    def listeners(self) -> tuple[str, ...]:
+        """The receivers that are told beside the one that is paged."""
+        return (self.also_told,) if isinstance(self.also_told, str) else tuple(self.also_told)
 
     @property
     def inhibitors(self) -> tuple[str, ...]:

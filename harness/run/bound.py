@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,7 +12,7 @@ import orjson
 from harness.artefacts.bind_alertmanager import bind_alertmanager
 from harness.artefacts.bind_filebeat import bind_filebeat
 from harness.artefacts.bind_index_template import bind_index_template
-from harness.artefacts.bind_prometheus import bind_prometheus, prometheus_flags
+from harness.artefacts.bind_prometheus import bind_prometheus, bind_scrape_configs, prometheus_flags
 from harness.artefacts.bind_rules import bind_rules
 from harness.artefacts.clock import Clock
 from harness.artefacts.edits import BoundArtefact
@@ -56,6 +56,9 @@ def bind_cell(
     prometheus = alertmanager = None
     flags: tuple[str, ...] = ()
     if "prometheus" in parts and production.prometheus_document and production.prometheus:
+        topology = replace(
+            topology, files={**topology.files, **_write_scrapes(production, topology, clock, folder, write)}
+        )
         bound = bind_prometheus(production.prometheus_document, topology, clock)
         prometheus = write(bound, folder / "prometheus" / "prometheus.yml")
         flags = prometheus_flags(clock, production.prometheus)
@@ -94,6 +97,17 @@ def _write_rules(production: Production, clock: Clock, folder: Path, write: obje
         for pattern, paths in production.files.items()
         if all(path in written for path in paths)
     }
+
+
+def _write_scrapes(
+    production: Production, topology: Topology, clock: Clock, folder: Path, write: Callable[[BoundArtefact, Path], Path]
+) -> dict[str, tuple[str, ...]]:
+    assert production.prometheus is not None
+    written: dict[Path, str] = {}
+    for index, (path, document) in enumerate(production.scrape_documents.items()):
+        bound = bind_scrape_configs(document, topology, clock, production.prometheus)
+        written[path] = str(write(bound, folder / "prometheus" / f"scrapes-{index}-{path.name}"))
+    return {pattern: tuple(written[path] for path in paths) for pattern, paths in production.scrape_files.items()}
 
 
 def _copy_templates(production: Production, folder: Path) -> dict[str, tuple[str, ...]]:

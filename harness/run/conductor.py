@@ -121,7 +121,9 @@ class Conductor:
     def _dead_mans_switches(self) -> Iterator[DeadMansSwitch]:
         contract = self.cell.context.campaign.contract
         for name, alert in contract.alerts.items() if self.cell.receivers else ():
-            facts = self.cell.context.production.alert(name, contract.budgets.delivery) if alert.always else None
+            if not alert.always:
+                continue
+            facts = self.cell.context.production.alert(name, contract.budgets.delivery, alert.reaches)
             if facts:
                 receiver = alert.reaches or facts.receiver
                 yield DeadMansSwitch(self.cell.name, self.cell.speed, facts, receiver, self._add)

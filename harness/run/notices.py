@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import Any
+from urllib.parse import parse_qsl
 
 import orjson
 
@@ -16,18 +17,33 @@ __all__ = ["from_mail", "from_post"]
 _STATUS = re.compile(r"\b(FIRING|RESOLVED)\b", re.IGNORECASE)
 
 
-def from_post(cell: str, received: Received) -> Notification:
-    """A webhook of Alertmanager, or a post to a chat such as Slack; anything else keeps its text."""
+def from_post(cell: str, received: Received) -> Notification | None:
+    """A webhook of Alertmanager, or a post to a chat such as Slack; anything else keeps its text.
+
+    ``None`` for what an integration only asks before it tells: a token, or which issue is open already.
+    """
     integration = received.integration.rpartition("-")[0] or received.integration
     try:
         body = orjson.loads(received.body)
     except orjson.JSONDecodeError:
-        body = None
+        body = _form(received)
+    if not received.body or (isinstance(body, dict) and "jql" in body):
+        return None
     if isinstance(body, dict) and isinstance(body.get("alerts"), list):
         return _structured(cell, received, integration, body)
     texts = list(_texts(body)) if body is not None else [received.body.decode("utf-8", "replace")]
     title, text = _title(body) or (texts[0] if texts else ""), "\n".join(texts)
     return Notification(cell, received.t, received.receiver, integration, _status(title, text), "", (), title, text)
+
+
+def _form(received: Received) -> dict[str, str] | None:
+    """The fields of a form, as SNS gets them; ``None`` where the body is none."""
+    kind = next((value for name, value in received.headers.items() if name.lower() == "content-type"), "")
+    if not kind.startswith("application/x-www-form-urlencoded"):
+        return None
+    fields = dict(parse_qsl(received.body.decode("utf-8", "replace")))
+    # what people read comes first, and under the name that chats give it
+    return {"title": fields.pop("Subject", ""), "text": fields.pop("Message", ""), **fields}
 
 
 def from_mail(cell: str, mail: Mail) -> Notification:

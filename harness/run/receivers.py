@@ -73,7 +73,9 @@ class Receivers:
         accepted = it.reply is not None and it.reply.startswith("2")
         self._told((it.receiver, it.integration), accepted, from_mail(self._cell, it))
 
-    def _told(self, key: Key, accepted: bool, notice: Notification) -> None:
+    def _told(self, key: Key, accepted: bool, notice: Notification | None) -> None:
+        if notice is None:
+            return
         if accepted:
             self._record(replace(notice, integration=self._names.get(key, notice.integration)))
         else:

@@ -50,8 +50,8 @@ def examine_discovery(campaign: Campaign, production: Production, promtool: Path
 
 
 def _jobs(campaign: Campaign, production: Production) -> dict[str, dict[str, Any]]:
-    document = production.prometheus_document
-    written = (document.data.get("scrape_configs") or []) if document else []
+    documents = (production.prometheus_document, *production.scrape_documents.values())
+    written = [job for each in documents if each for job in each.data.get("scrape_configs") or ()]
     jobs = {str(job.get("job_name")): job for job in written}
     for name in campaign.contract.discovery:
         if name not in jobs:

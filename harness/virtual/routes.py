@@ -38,6 +38,8 @@ class Routed:
     inhibited_by: tuple[str, ...]
     amtool: tuple[str, ...]
     promised: str | None
+    listeners: tuple[str, ...] = ()
+    """Whom the contract says to be told as well."""
     yields_to: tuple[str, ...] | None = None
     """The alerts that the contract lets inhibit it; ``None`` where the contract does not know it."""
 
@@ -46,8 +48,8 @@ class Routed:
         """What is wrong with who is told, or nothing."""
         if self.amtool != self.receivers:
             return f"amtool routes it to {', '.join(self.amtool) or 'nobody'}"
-        if self.promised is not None and self.receivers != (self.promised,):
-            return f"the contract says {self.promised}"
+        if self.promised is not None and set(self.receivers) != {self.promised, *self.listeners}:
+            return f"the contract says {', '.join((self.promised, *self.listeners))}"
         return ""
 
     @property
@@ -99,7 +101,8 @@ def route_cells(campaign: Campaign, found: Sequence[Routed]) -> Iterator[Cell]:
             continue
         place = partial(campaign.promise, "alerts", name)
         told = ", ".join(each.receivers)
-        yield _cell(each, "reaches", told, each.promised or "", each.route_problem, place("reaches"))
+        should = ", ".join((each.promised, *each.listeners)) if each.promised else ""
+        yield _cell(each, "reaches", told, should, each.route_problem, place("reaches"))
         silences = ", ".join(each.inhibited_by) or "nothing"
         should = ", ".join(each.yields_to or ()) or "nothing"
         yield _cell(each, "yields to", silences, should, each.inhibition_problem, place("yields_to"))
@@ -151,6 +154,7 @@ def _routed(
         inhibited_by=tuple(silencing),
         amtool=amtool,
         promised=promise.reaches if promise else None,
+        listeners=promise.listeners if promise else (),
         yields_to=promise.inhibitors if promise else None,
     )
 

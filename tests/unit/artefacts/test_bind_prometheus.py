@@ -221,9 +221,12 @@ def test_references_in_external_labels() -> None:
 
 
 def test_scrape_config_files_are_bound_like_jobs() -> None:
-    document = parse_yaml("scrape_configs: [{job_name: a, scrape_interval: 30s}]", "extra.yml")
-    bound = bind_scrape_configs(document, Topology(), CLOCK)
+    main = parse_yaml("global: {scrape_interval: 15s}\nscrape_config_files: [extra.yml]\n", "prometheus.yml")
+    jobs = "[{job_name: a, scrape_interval: 30s}, {job_name: b, scrape_timeout: 10s}]"
+    document = parse_yaml(f"scrape_configs: {jobs}", "extra.yml")
+    bound = bind_scrape_configs(document, Topology(), CLOCK, read_prometheus(main, {}, [document]))
     assert bound.data["scrape_configs"][0]["scrape_interval"] == "500ms"
+    assert bound.data["scrape_configs"][1]["scrape_timeout"] == "250ms"  # the interval of the file that includes it
     assert "global" not in bound.data
 
 

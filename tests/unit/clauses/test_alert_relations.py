@@ -196,6 +196,56 @@ def loud() -> list[Any]:
     return [*records, *ended("loud", 400)]
 
 
+# --- receivers beside the one that is paged
+
+
+@pytest.fixture
+def continued(folder: Path) -> dict[str, Clause]:
+    """The clauses where a route tells the chat first and goes on to the pager, by a label that is a template."""
+    contract, rules = folder / "contract.yaml", folder / "production/rules.yml"
+    contract.write_text(contract.read_text().replace("  Warn: {", "  Warn: {also_told: chat, "))
+    rules.write_text(rules.read_text().replace("severity: warning", 'severity: warning, team: "{{ $labels.job }}"'))
+    (folder / "production/alertmanager.yml").write_text(
+        "route:\n  receiver: chat\n  group_wait: 1s\n  routes:\n"
+        "    - {matchers: [severity=warning], receiver: chat, continue: true}\n"
+        "    - {matchers: [team=tiny], receiver: on-call, group_wait: 5s}\n"
+        "    - {receiver: on-call}\n"
+        "receivers:\n  - {name: chat, slack_configs: [{api_url: 'http://chat.test', channel: x}]}\n"
+        "  - {name: on-call, webhook_configs: [{url: 'http://pager.test'}]}\n"
+    )
+    return {clause.id: clause for clause in compile_campaign(load_campaign([folder]))}
+
+
+def test_a_page_is_that_of_the_route_to_the_receiver_that_is_meant(continued: dict[str, Clause]) -> None:
+    assert continued["loud::alerts::Warn::pages"].statement == "Warn pages on-call by webhook"
+    assert verdict(continued["loud::alerts::Warn::pages"], *loud(), planned=("loud",)) == "held"
+
+
+def test_whom_a_route_tells_as_well_is_no_stranger_and_has_to_be_told(continued: dict[str, Clause]) -> None:
+    once, told = continued["loud::alerts::Warn::pages_once"], continued["loud::alerts::Warn::also_told"]
+    assert told.statement == "chat is told of Warn as well"
+    chat = page("loud", "Warn", 79, receiver="chat", integration="slack")
+    assert verdict(once, *loud(), chat, planned=("loud",)) == "held"
+    assert verdict(told, *loud(), chat, planned=("loud",)) == "held"
+    assert verdict(told, *loud(), planned=("loud",)) == "violated"
+    assert verdict(told, *loud()[:-1], planned=("loud",)) == "open"
+    assert verdict(once, *loud(), replace(chat, receiver="mail"), planned=("loud",)) == "violated"
+
+
+def test_a_repeat_waits_for_the_next_look_at_its_group(folder: Path) -> None:
+    alertmanager = folder / "production/alertmanager.yml"
+    text = alertmanager.read_text().replace("group_interval: 10s", "group_interval: 40m")
+    alertmanager.write_text(text)
+    table = {clause.id: clause for clause in compile_campaign(load_campaign([folder]))}
+    day = [started("calm"), started("loud"), *ended("calm", 20_000), *ended("loud", 100)]
+    repeats = [page("calm", "Watchdog", p) for p in range(60, 20_000, 4 * 3600)]
+    heard = [page("loud", "Watchdog", 60), *repeats]
+    assert verdict(table["campaign::alerts::Watchdog::always_fires"], *day, *heard) == "held"
+    alertmanager.write_text(text.replace("40m", "10s"))
+    strict = {clause.id: clause for clause in compile_campaign(load_campaign([folder]))}
+    assert verdict(strict["campaign::alerts::Watchdog::always_fires"], *day, *heard) == "violated"
+
+
 BEFORE, INHIBITS = "loud::alerts::Warn::before_Crit", "loud::alerts::Crit::inhibits_Warn"
 
 

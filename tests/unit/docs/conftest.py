@@ -54,7 +54,7 @@ health:
   readiness: {endpoint: ready, state_at: /status, codes: {healthy: 200, failing: 200}}
 budgets: {exposition: 100ms wall, exposition_bytes: 100000}
 alerts:
-  TinyFailing: {means: It fails., reaches: on-call, always: true}
+  TinyFailing: {means: It fails., reaches: on-call, also_told: chat, always: true}
   TinySlow: {means: It is slow., reaches: on-call, yields_to: TinyFailing}
 monitoring:
   hops:

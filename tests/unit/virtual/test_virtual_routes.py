@@ -21,6 +21,12 @@ def routed(**facts: object) -> Routed:
         ({}, ""),
         ({"amtool": ()}, "amtool routes it to nobody"),
         ({"promised": "chat"}, "the contract says chat"),
+        ({"promised": "on-call", "listeners": ("chat",)}, "the contract says on-call, chat"),
+        (
+            {"promised": "on-call", "listeners": ("chat",), "receivers": ("chat", "on-call")}
+            | {"amtool": ("chat", "on-call")},
+            "",
+        ),
         ({"inhibited_by": ("B",)}, ""),
         ({"inhibited_by": ("B",), "yields_to": ()}, "the contract does not let it yield to B"),
         ({"inhibited_by": ("B[page]", "A[page]"), "yields_to": ("B",)}, ""),
