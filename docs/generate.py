@@ -25,7 +25,7 @@ from typing import Any, Final
 import yaml
 
 from harness import cli, pytest_plugin
-from harness.contract import alert, attach, beside, expectations, fields, files, load, planes, subject
+from harness.contract import alert, attach, beside, expectations, fields, files, load, notices, planes, subject
 from harness.contract.expectations import SUBJECTS
 from harness.contract.schema import schema
 from harness.core import events
@@ -43,7 +43,7 @@ __all__ = ["documents", "key_names", "main", "meanings", "verbs", "words_by_hand
 
 REFERENCE: Final = Path(__file__).resolve().parent / "reference"
 KINDS: Final = ("campaign", "profile", "contract", "scenario", "attach")
-MODELS: Final = (files, planes, subject, attach, alert, beside, fields, load, expectations)
+MODELS: Final = (files, planes, subject, attach, alert, beside, fields, load, notices, expectations)
 GENERATED: Final = re.compile(r"(?ms)^<!-- generated: ([^\n]+?) -->\n.*?^<!-- end -->$")
 UNSAID: Final = {"format": "how it is told", "clause": "id of the clause"}
 """Words for arguments that the command line explains by their name alone."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any, Final
@@ -12,6 +11,7 @@ from harness.artefacts.bounds import AlertTiming, Bound, Term, resolve_bounds
 from harness.artefacts.rules import named_labels
 from harness.clauses.alert_hops import notification_hop
 from harness.clauses.alert_story import AlertStory, because, fired, settling_s, since, speed_of
+from harness.clauses.blemishes import blemish
 from harness.clauses.model import Judgement, held, inconclusive, still_open, violated
 from harness.clauses.timeline import Cause, alert_instants, healing_of, notices, unhealed_fault
 from harness.core.units import format_duration
@@ -167,10 +167,6 @@ def _is(item: Mapping[str, Any], alert: str, notice: Notification) -> bool:
     return firing and (item.get("labels") or {}).get("alertname") == alert
 
 
-_UNRENDERED = ("<no value>", "{{", "}}", "<error expanding template", "<nil>")
-_FORMAT_ERROR = re.compile(r"%!\w?\([^)]*\)")  # Go's fmt: %!d(string=many), %!(EXTRA …)
-
-
 def judge_renders(story: AlertStory, evidence: Evidence) -> Judgement:
     """No notice holds a template mark, an empty field or nothing at all."""
     failed = _paged(story, evidence)
@@ -209,13 +205,8 @@ def _lacking(story: AlertStory, evidence: Evidence) -> str:
 def _unrendered(title: str, text: str) -> str:
     if not title.strip() and not text.strip():
         return "the notice is empty"
-    for mark in _UNRENDERED:
-        if mark in title or mark in text:
-            return f"it holds {mark!r}"
-    if _FORMAT_ERROR.search(f"{title}\n{text}"):
-        return "a verb of its template got a value of the wrong type"
     empty = [line for line in text.splitlines() if line.rstrip().endswith(" =")]
-    return f"an empty field: {empty[0].strip()}" if empty else ""
+    return blemish(f"{title}\n{text}") or (f"an empty field: {empty[0].strip()}" if empty else "")
 
 
 def judge_before(story: AlertStory, other: str, evidence: Evidence) -> Judgement:

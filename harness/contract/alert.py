@@ -9,6 +9,7 @@ from typing import Annotated, Final, Literal, get_args
 from pydantic import AfterValidator, Field, WithJsonSchema, field_validator, model_validator
 
 from harness.contract.flows import Flows
+from harness.contract.notices import Notices
 from harness.contract.quantities import Duration
 from harness.contract.strict import Strict
 from harness.core.source import nearest
@@ -130,9 +131,13 @@ class Alert(Strict):
     fires_in: str | list[str] = []
     runbook: str | None = None
     always: bool = False
+    carries: dict[str, str] = {}
+    """Labels of its pages that others build on, such as a severity."""
     under: dict[Condition, _AnyWord] = {}
     """What it should do under a standard condition, where that is not the default."""
     examples: dict[str, Example] = {}
+    notices: Notices = Notices()
+    """What its notices promise otherwise than those of all alerts."""
 
     @property
     def listeners(self) -> tuple[str, ...]:

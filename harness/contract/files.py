@@ -10,6 +10,7 @@ from pydantic import Field, field_validator, model_validator
 from harness.contract.alert import Alert
 from harness.contract.beside import Coverage, Dashboards, Found
 from harness.contract.load import LoadBounds, LoadSpec
+from harness.contract.notices import Addresses, Notices
 from harness.contract.planes import Artefacts, Budgets, Counting, Endpoint, HealthStates, Logs, Metrics, Monitoring
 from harness.contract.quantities import Duration, Ratio, WallDuration
 from harness.contract.strict import Strict
@@ -50,9 +51,15 @@ class ContractFile(Strict):
     endpoints: dict[str, Endpoint] = {}
     health: dict[str, HealthStates] = {}
     alerts: dict[str, Alert] = {}
+    notices: Notices = Notices()
+    receivers: dict[str, Addresses] = {}
     monitoring: Monitoring | None = None
     counting: Counting = Counting()
     budgets: Budgets = Budgets()
+
+    def notices_of(self, alert: str) -> Notices:
+        """What is promised of the notices of a declared alert: of all alerts, and of this one alone."""
+        return self.notices.with_own(self.alerts[alert].notices)
 
     @model_validator(mode="after")
     def _references(self) -> ContractFile:

@@ -17,10 +17,14 @@ from harness.contract import Campaign, load_campaign
 from harness.core.errors import ConfigError, HarnessError
 from harness.core.source import nearest
 from harness.provision import ensure
+from harness.virtual.answers import FiredAlert
 from harness.virtual.discovery import examine_discovery
+from harness.virtual.notice_words import rendered_cells
+from harness.virtual.notices import notice_cells
 from harness.virtual.routes import Routed, route_cells, routed
 from harness.virtual.subjects import examined_alerts, rule_set
 from harness.virtual.suite import Report, examine
+from harness.virtual.told import as_fired
 from harness.virtual.verdicts import Cell
 
 __all__ = ["exit_code", "test_command"]
@@ -92,8 +96,12 @@ def _conditions(campaign: Campaign, options: argparse.Namespace) -> int:
     found = ensure(tools)
     report = examine(campaign, found["prometheus"].extra["promtool"], alerts=options.alert)
     if "alertmanager" in found:
-        told = _told(campaign, production, found["alertmanager"].extra["amtool"], report, options.alert)
-        report = replace(report, cells=_merged(report.cells, route_cells(campaign, told)))
+        amtool = found["alertmanager"].extra["amtool"]
+        ways = route_cells(campaign, _told(campaign, production, amtool, report, options.alert))
+        alerts = _alerts(campaign, production, report, options.alert)
+        notices = notice_cells(campaign, production, alerts)
+        texts = rendered_cells(campaign, production, amtool, alerts)
+        report = replace(report, cells=_merged(report.cells, [*ways, *notices, *texts]))
     if not options.alert:
         discovered = examine_discovery(campaign, production, found["prometheus"].extra["promtool"])
         report = replace(report, cells=(*report.cells, *discovered))
@@ -137,6 +145,15 @@ def _told(
     external = rule_set(production).external_labels
     found = routed(campaign, production.alertmanager, amtool, labels, external)
     return tuple(each for each in found if not wanted or each.labels["alertname"] in wanted)
+
+
+def _alerts(
+    campaign: Campaign, production: Production, report: Report, wanted: Sequence[str]
+) -> dict[str, tuple[FiredAlert, ...]]:
+    """Every alert that is ``wanted`` as it fired."""
+    known = examined_alerts(campaign, production)
+    found = as_fired(known, report.alerts, rule_set(production).external_labels)
+    return {name: alerts for name, alerts in found.items() if not wanted or alerts[0].labels["alertname"] in wanted}
 
 
 def _print(text: str) -> None:

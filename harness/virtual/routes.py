@@ -43,6 +43,9 @@ class Routed:
     yields_to: tuple[str, ...] | None = None
     """The alerts that the contract lets inhibit it; ``None`` where the contract does not know it."""
 
+    strangers: tuple[str, ...] = ()
+    """Those of them that silence it although they are about something else, as in ``Down of another service``."""
+
     @property
     def route_problem(self) -> str:
         """What is wrong with who is told, or nothing."""
@@ -59,6 +62,8 @@ class Routed:
             return ""
         names = {other.partition("[")[0] for other in self.inhibited_by} - {self.labels["alertname"]}
         unmeant, lacking = sorted(names - set(self.yields_to)), sorted(set(self.yields_to) - names)
+        if self.strangers:
+            return f"it is silenced by {', '.join(self.strangers)} as well"
         if unmeant:
             return f"the contract does not let it yield to {', '.join(unmeant)}"
         return f"the contract says that it yields to {', '.join(lacking)}" if lacking else ""
@@ -145,6 +150,13 @@ def _routed(
         if other != name and any(config.inhibited_by(labels, [each]) is not None for each in sets)
     ]
     promise = campaign.contract.alerts.get(labels["alertname"])
+    within = campaign.contract.notices_of(labels["alertname"]).yields_within if promise else []
+    strangers = [
+        f"{other} of another {label}"
+        for other in silencing
+        for label in within
+        if any(config.inhibited_by(labels, [{**each, label: f"not {labels.get(label)}"}]) for each in full[other])
+    ]
     return Routed(
         alert=name,
         labels=labels,
@@ -156,6 +168,7 @@ def _routed(
         promised=promise.reaches if promise else None,
         listeners=promise.listeners if promise else (),
         yields_to=promise.inhibitors if promise else None,
+        strangers=tuple(strangers),
     )
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from harness.clauses.production import Production, read_production
 from harness.contract import Campaign
-from harness.virtual.answers import Findings
+from harness.virtual.answers import Findings, FiredAlert
 from harness.virtual.behaviour import Behaviour, behaviour
 from harness.virtual.classes import inputs_of
 from harness.virtual.conditions import CONDITIONS
@@ -34,13 +34,15 @@ class Report:
     """The table: one cell per alert and condition, and how each alert was moved.
 
     ``fired`` are the label sets with which each alert fired on its designed trigger; ``guessed`` the families
-    by alert that nothing declares, so that their type was read from the way they are used.
+    by alert that nothing declares, so that their type was read from the way they are used; ``alerts`` are those that
+    fired with what they say.
     """
 
     cells: tuple[Cell, ...]
     moved_by: Mapping[str, str]
     fired: Mapping[str, tuple[Mapping[str, str], ...]] = field(default_factory=dict)
     guessed: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    alerts: Mapping[str, tuple[FiredAlert, ...]] = field(default_factory=dict)
 
     def cell(self, alert: str, condition: str) -> Cell:
         """The cell of one alert and condition; raises ``KeyError`` where there is none."""
@@ -112,6 +114,7 @@ class _Examination:
         self._seen: set[str] = set()
         """Alerts that were seen firing when they should."""
         self._fired: dict[str, tuple[Mapping[str, str], ...]] = {}
+        self._alerts: dict[str, tuple[FiredAlert, ...]] = {}
 
     def report(self, chosen: Sequence[Examined], conditions: Sequence[str], *, examples: bool) -> Report:
         inputs = {each: found for each in chosen if (found := self._inputs(each, conditions)) is not None}
@@ -126,7 +129,7 @@ class _Examination:
         cells = [cell for each in chosen for cell in self._row(each, conditions)]
         moved = {each.name: str(design.drive or "presence of its series") for each, design in designs.items()}
         guessed = {each.name: names for each, found in inputs.items() if (names := _guessed(found))}
-        return Report(tuple(cells), moved, self._fired, guessed)
+        return Report(tuple(cells), moved, self._fired, guessed, self._alerts)
 
     def _row(self, examined: Examined, conditions: Sequence[str]) -> list[Cell]:
         """Cells of one alert: conditions in their order, then examples in the contract's."""
@@ -209,7 +212,7 @@ class _Examination:
         name = item.design.examined.name
         did = _did(item, item.design, findings)
         if item.condition == "designed trigger":
-            self._fired[name] = did.labels
+            self._fired[name], self._alerts[name] = did.labels, did.alerts
         word = item.word or self._expected.get((name, item.condition)) or default_word(item.condition, item.design)
         if did.labels and (item.condition == "designed trigger" or word.startswith("fires")):
             self._seen.add(name)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Literal
 
 from harness.artefacts.alertmanager_config import AlertmanagerConfig
 from harness.artefacts.bounds import FaultTiming, fire_bounds, resolve_bounds
 from harness.artefacts.rules import named_labels
+from harness.clauses.blemishes import blemish
 from harness.contract.alert import between
 from harness.core.errors import Location
 from harness.core.units import format_duration
@@ -19,7 +20,6 @@ from harness.virtual.design import Design
 __all__ = ["Cell", "Pair", "Verdict", "default_word", "judged", "paired", "resolved_problem"]
 
 Verdict = Literal["held", "violated", "reported", "inconclusive", "not applicable"]
-_UNRENDERED: Final = ("<no value>", "<error", "{{")
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +183,7 @@ def _timing_problem(design: Design, script: Script, did: Behaviour) -> str:
 def _text_problem(design: Design, did: Behaviour) -> str:
     for alert in did.alerts:
         for name, text in alert.annotations.items():
-            if not text.strip() or any(mark in text for mark in _UNRENDERED):
+            if not text.strip() or blemish(text):
                 return f"its {name} does not render: {text.strip() or 'empty'}"
     if not all(each.family.knows_labels for each in design.inputs):
         return ""

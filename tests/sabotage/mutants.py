@@ -1,6 +1,7 @@
-"""One defect in every alert at once, made from the rule files as they are: a copy of production per kind of defect.
+"""One defect in every alert at once, made from the files as they are: a copy of production per kind of defect.
 
-Alerts are judged one by one in virtual time, so twelve defects in one copy are twelve mutants.
+Alerts are judged one by one offline, so eighteen defects in one copy are eighteen mutants. Of rules the defects are
+here, of who is told, how and when in ``notice_mutants``.
 """
 
 from __future__ import annotations
@@ -16,44 +17,46 @@ import yaml
 from harness.artefacts.promql import parse
 from harness.core.errors import Location
 from harness.core.units import format_duration, parse_duration
+from tests.sabotage.notice_mutants import NOTICE_KINDS
 
-__all__ = ["FILE", "KINDS", "mutated"]
+__all__ = ["KINDS", "RULE_KINDS", "alert_rules", "mutated"]
 
 Rule = dict[str, Any]
 Mutation = Callable[[Rule], Rule | None]
 """The rule with a defect; ``None`` where it has nothing of the kind."""
-FILE: Final = "rules/llm_router_alerts.yml"
+_FOLDER: Final = "rules"
 _TEST: Final = re.compile(r"(>=|<=|==|!=|>|<)(\s*)(\d+(?:\.\d+)?)")
-_AGGREGATION: Final = re.compile(r"\b(sum|max)( by)")
-_MATCHER: Final = re.compile(r"\{job=\"llm-router\"(?:, )?([^}]*)\}")
+_AGGREGATION: Final = re.compile(r"\b(sum|max|min)( by|\()")
+_MATCHER: Final = re.compile(r"\{job=\"[\w-]+\"(?:, )?([^}]*)\}")
 
 
 def mutated(production: Path, folder: Path, kind: str) -> dict[str, str]:
     """Copy ``production`` to ``folder`` with the defect ``kind``; answers the mutated alerts with what was changed."""
     shutil.copytree(production, folder, dirs_exist_ok=True)
+    if kind not in RULE_KINDS:
+        return NOTICE_KINDS[kind](folder, alert_rules(folder))
     found: dict[str, str] = {}
-    name = FILE if kind in _RULES else "alertmanager.yml"
-    document = yaml.safe_load((folder / name).read_text())
-    if kind in _RULES:
+    for path in sorted((folder / _FOLDER).glob("*.yml")):
+        document = yaml.safe_load(path.read_text())
         for group in document["groups"]:
             group["rules"] = [_rule(rule, kind, found) for rule in group["rules"]]
-    else:
-        found |= _ROUTING[kind](document, _alerts(folder))
-    (folder / name).write_text(yaml.safe_dump(document, sort_keys=False, width=10_000))
+        path.write_text(yaml.safe_dump(document, sort_keys=False, width=10_000))
     return found
 
 
 def _rule(rule: Rule, kind: str, found: dict[str, str]) -> Rule:
-    changed = _RULES[kind](rule)
+    changed = RULE_KINDS[kind](rule)
     if changed is None or changed == rule:
         return rule
     parse(changed["expr"], Location(kind))  # a defect that Prometheus refuses to load is none
-    found[rule["alert"]] = "; ".join(f"{key}: {value}" for key, value in changed.items() if value != rule[key])
+    found[rule["alert"]] = "; ".join(f"{key}: {value}" for key, value in changed.items() if value != rule.get(key))
     return changed
 
 
-def _alerts(folder: Path) -> tuple[Rule, ...]:
-    groups = yaml.safe_load((folder / FILE).read_text())["groups"]
+def alert_rules(production: Path) -> tuple[Rule, ...]:
+    """All alerting rules of ``production``."""
+    files = sorted((production / _FOLDER).glob("*.yml"))
+    groups = [group for path in files for group in yaml.safe_load(path.read_text())["groups"]]
     return tuple(rule for group in groups for rule in group["rules"])
 
 
@@ -93,7 +96,10 @@ def _window(factor: float) -> Mutation:
 
 
 def _for(factor: float) -> Mutation:
-    return lambda rule: {**rule, "for": format_duration(parse_duration(rule["for"]) * factor)}
+    def change(rule: Rule) -> Rule | None:
+        return {**rule, "for": format_duration(parse_duration(rule["for"]) * factor)} if "for" in rule else None
+
+    return change
 
 
 def _aggregation(other: Mapping[str, str]) -> Mutation:
@@ -112,55 +118,35 @@ def _matcher_lost(rule: Rule) -> Rule:
 
 
 def _matcher_wrong(rule: Rule) -> Rule:
-    return {**rule, "expr": rule["expr"].replace('job="llm-router"', 'job="llm-routers"')}
+    return {**rule, "expr": re.sub(r'job="([\w-]+)"', r'job="\1s"', rule["expr"])}
 
 
 def _severity(rule: Rule) -> Rule:
-    other = {"warning": "critical", "critical": "warning"}
+    other = {"warning": "critical", "critical": "warning", "none": "critical"}
     return {**rule, "labels": {**rule["labels"], "severity": other[rule["labels"]["severity"]]}}
 
 
 def _template(name: str) -> Mutation:
     def change(rule: Rule) -> Rule:
-        text = rule["annotations"][name].replace("$labels.service", "$labels.servise")
-        return {**rule, "annotations": {**rule["annotations"], name: text}}
+        return _annotated(rule, {name: rule["annotations"][name].replace("$labels.service", "$labels.servise")})
 
     return change
+
+
+def _lost(name: str) -> Mutation:
+    return lambda rule: {**rule, "annotations": {k: v for k, v in rule["annotations"].items() if k != name}}
+
+
+def _annotated(rule: Rule, texts: Mapping[str, str]) -> Rule:
+    return {**rule, "annotations": {**rule["annotations"], **texts}}
 
 
 def _expression(rule: Rule, start: int, end: int, text: str) -> Rule:
     return {**rule, "expr": rule["expr"][:start] + text + rule["expr"][end:]}
 
 
-# --- alertmanager.yml
-
-
-def _route(document: dict[str, Any], alerts: tuple[Rule, ...]) -> dict[str, str]:
-    stray = [{"matchers": [f'alertname = "{rule["alert"]}"'], "receiver": "default"} for rule in alerts]
-    document["route"]["routes"] = [*stray, *document["route"]["routes"]]
-    return {rule["alert"]: "routed to default" for rule in alerts}
-
-
-def _inhibition_lost(document: dict[str, Any], alerts: tuple[Rule, ...]) -> dict[str, str]:
-    document["inhibit_rules"][0]["equal"].append("severity")
-    critical = {rule["labels"]["problem"] for rule in alerts if rule["labels"]["severity"] == "critical"}
-    warnings = [rule for rule in alerts if rule["labels"]["severity"] == "warning"]
-    return {rule["alert"]: "equal: [severity]" for rule in warnings if rule["labels"]["problem"] in critical}
-
-
-def _inhibition_broad(document: dict[str, Any], alerts: tuple[Rule, ...]) -> dict[str, str]:
-    """Every alert is silenced by one of another problem."""
-    for index, rule in enumerate(alerts):
-        other = next(each for each in alerts[index:] + alerts if each["labels"]["problem"] != rule["labels"]["problem"])
-        source, target = f'alertname = "{other["alert"]}"', f'alertname = "{rule["alert"]}"'
-        document["inhibit_rules"].append(
-            {"source_matchers": [source], "target_matchers": [target], "equal": ["service"]}
-        )
-    return {rule["alert"]: "inhibited by an alert of another problem" for rule in alerts}
-
-
 _FLIPPED: Final = {">": "<", "<": ">", ">=": "<=", "<=": ">=", "==": "!=", "!=": "=="}
-_RULES: Final[dict[str, Mutation]] = {
+RULE_KINDS: Final[dict[str, Mutation]] = {
     "threshold raised": _threshold(1.25),
     "threshold lowered": _threshold(0.75),
     "comparison": _comparison(_FLIPPED),
@@ -169,14 +155,18 @@ _RULES: Final[dict[str, Mutation]] = {
     "window halved": _window(0.5),
     "for doubled": _for(2),
     "for halved": _for(0.5),
-    "aggregation": _aggregation({"sum": "max", "max": "sum"}),
-    "aggregation by the least": _aggregation({"sum": "min", "max": "min"}),
+    "aggregation": _aggregation({"sum": "max", "max": "sum", "min": "max"}),
+    "aggregation by the least": _aggregation({"sum": "min", "max": "min", "min": "min"}),
     "grouping": _grouping,
     "matcher lost": _matcher_lost,
     "matcher wrong": _matcher_wrong,
     "severity": _severity,
     "summary": _template("summary"),
     "description": _template("description"),
+    "summary lost": _lost("summary"),
+    "description lost": _lost("description"),
+    "runbook lost": _lost("runbook"),
+    "runbook of another": lambda rule: _annotated(rule, {"runbook": "runbooks/another.md"}),
 }
-_ROUTING: Final = {"route": _route, "inhibition lost": _inhibition_lost, "inhibition too broad": _inhibition_broad}
-KINDS: Final = (*_RULES, *_ROUTING)
+KINDS: Final = (*RULE_KINDS, *NOTICE_KINDS)
+"""The table of mutants: each defect of each alert is noticed by a named clause, or is said to be none."""

@@ -30,8 +30,10 @@ def routed(**facts: object) -> Routed:
         ({"inhibited_by": ("B",)}, ""),
         ({"inhibited_by": ("B",), "yields_to": ()}, "the contract does not let it yield to B"),
         ({"inhibited_by": ("B[page]", "A[page]"), "yields_to": ("B",)}, ""),
+        ({"inhibited_by": ("B",), "yields_to": ("B",), "strangers": ("B of another service",)},
+         "it is silenced by B of another service as well"),
         ({"yields_to": ("B", "C"), "inhibited_by": ("C",)}, "the contract says that it yields to B"),
     ],
-)
+)  # fmt: skip
 def test_each_disagreement_is_named(facts: dict, problem: str) -> None:
     assert routed(**facts).problem == problem
