@@ -84,6 +84,7 @@ def _parser() -> argparse.ArgumentParser:
         _add_coverage,
         _add_replay,
         _add_report,
+        _add_diff,
         _add_explain,
         _add_schema,
     ):
@@ -176,6 +177,14 @@ def _add_report(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     verb.add_argument("--format", choices=("console", "json", "junit", "ndjson"), default="console")
     verb.add_argument("-v", "--verbose", action="store_true", help="list held clauses too")
     verb.set_defaults(run=_report)
+
+
+def _add_diff(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    verb = verbs.add_parser("diff", help="say what changed from one bundle to another")
+    verb.add_argument("before", type=Path, metavar="BEFORE", help="the folder of a bundle, or its .zip")
+    verb.add_argument("after", type=Path, metavar="AFTER", help="another, of the same service")
+    verb.add_argument("-v", "--verbose", action="store_true", help="list every figure, and clauses that came and went")
+    verb.set_defaults(run=_diff)
 
 
 def _add_explain(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -327,6 +336,12 @@ def _report(options: argparse.Namespace) -> int:
     from harness.front.replaying import report_bundle
 
     return report_bundle(options.bundle, options.format, verbose=options.verbose)
+
+
+def _diff(options: argparse.Namespace) -> int:
+    from harness.front.comparing import diff_bundles
+
+    return diff_bundles(options.before, options.after, verbose=options.verbose)
 
 
 def _explain(options: argparse.Namespace) -> int:

@@ -130,6 +130,7 @@ def test_no_verdicts_is_exit_code_2(run: Run, tmp_path: Path, capfd: pytest.Capt
         (("schema", "scenari"), "did you mean 'scenario'"),
         (("replay", "nowhere"), "there is no such bundle"),
         (("report", "nowhere"), "there is no such bundle"),
+        (("diff", "nowhere", "nowhere"), "there is no such bundle"),
         (("explain", "x"), "neither scenarios/campaign.yaml"),
     ],
 )
@@ -197,6 +198,33 @@ def test_a_report_tells_a_bundle_again(run: Run, tmp_path: Path, capfd: pytest.C
     capfd.readouterr()
     assert run("report", tmp_path / "b.zip", "--format", kind) == 0
     assert "seen as violated" in capfd.readouterr().out
+
+
+def test_a_diff_fails_where_something_got_worse(run: Run, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    run("gate", TINY)
+    run("gate", TINY, fires="violated")
+    before, after = bundles(tmp_path)
+    for bundle in (before, after):
+        (bundle / "manifest.json").write_text("{}")
+    assert run("diff", before, after) == 1
+    assert f"WORSE held → violated: {FIRES}" in capfd.readouterr().out
+    assert run("diff", after, before) == 0
+    assert run("diff", after, after) == 0
+    assert "none differs" in capfd.readouterr().out
+
+
+def test_a_diff_with_a_campaign_that_failed_is_refused(
+    run: Run, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    run("gate", TINY)
+    (bundle,) = bundles(tmp_path)
+    (bundle / "manifest.json").write_text("{}")
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    (empty / "manifest.json").write_text("{}")
+    (empty / "events.ndjson").write_text("")
+    assert run("diff", bundle, empty) == 2
+    assert f"{empty}: its campaign ended without verdicts" in capfd.readouterr().err
 
 
 def test_provisioning_verbs_parse_their_own_options(run: Run, capfd: pytest.CaptureFixture[str]) -> None:
