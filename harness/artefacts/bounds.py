@@ -11,7 +11,17 @@ from typing import Literal
 
 from harness.core.units import ProductionSeconds, WallSeconds, format_duration
 
-__all__ = ["AlertTiming", "Bound", "FaultTiming", "Term", "Window", "crossing_s", "fire_bounds", "resolve_bounds"]
+__all__ = [
+    "AlertTiming",
+    "Bound",
+    "FaultTiming",
+    "Term",
+    "Window",
+    "crossing_s",
+    "fire_bounds",
+    "resolve_bounds",
+    "yielding_bound",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,3 +172,19 @@ def resolve_bounds(alert: AlertTiming, fault: FaultTiming | None = None) -> Wind
         Term("delivery", alert.delivery_s, "wall"),
     )
     return Window(Bound((Term("keep_firing_for", alert.keep_firing_for_s),)), Bound(latest))
+
+
+def yielding_bound(alert: AlertTiming, inhibitor: AlertTiming, named: str, resend_s: float) -> Bound:
+    """When the end of ``alert`` is told at the latest where the alert ``named`` inhibits it; from healing, too.
+
+    What is resolved while it is inhibited leaves its group without a notice: Alertmanager learns of it again, and tells
+    it, when Prometheus sends it once more, which it does for a quarter of an hour.
+    """
+    return Bound(
+        (
+            *resolve_bounds(inhibitor).latest.terms,
+            Term(f"resend delay after {named} ceased to inhibit", resend_s),
+            Term("evaluation", alert.evaluation_s),
+            Term("group_interval", alert.group_interval_s),
+        )
+    )

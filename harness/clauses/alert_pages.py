@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any, Final
 
-from harness.artefacts.bounds import AlertTiming, Bound, Term, resolve_bounds
+from harness.artefacts.bounds import AlertTiming, Bound, resolve_bounds, yielding_bound
 from harness.artefacts.rules import named_labels
 from harness.clauses.alert_hops import notification_hop
 from harness.clauses.alert_story import AlertStory, because, fired, settling_s, since, speed_of
@@ -280,10 +280,8 @@ def _resolve_bound(story: AlertStory, evidence: Evidence, until: float) -> Bound
     own = resolve_bounds(story.timing(evidence, until)).latest
     if story.inhibitor is None or not notices(evidence, story.cell, story.inhibitor.rule.name, "firing"):
         return own
-    wait = Term(
-        f"group_interval after {story.inhibitor.rule.name} ceased to inhibit", story.facts.timing.group_interval_s
-    )
-    held_back = Bound((*resolve_bounds(story.inhibitor.timing).latest.terms, wait))
+    name, timing = story.inhibitor.rule.name, story.inhibitor.timing
+    held_back = yielding_bound(story.facts.timing, timing, name, story.resend_s)
     speed = speed_of(evidence, story.cell)
     return max(own, held_back, key=lambda bound: bound.wall_s(speed))
 

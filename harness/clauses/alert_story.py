@@ -46,6 +46,8 @@ class AlertStory:
     """The expression in the cell's time, and each change that made it so."""
     inhibitor: AlertFacts | None = None
     """The alert that this one yields to: while it fires, notices of this one are held back."""
+    resend_s: float = 0.0
+    """Production seconds after which Prometheus tells Alertmanager again of an alert that is resolved."""
 
     injects: tuple[str, ...] = ()
     """Faults that the phase injects; without any, its beginning is the cause."""

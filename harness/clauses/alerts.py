@@ -57,6 +57,7 @@ def story_of(
         source=source,
         as_run=as_run,
         inhibitor=inhibitor,
+        resend_s=production.resend_s(facts),
         injects=_injected(campaign, scenario, phase, alert),
         episode=episode_of(scenario, phase),
     )

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from harness.artefacts.bounds import Bound, FaultTiming, Term, fire_bounds, resolve_bounds
+from harness.artefacts.bounds import Bound, FaultTiming, Term, fire_bounds, resolve_bounds, yielding_bound
 from harness.clauses.hops import is_integration
 from harness.clauses.monitoring import cuts_in, notice_bounds
-from harness.clauses.production import Production
+from harness.clauses.production import AlertFacts, Production
 from harness.clauses.until import awaited_alerts, awaited_hops
 from harness.contract import Campaign
 from harness.contract.campaign import Scenario
@@ -57,10 +57,24 @@ def _latest(campaign: Campaign, production: Production, scenario: Scenario, phas
     for name in awaited_alerts(scenario, phase):
         facts = production.alert(name, campaign.contract.budgets.delivery)
         if facts is not None:
-            timing = facts.timing
-            fault = FaultTiming(crossing_s=timing.range_s)
-            yield (resolve_bounds(timing) if resolving else fire_bounds(timing, fault)).latest
+            fault = FaultTiming(crossing_s=facts.timing.range_s)
+            yield from (
+                _recovery(campaign, production, facts) if resolving else (fire_bounds(facts.timing, fault).latest,)
+            )
     yield from _of_hops(campaign, production, scenario, phase)
+
+
+def _recovery(campaign: Campaign, production: Production, facts: AlertFacts) -> Iterator[Bound]:
+    """Until the alert's end is told, counted from the last request from before healing: it may be under way still."""
+    longest_s = max((kind.timeout for kind in campaign.profile.requests.values()), default=0.0)
+    under_way = Term("requests under way", longest_s, "wall")
+    yield Bound((under_way, *resolve_bounds(facts.timing).latest.terms))
+    declared = campaign.contract.alerts.get(facts.rule.name)
+    for name in declared.inhibitors if declared else ():
+        other = production.alert(name, campaign.contract.budgets.delivery)
+        if other is not None:
+            held_back = yielding_bound(facts.timing, other.timing, name, production.resend_s(facts))
+            yield Bound((under_way, *held_back.terms))
 
 
 def _of_hops(campaign: Campaign, production: Production, scenario: Scenario, phase: Phase) -> Iterator[Bound]:

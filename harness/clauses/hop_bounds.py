@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from typing import Final
 
-from harness.artefacts.bind_prometheus import resend_delay_s
 from harness.artefacts.bounds import Bound, FaultTiming, Term, fire_bounds, resolve_bounds
 from harness.clauses.hops import is_integration, is_link
 from harness.clauses.production import AlertFacts, Production
@@ -27,7 +26,7 @@ def silent_bound(production: Production, facts: AlertFacts, hop: str, manner: st
     """Until the dead man's switch gives the alarm at the latest; a living Alertmanager repeats for a while."""
     repeat_s = facts.route.repeats_after_s if facts.route else 0.0
     holds = hop in {"prometheus", "rules"} or is_link(hop, manner)
-    held_s = _HELD_ENDS * _resend_s(production, facts) if holds else 0.0
+    held_s = _HELD_ENDS * production.resend_s(facts) if holds else 0.0
     delivery_s = facts.timing.delivery_s
     return Bound(
         (
@@ -55,7 +54,7 @@ def heard_bound(production: Production, facts: AlertFacts, hop: str) -> Bound:
         (
             *retries,
             Term("evaluation", timing.evaluation_s),
-            Term("resend delay", _resend_s(production, facts)),
+            Term("resend delay", production.resend_s(facts)),
             Term("group_wait", timing.group_wait_s),
             Term("group_interval", timing.group_interval_s),
             Term("delivery", timing.delivery_s, "wall"),
@@ -67,8 +66,3 @@ def resolved_bound(facts: AlertFacts, hop: str) -> Bound:
     """Until the end of the alert is told at the latest: a group waits for its integrations, dead ones included."""
     retries = (Term("Alertmanager's next try", _RETRY_S, "wall"),) if is_integration(hop) else ()
     return Bound((*retries, *resolve_bounds(facts.timing).latest.terms))
-
-
-def _resend_s(production: Production, facts: AlertFacts) -> float:
-    assert production.prometheus is not None
-    return max(resend_delay_s(production.prometheus), facts.timing.evaluation_s)

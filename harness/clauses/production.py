@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 
 from harness.artefacts.alertmanager_config import AlertmanagerConfig, read_alertmanager
+from harness.artefacts.bind_prometheus import RESEND_DELAY_S, resend_delay_s
 from harness.artefacts.bounds import AlertTiming
 from harness.artefacts.chains import Chains, Recording
 from harness.artefacts.clock import Clock
@@ -87,6 +88,11 @@ class Production:
                     if rule.is_alert and rule.name == name:
                         return self._facts(group, rule, delivery_s, receiver)
         return None
+
+    def resend_s(self, facts: AlertFacts) -> float:
+        """Production seconds after which Prometheus tells Alertmanager again what it knows of the alert."""
+        delay_s = resend_delay_s(self.prometheus) if self.prometheus else RESEND_DELAY_S
+        return max(delay_s, facts.timing.evaluation_s)
 
     def _facts(self, group: RuleGroup, rule: Rule, delivery_s: float, receiver: str | None) -> AlertFacts:
         labels = {**self._external(), **group.labels, **rule.labels, "alertname": rule.name}

@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
+from harness.clauses.bounds import phase_bound_s
 from harness.clauses.compiled import compile_campaign
 from harness.clauses.model import Clause
+from harness.clauses.production import read_production
 from harness.contract import load_campaign
 from harness.core.errors import ConfigError
 from harness.evidence.records import (
@@ -287,6 +289,37 @@ def test_inhibition(table: dict[str, Clause]) -> None:
     assert verdict(clause, *lasting) == "open"
     unpaged = without(Notification, "Crit", status="firing")
     assert verdict(clause, *unpaged) == "inconclusive"
+
+
+def told_at(p: float, alert: str) -> list[Any]:
+    """The relation, with the end of ``alert`` told at ``p``, and a story that is long enough to wait for it."""
+    kept = [
+        r for r in loud() if not (isinstance(r, Notification) and r.status == "resolved" and r.title.endswith(alert))
+    ]
+    return [*kept[:-2], page("loud", alert, p, "resolved"), *ended("loud", 1200)]
+
+
+def test_the_end_of_an_inhibited_alert_is_told_when_prometheus_sends_it_again(folder: Path) -> None:
+    """It leaves its group without a word while it is inhibited, and nobody tells of it before the resend delay."""
+    rules = folder / "production/rules.yml"
+    rules.write_text(rules.read_text().replace("> 0.4, ", "> 0.4, keep_firing_for: 2m, "))
+    clause = {c.id: c for c in compile_campaign(load_campaign([folder]))}["loud::alerts::Warn::resolves"]
+    assert verdict(clause, *told_at(160 + 10 + 40 + 10 + 120, "Warn")) == "held"
+    last = clause.judge(Evidence(told_at(160 + 10 + 40 + 10 + 120 + 60, "Warn"), planned=("loud",)))
+    assert last.verdict == "held"
+    assert "1m resend delay after Crit ceased to inhibit + 10s evaluation" in " ".join(last.details)
+
+
+def test_a_phase_of_recovery_outlasts_requests_that_are_under_way(folder: Path) -> None:
+    (folder / "loud.yaml").write_text(LOUD.replace(", at_most: 5m", "") + "speed: 1\n")
+    profile, bound = folder / "profile.yaml", {}
+    text = profile.read_text()
+    for timeout in ("10s wall", "2m wall"):
+        profile.write_text(text.replace("    method: GET\n", f"    method: GET\n    timeout: {timeout}\n", 1))
+        campaign = load_campaign([folder])
+        (scenario,) = [each for each in campaign.scenarios if each.name == "loud"]
+        bound[timeout] = phase_bound_s(campaign, read_production(campaign), scenario, scenario.phases[-1])
+    assert bound["2m wall"] == bound["10s wall"] + 110
 
 
 def test_one_fault_that_goes_on_is_healed_once(table: dict[str, Clause]) -> None:
