@@ -26,8 +26,8 @@ DOCUMENT_TESTS = (
     "tests/unit/docs",
     "tests/unit/contract/test_schema_files.py",
 )
-SIDE_BY_SIDE = ("-n", "2", "--dist", "loadfile")
-"""Two workers; ``tests/conftest.py`` says which files may be divided between them."""
+SIDE_BY_SIDE = ("-n", "3", "--dist", "loadfile")
+"""More workers than cores, because stories mostly wait; ``tests/conftest.py`` says which files may be divided."""
 LINTERS = (("lint", "ruff", "check", "."), ("types", "mypy"), ("imports", "lint-imports"))
 
 
