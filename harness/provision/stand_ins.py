@@ -16,10 +16,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Final
 
-from harness.provision.elasticsearch import logging_settings
+from harness.provision.elasticsearch import class_path, logging_settings
 from harness.provision.engine import Engine
 from harness.provision.images import ImageEntry
-from harness.provision.sets import ELASTICSEARCH_JARS, data_folder, read_jars
+from harness.provision.sets import data_folder
 from harness.provision.tool import Progress, Tool
 
 __all__ = ["RootFiles", "build_stand_in", "libraries_of", "root_of", "tar_of"]
@@ -70,8 +70,10 @@ def _elasticsearch(tool: Tool) -> RootFiles:
     java = tool.extra["java"].resolve()
     home = java.parent.parent
     files = {f"{_ES}/jdk/{name}": path for name, path in _tree(home)}
-    jars = {f"{_ES}/lib/{jar.file_name}": tool.extra["jars"] / jar.file_name for jar in read_jars(ELASTICSEARCH_JARS)}
-    files |= {f"{_ES}/lib/launcher.jar": tool.extra["launcher"]} | jars
+    # under the paths of this machine, and with its archive: loaded classes are taken from it only for these very paths
+    files |= {name: Path(name) for name in class_path(tool).split(":")}
+    if "archive" in tool.extra:
+        files[f"{_ES}/classes.jsa"] = tool.extra["archive"]
     files |= {"/bin/sh": Path("/bin/sh"), "/bin/tr": Path("/usr/bin/tr"), "/bin/cat": Path("/bin/cat")}
     linked = [
         path
@@ -83,7 +85,7 @@ def _elasticsearch(tool: Tool) -> RootFiles:
     script = data_folder().joinpath("stand_ins/elasticsearch/docker-entrypoint.sh").read_text(encoding="utf-8")
     texts = {
         "/usr/local/bin/docker-entrypoint.sh": script,
-        f"{_ES}/class-path": ":".join([f"{_ES}/lib/launcher.jar", *jars]),
+        f"{_ES}/class-path": class_path(tool),
         f"{_ES}/config/log4j2.properties": logging_settings(),
     }
     return RootFiles(files, texts, ["/tmp", *(f"{_ES}/{name}" for name in ("config", "data", "logs", "tmp"))])  # noqa: S108

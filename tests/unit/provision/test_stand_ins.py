@@ -62,6 +62,7 @@ def test_elasticsearch_brings_java_its_jars_and_the_shell_of_its_entry_point(tmp
     for name in ("bin/java", "lib.so", "jmods/big"):
         (home / name).write_text("x")
     extra = {"java": home / "bin" / "java", "jars": tmp_path, "launcher": tmp_path / "launcher.jar"}
+    extra["archive"] = tmp_path / "classes"
     root = root_of("elasticsearch", Tool("elasticsearch", "8", home / "bin" / "java", "here", extra))
     place = "/usr/share/elasticsearch"
     assert root.files[f"{place}/jdk/bin/java"] == home / "bin" / "java"
@@ -72,22 +73,32 @@ def test_elasticsearch_brings_java_its_jars_and_the_shell_of_its_entry_point(tmp
         "launcher.jar",
         *(jar.file_name for jar in read_jars(ELASTICSEARCH_JARS)),
     ]
+    assert root.files[path[1]] == Path(path[1]), (
+        "under the path of this machine, as the archive of its classes wants it"
+    )
+    assert root.files[f"{place}/classes.jsa"] == tmp_path / "classes"
     assert "eswrapper" not in root.texts["/usr/local/bin/docker-entrypoint.sh"]
 
 
 @pytest.mark.parametrize(
-    ("variables", "host"), [({}, "network.host: 0.0.0.0"), ({"network.host": "127.0.0.1"}, 'network.host: "127.0.0.1"')]
+    ("variables", "host", "has_archive"),
+    [
+        ({}, "network.host: 0.0.0.0", False),
+        ({"network.host": "127.0.0.1"}, 'network.host: "127.0.0.1"', True),
+    ],
 )
 def test_its_settings_come_from_the_environment_and_are_else_those_of_the_official_image(
-    tmp_path: Path, variables: dict[str, str], host: str
+    tmp_path: Path, variables: dict[str, str], host: str, has_archive: bool
 ) -> None:
     home = tmp_path / "home"
     (home / "config").mkdir(parents=True)
     (home / "jdk" / "bin").mkdir(parents=True)
     java = home / "jdk" / "bin" / "java"
-    java.write_text("#!/bin/sh\nexit 0\n")
+    java.write_text(f'#!/bin/sh\nfor told; do echo "$told"; done >{tmp_path}/told\n')
     java.chmod(0o755)
     (home / "class-path").write_text("a.jar")
+    if has_archive:
+        (home / "classes.jsa").touch()
     script = data_folder().joinpath("stand_ins/elasticsearch/docker-entrypoint.sh").read_text(encoding="utf-8")
     (tmp_path / "entry.sh").write_text(script.replace("/usr/share/elasticsearch", str(home)))
     settings = {"discovery.type": "single-node", "xpack.security.enabled": "false", **variables}
@@ -96,6 +107,8 @@ def test_its_settings_come_from_the_environment_and_are_else_those_of_the_offici
     assert 'discovery.type: "single-node"' in written
     assert [line for line in written if "network.host" in line] == [host]
     assert not [line for line in written if "xpack" in line]
+    archive = [line for line in (tmp_path / "told").read_text().splitlines() if "SharedArchiveFile" in line]
+    assert archive == ([f"-XX:SharedArchiveFile={home}/classes.jsa"] if has_archive else [])
 
 
 def test_it_is_built_once(tmp_path: Path, tool: Tool) -> None:
