@@ -12,7 +12,7 @@ from urllib.parse import unquote
 
 
 class _Server(socketserver.ThreadingUnixStreamServer):
-    daemon_threads = True
+    daemon_threads = False  # what one of them says of its end must not reach a later test
 
 
 @contextmanager
