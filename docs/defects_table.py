@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from tests.sabotage.defects import Defect, Sheet, sheets
+from tests.sabotage.defects import Defect, Sheet, sheets, unplanted
 
-__all__ = ["defects_of", "gateways", "table"]
+__all__ = ["defects_of", "gateways", "left", "table"]
 
 
 def defects_of(section: int, row: str) -> list[str]:
@@ -26,6 +26,11 @@ def gateways() -> str:
     """The defects that real gateways had, by the words under which they are known."""
     rows = [(each.gateways, each.name) for sheet in sheets() for each in sheet.defects if each.gateways]
     return "\n".join(["| Seen in real gateways | Planted as |", "|---|---|", *(f"| {a} | {b} |" for a, b in rows)])
+
+
+def left() -> str:
+    """Promises that nothing planted violates, with the reason."""
+    return "\n".join(["| Promise | Why |", "|---|---|", *(f"| {each} | {why} |" for each, why in unplanted().items())])
 
 
 def _title(sheet: Sheet) -> str:

@@ -242,7 +242,8 @@ def _default(value: Schema) -> str:
 
 
 def _defects(what: str) -> str:
-    return defects_table.gateways() if what == "gateways" else defects_table.table()
+    made = {"gateways": defects_table.gateways, "defects": defects_table.table, "unplanted": defects_table.left}
+    return made[what]()
 
 
 # --- commands.md ----------------------------------------------------------------------------------

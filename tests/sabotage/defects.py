@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import yaml
 
-__all__ = ["SHEETS", "Change", "Defect", "Sheet", "matching", "plant", "sheets"]
+__all__ = ["SHEETS", "Change", "Defect", "Sheet", "matching", "plant", "sheets", "unplanted"]
 
 HERE: Final = Path(__file__).resolve().parent
 SHEETS: Final = HERE / "data" / "defects"
@@ -76,6 +76,13 @@ class Sheet:
 def sheets() -> tuple[Sheet, ...]:
     """All sheets, in the order of their names."""
     return tuple(_sheet(path) for path in sorted(SHEETS.glob("*.yaml")))
+
+
+@cache
+def unplanted() -> dict[str, str]:
+    """Promises of the campaign that nothing here violates (``PLANE PROMISE``), each with the reason."""
+    found: dict[str, str] = yaml.safe_load((HERE / "data" / "unplanted.yaml").read_text(encoding="utf-8"))
+    return found
 
 
 def plant(folder: Path, defect: Defect) -> None:

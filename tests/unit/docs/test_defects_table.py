@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.sabotage.defects import HERE, Defect, Sheet, matching, plant, sheets
+from tests.sabotage.defects import HERE, Defect, Sheet, matching, plant, sheets, unplanted
+from tests.sabotage.test_tiny_sabotage import SABOTAGES
+from tests.unit.docs.test_clause_reference import entry_of
 from tests.unit.docs.test_specification_table import table
 
 ROOT = Path(__file__).parents[3]
@@ -93,3 +95,20 @@ def test_what_real_gateways_had_is_planted() -> None:
         "client faults counted as upstream faults",
         "secrets in logs",
     }
+
+
+def test_every_promise_of_the_campaign_is_violated_by_a_defect_or_says_why_not() -> None:
+    router = {clause for _, defect in DEFECTS for each in defect.violated for clause in matches(each)}
+    tiny = {clause for sabotage in SABOTAGES.values() for clause in sabotage.violated}
+    assert promises({*table().known_ids()}) - promises(router | tiny) == set(unplanted())
+
+
+def matches(pattern: str) -> set[str]:
+    """The clauses that a pattern means; one of a story of the tests alone is itself."""
+    return matching(pattern, table().known_ids()) or {pattern}
+
+
+def promises(clauses: set[str]) -> set[str]:
+    """``PLANE PROMISE`` of each clause, as the reference calls them."""
+    parts = [clause.split("::") for clause in clauses if not clause.startswith("virtual::")]
+    return {" ".join(name) for part in parts for name in entry_of(part[1], part[-1])}
