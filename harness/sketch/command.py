@@ -104,7 +104,7 @@ def _log(named: str, outputs: dict[str, Path], starter: Starter | None) -> Log:
     if named in OUTPUTS and not outputs:
         raise ConfigError(f"the service runs already: its {named} cannot be read", remedy="end it, and init starts it")
     is_own = starter is not None and any(named in word for word in (*starter.words, *starter.variables.values()))
-    return Log(named, read_stream(outputs.get(named, Path(named))), is_own)
+    return Log(named, read_stream(outputs.get(named, Path(named)), named), is_own)
 
 
 def _speed(took_s: float, rules: Ruled | None) -> float:

@@ -29,24 +29,24 @@ class Stream:
     lines: int
 
 
-def read_stream(path: Path) -> Stream:
-    """The fields of the last lines of ``path``; raises ``ConfigError`` where there is nothing to learn."""
+def read_stream(path: Path, shown: str) -> Stream:
+    """The fields of the last lines of ``path``; raises ``ConfigError`` at ``shown`` where there is nothing to learn."""
     try:
         with path.open("rb") as file:
             size = file.seek(0, 2)
             file.seek(max(0, size - _LAST_BYTES))
             read = file.read(_LAST_BYTES)
     except OSError as error:
-        raise ConfigError(f"the log cannot be read: {error.strerror}", location=Location(str(path))) from None
+        raise ConfigError(f"the log cannot be read: {error.strerror}", location=Location(shown)) from None
     whole = read.split(b"\n")[1 if size > len(read) else 0 :]
     lines = [line for line in whole if line.strip()]
     if not lines:
         remedy = "let the service write a line (send it a request), or leave --logs out"
-        raise ConfigError("the log is empty", location=Location(str(path)), remedy=remedy)
+        raise ConfigError("the log is empty", location=Location(shown), remedy=remedy)
     objects = [found for line in lines if (found := _object(line)) is not None]
     if not objects:
         problem = f"none of its last {len(lines)} lines is a JSON object"
-        raise ConfigError(problem, location=Location(str(path)), remedy=_REMEDY)
+        raise ConfigError(problem, location=Location(shown), remedy=_REMEDY)
     return Stream(_common(objects), len(lines))
 
 

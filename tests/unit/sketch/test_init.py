@@ -349,6 +349,7 @@ def test_what_looks_like_a_secret(word: str, is_one: bool) -> None:
             "--start ended with exit code 1\n  remedy: it said: no token",
         ),
         ("./missing -port {port}", "--start: ./missing cannot be run"),
+        ("PORT={port} SHOP_TOKEN=s3cret {python} -u service.py", "harness: stderr: the log is empty"),
     ],
 )
 def test_a_command_that_does_not_serve_is_told(
@@ -357,7 +358,8 @@ def test_a_command_that_does_not_serve_is_told(
     (here / "service.py").write_text(SERVICE)
     port = free_port()
     text = command.format(port=port, python=sys.executable)
-    assert main(["init", "--metrics", f"http://127.0.0.1:{port}/metrics", "--start", text]) == 2
+    metrics = f"http://127.0.0.1:{port}/metrics"
+    assert main(["init", "--metrics", metrics, "--start", text, "--logs", "stderr"]) == 2
     assert told in capsys.readouterr().err
 
 
