@@ -70,7 +70,7 @@ def table() -> str:
     for section, listed in proofs().items():
         for each in listed:
             by = "<br>".join(f"`{pattern}`" for pattern in each["by"]) or f"**no clause**: {each['why']}"
-            planted = "<br>".join(defects_of(section, each["row"]))
+            planted = "<br>".join(defects_of(section, each["row"])) or each.get("unplanted", "")
             cells = (str(section), each["row"], by, planted, each.get("open", ""))
             rows.append(f"| {' | '.join(cell.replace('|', '∣') for cell in cells)} |")
     proved = sum(bool(each["by"]) for listed in proofs().values() for each in listed)
