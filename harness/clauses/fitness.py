@@ -14,7 +14,16 @@ from typing import Final
 from harness.evidence.records import FaultAction, Reading, Request
 from harness.evidence.store import Evidence
 
-__all__ = ["COUNTED_HERE", "COUNTERS", "GAP_LIMIT", "generator_unfit", "lateness_p99_s", "unfit", "widest_gaps"]
+__all__ = [
+    "COUNTED_HERE",
+    "COUNTERS",
+    "GAP_LIMIT",
+    "generator_unfit",
+    "lateness_p99_s",
+    "timed_out",
+    "unfit",
+    "widest_gaps",
+]
 
 _SCRAPE_GAP: Final = "scrape_gap_s"
 _EVALUATION_GAP: Final = "evaluation_gap_s"
@@ -130,6 +139,16 @@ def _gaps(evidence: Evidence, cell: str) -> Iterator[str]:
             yield f"{reading.component} was {what} for {reading.value:g} s wall, over {GAP_LIMIT} intervals"
         if reading.name == _OVERSLEPT and reading.value > _OVERSLEPT_LIMIT_S:
             yield f"the machine stood still for {reading.value:g} s: something else took its processors"
+
+
+def timed_out(evidence: Evidence, cell: str) -> frozenset[tuple[str, float]]:
+    """Target and instant of scrapes that ran out of time which production would have given them: they tell nothing."""
+    start = evidence.started(cell)
+    if start is None or start.speed <= 1:
+        return frozenset()
+    return frozenset(
+        (reading.component, reading.t) for reading in evidence.of(Reading, cell) if reading.name == _TIMED_OUT
+    )
 
 
 def _timed_out(evidence: Evidence, cell: str) -> Iterator[str]:

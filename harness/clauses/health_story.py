@@ -15,6 +15,7 @@ from itertools import pairwise
 
 from harness.clauses.cutting import cut_stretches
 from harness.clauses.endpoints import state_of
+from harness.clauses.fitness import timed_out
 from harness.clauses.hops import scraped_jobs
 from harness.clauses.model import Clause, Judge, Judgement, Need, held, still_open, violated
 from harness.clauses.production import Production
@@ -207,11 +208,13 @@ def _by_liveness(evidence: Evidence, cell: str, states: HealthStates) -> Iterato
 def _by_series(evidence: Evidence, cell: str, plot: _Plot, instance: str, scrape_s: float) -> Iterator[_Said]:
     states = plot.states
     cuts = [cut for cut in cut_stretches(evidence, cell) if cut.hop == "scrape"]
+    late = timed_out(evidence, cell)
     for series in evidence.of(Series, cell):
         if series.query == "up" and series.labels.get("job") in plot.jobs:
+            target = f"{series.labels['job']} {series.labels.get('instance', '')}"
             for t, value in series.points:
                 may_be = frozenset(states.codes) if value else frozenset[str]()
-                if not any(cut.meets(t - scrape_s, t + scrape_s) for cut in cuts):
+                if (target, t) not in late and not any(cut.meets(t - scrape_s, t + scrape_s) for cut in cuts):
                     yield _Said(instance, t, t, "up", f"{value:g}", may_be, "scrape", scrape_s)
         elif states.gauge and series.query == states.gauge and states.gauge_label in series.labels:
             state = series.labels[states.gauge_label]

@@ -52,7 +52,7 @@ class ScrapeSource:
             self._meet(self._unread)
         late = list(self._timed_out(self._unread))
         stretches, self._unread = self._unread, []
-        records: list[Record] = [*stretches, *late]
+        records: list[Record] = [*late, *stretches]  # what excuses a sample is known before it
         for series in stretches:
             records += self._targets[_name(series.labels)].follow(series)
         for target in self._targets.values():

@@ -12,7 +12,7 @@ from harness.clauses.compiled import compile_campaign
 from harness.clauses.model import Clause
 from harness.contract import load_campaign
 from harness.core.errors import ConfigError
-from harness.evidence.records import CellFinished, CellStarted, FaultAction, HttpAnswer, LogLine, Series
+from harness.evidence.records import CellFinished, CellStarted, FaultAction, HttpAnswer, LogLine, Reading, Series
 from harness.evidence.store import Evidence
 
 T = 1_800_000_000.0
@@ -81,7 +81,7 @@ def gauge(t: float, state: str) -> list[Series]:
 
 
 def judge(clause: Clause, *records: Any, completed: bool = True) -> Any:
-    frame = [CellStarted("story", T, 1.0, 0.2, 0.2, ("tiny-0",)), CellFinished("story", T + 60, completed)]
+    frame = [CellStarted("story", T, 60.0, 0.2, 0.2, ("tiny-0",)), CellFinished("story", T + 60, completed)]
     return clause.judge(Evidence([*frame, *records], planned=("story",)))
 
 
@@ -159,7 +159,11 @@ def test_two_endpoints_tell_the_same(table: dict[str, Clause]) -> None:
 
 
 def up(t: float, value: float = 1.0) -> Series:
-    return Series("story", T + t, "up", {"job": "tiny"}, ((T + t, value),))
+    return Series("story", T + t, "up", {"job": "tiny", "instance": "tiny:8080"}, ((T + t, value),))
+
+
+def late(t: float, target: str = "tiny tiny:8080") -> Reading:
+    return Reading("story", T + t, target, "scrape_timed_out_s", 0.2)
 
 
 def cut(t: float, action: str) -> FaultAction:
@@ -174,6 +178,8 @@ SILENT = HttpAnswer("story", T + 2.2, "tiny-0", "health", 0, 0.01, error="refuse
     [
         ([up(2.5)], "held"),
         ([up(2.5, 0.0)], "violated"),
+        ([up(3.5), late(2.5), up(2.5, 0.0)], "held"),  # it had a sixtieth of the time that production gives it
+        ([up(3.5), late(2.5, "tiny tiny:9090"), up(2.5, 0.0)], "violated"),
         ([up(3.5), up(2.4, 0.0), SILENT], "held"),  # it was down, and back again
         ([up(3.5), up(1.5, 0.0), cut(1.2, "inject"), cut(1.8, "healed")], "held"),
     ],
