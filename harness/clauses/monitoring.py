@@ -44,7 +44,8 @@ def compile_monitoring(campaign: Campaign, production: Production) -> Iterator[C
         if name not in plane.hops:
             yield _unnoticed(campaign, name)
     for name, hop in plane.hops.items():
-        yield from _hop(campaign, production, name, hop)
+        for story in hop.stories:
+            yield from _hop(campaign, production, name, hop, story)
 
 
 def _unnoticed(campaign: Campaign, name: str) -> Clause:
@@ -65,12 +66,12 @@ def _clause(
     return Clause(scope, "monitoring", hop, promise, source, statement, needs, judge, ())
 
 
-def _hop(campaign: Campaign, production: Production, name: str, hop: Hop) -> Iterator[Clause]:
+def _hop(campaign: Campaign, production: Production, name: str, hop: Hop, cut_in: str) -> Iterator[Clause]:
     source = campaign.promise("monitoring", "hops", name)
-    scenario = next((each for each in campaign.scenarios if each.name == hop.cut_in), None)
+    scenario = next((each for each in campaign.scenarios if each.name == cut_in), None)
     if scenario is None:
-        if _is_due(campaign, hop.cut_in):
-            verdict = inconclusive(f"the campaign has no story {hop.cut_in}, which is to cut {name}")
+        if _is_due(campaign, cut_in):
+            verdict = inconclusive(f"the campaign has no story {cut_in}, which is to cut {name}")
             yield _clause(CAMPAIGN, name, "noticed", source, f"somebody notices when {name} is dead", (), verdict)
         return
     story = _story(campaign, production, scenario, name, hop)
@@ -101,7 +102,7 @@ def _is_due(campaign: Campaign, story: str) -> bool:
     """Whether this campaign cuts hops at all, and lists every story but this one."""
     plane = campaign.contract.monitoring
     listed = {PurePath(path).stem for path in campaign.spec.scenarios} or {each.name for each in campaign.scenarios}
-    cutting = {hop.cut_in for hop in plane.hops.values()} if plane else set()
+    cutting = {story for hop in plane.hops.values() for story in hop.stories} if plane else set()
     return story not in listed and bool(cutting & listed)
 
 
@@ -109,7 +110,7 @@ def _story(campaign: Campaign, production: Production, scenario: Scenario, name:
     if not any(name in phase.cut for phase in scenario.phases):
         where = campaign.promise("monitoring", "hops", name)
         raise ConfigError(
-            f"the story {hop.cut_in} does not cut {name}",
+            f"the story {scenario.name} does not cut {name}",
             location=where,
             remedy=f"give a phase of {scenario.source.shown} cut: {{{name}: …}}",
         )

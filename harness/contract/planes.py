@@ -186,12 +186,17 @@ class HealthStates(Strict):
 
 
 class Hop(Strict):
-    """A hop of the monitoring: the story that cuts it, and the alert that is told, or falls silent, when it is dead."""
+    """A hop of the monitoring: the stories that cut it, and the alert that is told, or falls silent, when it is."""
 
-    cut_in: str
+    cut_in: str | list[str]
     noticed_by: str
     within: Duration | None = None
     """No later than this after its death, whatever the rule and its route would allow."""
+
+    @property
+    def stories(self) -> tuple[str, ...]:
+        """The stories that cut it, each in a manner of its own: a part that hangs is not one that is gone."""
+        return (self.cut_in,) if isinstance(self.cut_in, str) else tuple(self.cut_in)
 
 
 class Monitoring(Strict):

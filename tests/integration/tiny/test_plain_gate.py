@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from tests.integration.tiny.gates import Ended, Home, Story
@@ -77,3 +78,15 @@ def test_two_gates_at_once_share_nothing(home: Home, tmp_path: Path) -> None:
     assert [gate.code for gate in ended] == [0, 0], ended[0].out + ended[1].out
     assert not ended[0].ports & ended[1].ports
     home.assert_clean(sorted(ended[0].ports | ended[1].ports))
+
+
+def test_a_speed_that_the_machine_allows_is_chosen_told_and_kept(home: Home, tiny: Story) -> None:
+    tiny.write("campaign.yaml", tiny.path("campaign.yaml").read_text() + "speed: auto\n")
+    tiny.write("calm.yaml", "harness: scenario/1\nstory: Nothing.\nphases:\n  - {name: idle, lasts: 20s}\n")
+    ended = home.gate(tiny.folder, "--clause", "calm::alerts::others::do_not_page")
+    assert ended.verdicts == {"calm::alerts::others::do_not_page": "held"}, ended.out
+    speed = next(event["speed"] for event in ended.events if event["event"] == "campaign_started")
+    assert 1 <= speed <= 60
+    assert f"speed auto: {speed:g} (the machine woke up to " in ended.out
+    assert [json.loads(line)["speed"] for line in ended.lines("records/cell_started.ndjson")] == [speed]
+    home.assert_clean(sorted(ended.ports), within_s=0.5)

@@ -148,6 +148,21 @@ def test_a_hop_that_nobody_names_is_violated_until_somebody_does(tiny: Story) ->
     assert "name slack under monitoring.hops" in judgement.details[0]
 
 
+def test_a_hop_is_cut_in_several_manners_by_several_stories(tiny: Story) -> None:
+    text = tiny.path("prometheus_killed.yaml").read_text()
+    tiny.write("prometheus_hung.yaml", text.replace("prometheus: killed", "prometheus: hung"))
+    tiny.replace("contract.yaml", ("cut_in: prometheus_killed", "cut_in: [prometheus_killed, prometheus_hung]"))
+    found = compiled(tiny)
+    for manner in ("killed", "hung"):
+        cell = f"prometheus_{manner}"
+        clause = found[f"{cell}::monitoring::prometheus::noticed"]
+        assert clause.statement.startswith(f"prometheus {manner} is noticed by the silence of Watchdog")
+        assert clause.cells == (cell,)
+    tiny.path("prometheus_hung.yaml").unlink()
+    lacking = compiled(tiny)["campaign::monitoring::prometheus::noticed"].judge(Evidence())
+    assert lacking.message == "the campaign has no story prometheus_hung, which is to cut prometheus"
+
+
 def test_a_contract_without_the_plane_promises_nothing_of_it() -> None:
     assert not [c for c in compile_campaign(load_campaign([Path("fixtures/tiny")])) if c.plane == "monitoring"]
 
