@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from harness.clauses.production import AlertFacts
 from harness.clauses.readings import values_of
+from harness.clauses.scrapes import refusals
 from harness.clauses.timeline import alert_instants
 from harness.evidence.records import AlertSnapshot, RuleState, Series
 from harness.evidence.store import Evidence
@@ -29,7 +30,7 @@ def expression_hop(facts: AlertFacts, evidence: Evidence, cell: str) -> Finding:
         return "rule state", (f"it was pending at {len(pending)} evaluations, but not for as long as `for` demands",)
     never = _never_scraped(evidence, cell)
     if never and not _points(facts, evidence, cell):
-        return "scrape", (f"every scrape of {', '.join(never)} failed",)
+        return "scrape", (f"every scrape of {', '.join(never)} failed", *refusals(evidence, cell))
     unrecorded = _unrecorded(facts, evidence, cell)
     if unrecorded:
         return "recording rule", unrecorded

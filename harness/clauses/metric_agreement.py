@@ -16,6 +16,7 @@ from harness.clauses.exposition import (
     shown_series,
 )
 from harness.clauses.model import Judge, Judgement, held, still_open, violated
+from harness.clauses.scrapes import refusals
 from harness.evidence.records import Exposition, Federated, HttpAnswer
 from harness.evidence.store import Evidence
 
@@ -41,7 +42,8 @@ def judge_scraped(name: str) -> Judge:
             missing = exposed - _held_by(found[-1].text, exposed)
             if missing:
                 shown = [shown_series(key) + ("" if value is None else f" {value:g}") for key, value in missing]
-                return violated(f"Prometheus does not hold {shown[0]} of {cell}", *shown[1:6], hop="scrape")
+                why = refusals(evidence, cell)
+                return violated(f"Prometheus does not hold {shown[0]} of {cell}", *shown[1:6], *why, hop="scrape")
         if compared and evidence.all_completed():
             return held(f"{compared} series are in Prometheus as exposed")
         return still_open("nothing was compared at rest" if not compared else "the stories are not over")

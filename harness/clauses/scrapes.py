@@ -1,4 +1,7 @@
-"""Which scrape jobs a story's own promises stand on: a scrape of another that runs out of time spoils none."""
+"""Which scrape jobs a story's own promises stand on, and why scrapes of them are refused.
+
+A scrape of another job that runs out of time spoils no story.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +14,10 @@ from harness.clauses.production import Production
 from harness.contract import Campaign
 from harness.contract.campaign import Scenario
 from harness.core.errors import ConfigError
+from harness.evidence.records import ScrapeRefused
+from harness.evidence.store import Evidence
 
-__all__ = ["jobs_read"]
+__all__ = ["jobs_read", "refusals"]
 
 
 def jobs_read(
@@ -52,3 +57,8 @@ def _selectors(production: Production, scenario: Scenario, clauses: Iterable[Cla
             yield from parse(text, source).selectors
         except ConfigError:
             continue  # Prometheus refuses it, and its clause says so
+
+
+def refusals(evidence: Evidence, cell: str) -> tuple[str, ...]:
+    """A line for each target whose answers Prometheus could not take in, with its own words."""
+    return tuple(f"Prometheus refuses what {r.target} answers: {r.error}" for r in evidence.of(ScrapeRefused, cell))

@@ -157,6 +157,6 @@ class Campaign:
         return str(path.relative_to(self.root)) if path.is_relative_to(self.root) else str(path)
 
     def speed_of(self, scenario: Scenario) -> float:
-        """Speed of the scenario's cell."""
+        """Speed of the scenario's cell: never below production's own, however often it is slowed."""
         own = self.speed_override or scenario.spec.speed or self._default_speed
-        return own * self.slowed.get(scenario.name, self.speed_factor)
+        return max(1.0, own * self.slowed.get(scenario.name, self.speed_factor))

@@ -33,6 +33,7 @@ __all__ = [
     "Request",
     "Routing",
     "RuleState",
+    "ScrapeRefused",
     "Series",
     "Silence",
     "Unmet",
@@ -330,6 +331,19 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True)
+class ScrapeRefused:
+    """A target answered a scrape, and Prometheus could not take the answer in; ``target`` is ``<job> <instance>``.
+
+    Told once for each target and ``error``, which are Prometheus's own words.
+    """
+
+    cell: str
+    t: float
+    target: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
 class ComponentState:
     """A process of the stack, the subject or the generator was ready, was not ready in time (late), or exited.
 
@@ -395,6 +409,7 @@ Record = (
     | Request
     | Canary
     | Reading
+    | ScrapeRefused
     | ComponentState
     | Barrier
     | Unmet
@@ -421,6 +436,7 @@ RECORD_TYPES: Final[dict[str, type[Any]]] = {
     "request": Request,
     "canary": Canary,
     "reading": Reading,
+    "scrape_refused": ScrapeRefused,
     "component": ComponentState,
     "barrier": Barrier,
     "unmet": Unmet,

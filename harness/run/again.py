@@ -28,7 +28,8 @@ def once_more(
     for cell in cells:
         reasons = unfit(evidence, cell.name, limit_s) if evidence.completed(cell.name) else ()
         if reasons:
-            told[cell.name] = f"was unfit and is played again at half speed: {'; '.join(reasons)}"
+            how = "at half speed" if slowed.speed_of(cell.scenario) < campaign.speed_of(cell.scenario) else "at speed 1"
+            told[cell.name] = f"was unfit and is played again {how}: {'; '.join(reasons)}"
         elif cell.name in slowed.slowed:
             speed, problem = slowed.speed_of(cell.scenario), too_fast[cell.name].problem
             told[cell.name] = f"was too fast and is played again at speed {speed:.3g}: {problem}"

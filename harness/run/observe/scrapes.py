@@ -7,7 +7,7 @@ from typing import Any
 
 from harness.clauses.model import Need
 from harness.core.units import parse_duration
-from harness.evidence.records import Reading, Record, Series
+from harness.evidence.records import Reading, Record, ScrapeRefused, Series
 from harness.run.clients.http import HttpFault, server_of
 from harness.run.clients.prometheus import PrometheusClient
 from harness.run.observe.series import PROMETHEUS, SampleSource
@@ -25,6 +25,7 @@ class ScrapeSource:
     ``up_zero_while_answered`` counts the failed scrapes right before which the target answered us, after one that had
     failed too: it is asked only while it is down.
     ``scrape_timed_out_s`` is how long a failed scrape was waited for, where that was the whole of its timeout.
+    ``ScrapeRefused`` tells what Prometheus could not take in: then the target answered us, too, and nothing is unfit.
     """
 
     components = PROMETHEUS
@@ -50,7 +51,8 @@ class ScrapeSource:
         self._unread += self._samples.stretches(now, moment)
         if any(_name(series.labels) not in self._targets for series in self._unread):
             self._meet(self._unread)
-        late = list(self._timed_out(self._unread))
+        late: list[Record] = list(self._timed_out(self._unread))
+        late += self._refused(self._unread)
         stretches, self._unread = self._unread, []
         records: list[Record] = [*late, *stretches]  # what excuses a sample is known before it
         for series in stretches:
@@ -75,6 +77,16 @@ class ScrapeSource:
                 if (name, t) in failed and length_s >= self._targets[name].timeout_s:
                     yield Reading(self.cells[0], t, name, "scrape_timed_out_s", round(length_s, 3))
 
+    def _refused(self, stretches: Sequence[Series]) -> Iterator[ScrapeRefused]:
+        """What Prometheus says of targets that have just gone down, where it had their answer."""
+        fallen = {_name(s.labels): s.points[-1][0] for s in stretches if s.points and s.points[-1][1] == 0}
+        if not any(self._targets[name].is_standing for name in fallen):
+            return
+        for item in self._client.targets():
+            name, error = _name(item["labels"]), str(item.get("lastError", ""))
+            if name in fallen and is_refusal(error) and self._targets[name].refuses(error):
+                yield ScrapeRefused(self.cells[0], fallen[name], name, error)
+
     def _meet(self, stretches: Sequence[Series]) -> None:
         told = {_name(item["labels"]): item for item in self._client.targets()}
         for name in (_name(series.labels) for series in stretches):
@@ -94,6 +106,19 @@ class _Target:
         self._zero_since: float | None = None
         self._answered_t = 0.0
         self._answered = 0
+        self._refusals: set[str] = set()
+
+    @property
+    def is_standing(self) -> bool:
+        """Whether it was not down at its last scrape."""
+        return self._zero_since is None
+
+    def refuses(self, error: str) -> bool:
+        """Take in that Prometheus refuses the target's answers; whether that is news."""
+        if error in self._refusals:
+            return False
+        self._refusals.add(error)
+        return True
 
     def follow(self, series: Series) -> Iterator[Reading]:
         """Readings that the samples of ``series`` give rise to."""
@@ -112,7 +137,7 @@ class _Target:
 
     def ask_if_down(self, clock: Clock) -> None:
         """Ask the target itself what Prometheus asks it in vain."""
-        if self._zero_since is None or not self._url:
+        if self._zero_since is None or not self._url or self._refusals:
             return
         asked_t = clock()
         try:
@@ -144,6 +169,11 @@ class _Target:
 
     def _reading(self, t: float, name: str, value: float) -> Reading:
         return Reading(self._cell, t, self._name, name, round(value, 3))
+
+
+def is_refusal(error: str) -> bool:
+    """Whether Prometheus had the answer: errors of transport quote the request, those of a status name it."""
+    return bool(error) and not error.startswith(("Get ", "server returned HTTP status"))
 
 
 def _name(labels: Mapping[str, str]) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from harness.clauses.model import Need
-from harness.evidence.records import AlertSnapshot, Exposition, HttpAnswer, Reading, RuleState, Series
+from harness.evidence.records import AlertSnapshot, Exposition, HttpAnswer, Reading, RuleState, ScrapeRefused, Series
 from harness.run.clients.elasticsearch import Hit
 from harness.run.clients.http import Answer, Http, HttpFault
 from harness.run.clients.prometheus import Result, SeriesData
@@ -227,6 +227,39 @@ def test_samples_are_kept_while_the_question_about_their_target_fails(hand: Any)
         source.read(1002, "poll")
     kept = [r.points for r in source.read(1003, "poll") if isinstance(r, Series)]
     assert kept == [((0.0, 1),), ((1.0, 1),)]
+
+
+UNREAD = 'received unsupported Content-Type "" and no fallback_scrape_protocol specified for target'
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (UNREAD, [ScrapeRefused("c", 1000.0, "slow i", UNREAD)]),
+        ("", []),
+        ('Get "http://127.0.0.1:1/m": dial tcp 127.0.0.1:1: connect: connection refused', []),
+        ("server returned HTTP status 500 Internal Server Error", []),
+    ],
+)
+def test_an_answer_that_prometheus_cannot_take_in_is_told_once(hand: Any, error: str, told: list[Any]) -> None:
+    targets = [{**TARGETS[1], "lastError": error}]
+    batches = [ups((1000.0, 0), job="slow"), ups((1001.0, 0), (1002.0, 1), job="slow"), ups((1003.0, 0), job="slow")]
+    none = Result(())
+    fake = Fake(samples=batches, targets=[targets] * 4, durations=[none] * 3)
+    source = ScrapeSource("c", fake, hand.wall, scrape_s=1.0, lag_s=1.1)  # type: ignore[arg-type]
+    records = [r for now in (1002, 1003, 1004) for r in source.read(now, "poll")]
+    assert [r for r in records if isinstance(r, ScrapeRefused)] == told
+    if told:
+        assert records.index(told[0]) < next(i for i, r in enumerate(records) if isinstance(r, Series))
+
+
+def test_a_target_whose_answers_are_refused_is_not_asked(hand: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would answer us, and its cell would count as unfit for what the target does wrong."""
+    monkeypatch.setattr(Http, "send", lambda *_, **__: pytest.fail("asked"))
+    targets = [{**TARGETS[0], "lastError": UNREAD}]
+    fake = Fake(samples=[ups((1000.0, 0))], targets=[targets] * 2, durations=[Result(())])
+    source = ScrapeSource("c", fake, hand.wall, scrape_s=1.0, lag_s=1.1)  # type: ignore[arg-type]
+    assert ScrapeRefused("c", 1000.0, "j i", UNREAD) in source.read(1002, "poll")
 
 
 def test_a_target_that_answers_us_while_its_scrapes_fail_is_told(hand: Any, monkeypatch: pytest.MonkeyPatch) -> None:

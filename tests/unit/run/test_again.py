@@ -64,3 +64,12 @@ def test_all_go_at_half_speed_and_what_restarts_as_slowly_as_it_needs(
 
 def test_what_no_speed_suits_is_not_played_again(campaign: Campaign, cells: list[CellPlan], evidence: Evidence) -> None:
     assert set(once_more(campaign, cells, evidence, too_fast(0.5))) == {"normal_load"}
+
+
+def test_nothing_is_played_below_the_speed_of_production(
+    campaign: Campaign, cells: list[CellPlan], evidence: Evidence
+) -> None:
+    wall = replace(campaign, speed_override=1.0)
+    assert once_more(wall, cells, evidence, {})["normal_load"].startswith("was unfit and is played again at speed 1: ")
+    again = slower(wall, cells, {})
+    assert {again.speed_of(cell.scenario) for cell in cells} == {1.0}
