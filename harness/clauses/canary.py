@@ -105,7 +105,8 @@ def _labels(evidence: Evidence, cell: str) -> Told:
 
 def _lines(evidence: Evidence, cell: str) -> Told:
     for line in evidence.of(LogLine, cell):
-        yield f"{line.file}:{line.number}", line.text if line.fields is None else _flat(line.fields)
+        # of a line that is not JSON the fields may be less than the line
+        yield f"{line.file}:{line.number}", line.text if line.fields is None else f"{line.text}\n{_flat(line.fields)}"
 
 
 def _documents(evidence: Evidence, cell: str) -> Told:

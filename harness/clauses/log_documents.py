@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from harness.clauses.model import Judge, Judgement, held, still_open, violated
-from harness.clauses.values import ABSENT, at_path
+from harness.clauses.values import ABSENT, at_path, reads_as, said
 from harness.contract.fields import Derived
 from harness.evidence.records import Document, LogLine
 from harness.evidence.store import Evidence
@@ -15,8 +15,8 @@ from harness.evidence.store import Evidence
 __all__ = ["derive", "judge_derived", "judge_time", "name_of"]
 
 
-def derive(rule: Derived, fields: Mapping[str, Any]) -> Any:
-    """What the rule makes of a raw line; ``ABSENT`` where it makes nothing."""
+def derive(rule: Derived, fields: Mapping[str, Any], *, text: bool = False) -> Any:
+    """What the rule makes of a raw line; ``ABSENT`` where it makes nothing. ``text``: numbers are what reads as one."""
     if rule.presence is not None:
         return next((value for path, value in rule.presence.items() if at_path(fields, path) not in _NOTHING), ABSENT)
     found = ABSENT
@@ -26,6 +26,8 @@ def derive(rule: Derived, fields: Mapping[str, Any]) -> Any:
             found = value
     if not rule.bands or found is ABSENT:
         return found
+    if text and reads_as(str(found), "number"):
+        found = float(found)
     if isinstance(found, bool) or not isinstance(found, int | float):
         return ABSENT
     return next((name for name, above in rule.bands.items() if above is None or found > above), ABSENT)
@@ -34,7 +36,9 @@ def derive(rule: Derived, fields: Mapping[str, Any]) -> Any:
 _NOTHING = (ABSENT, None, "", False, 0)
 
 
-def judge_derived(cell: str, stream: str, derived: Mapping[str, Derived], identity: Sequence[str]) -> Judge:
+def judge_derived(
+    cell: str, stream: str, derived: Mapping[str, Derived], identity: Sequence[str], *, text: bool = False
+) -> Judge:
     """Each document holds what the rules make of the raw line that it came from, and nothing else under those names."""
 
     def judge(evidence: Evidence) -> Judgement:
@@ -44,8 +48,8 @@ def judge_derived(cell: str, stream: str, derived: Mapping[str, Derived], identi
         for document, line in _pairs(evidence, cell, stream, identity):
             for name, rule in derived.items():
                 compared += 1
-                wanted, found = derive(rule, line.fields or {}), at_path(document.source, name)
-                if not _same(wanted, found):
+                wanted, found = derive(rule, line.fields or {}, text=text), at_path(document.source, name)
+                if not _same(wanted, said(found) if text and found not in (ABSENT, None) else found):
                     where = f"{line.file}:{line.number}"
                     return violated(f"{name} of {where} is {found!r}, not {wanted!r}", hop="Filebeat", at=document.t)
         if compared:
@@ -76,13 +80,16 @@ def name_of(fields: Mapping[str, Any], identity: Sequence[str]) -> tuple[str, ..
     return tuple(str(at_path(fields, path)) for path in identity)
 
 
-def judge_time(cell: str, stream: str, event_time: str) -> Judge:
-    """``@timestamp`` of a document is the time that its line says, not that of its reading."""
+def judge_time(cell: str, stream: str, event_time: str, *, others: bool = False) -> Judge:
+    """``@timestamp`` of a document is the time that its line says, not that of its reading.
+
+    With ``others`` a document that says none is that of a line which is no event.
+    """
 
     def judge(evidence: Evidence) -> Judgement:
         seen = 0
         for document in evidence.of(Document, cell):
-            if document.stream != stream:
+            if document.stream != stream or (others and at_path(document.source, event_time) is ABSENT):
                 continue
             seen += 1
             told, kept = (_instant(at_path(document.source, path)) for path in (event_time, "@timestamp"))

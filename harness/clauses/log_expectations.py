@@ -9,10 +9,11 @@ from typing import Any
 
 from harness.clauses.counting import demand, describe, requests_meant
 from harness.clauses.model import Clause, Judge, Judgement, Need, held, inconclusive, still_open, violated
-from harness.clauses.values import ABSENT, at_path
+from harness.clauses.values import ABSENT, at_path, said
 from harness.contract import Campaign
 from harness.contract.campaign import Expected, Scenario
 from harness.contract.expectations import ExpectLog
+from harness.contract.planes import LogStream
 from harness.evidence.records import Document, LogLine, Reading
 from harness.evidence.store import Evidence
 
@@ -26,7 +27,7 @@ def compile_log_expectation(campaign: Campaign, scenario: Scenario, item: Expect
     place = rule.at or ("documents" if campaign.artefact("filebeat") else "lines")
     plane = campaign.contract.logs
     assert plane is not None
-    event_at = plane.streams[item.about].event_at
+    of = plane.streams[item.about]
     clause = partial(
         Clause,
         scope=scenario.name,
@@ -41,14 +42,14 @@ def compile_log_expectation(campaign: Campaign, scenario: Scenario, item: Expect
             promise=rule.events.replace(" ", "_"),
             statement=f"{item.about}{narrowed} holds {rule.events}, as {place}",
             needs=(Need(place, item.about), Need("ledger"), Need("barriers", "logs")),
-            judge=_judge_count(scenario.name, item.about, place, rule),
+            judge=_judge_count(scenario.name, item.about, place, rule, of),
         )
     if rule.fields:
         yield clause(
             promise="carries_" + "_".join(rule.fields).replace(".", "_"),
             statement=f"every entry of {item.about}{narrowed} carries {', '.join(rule.fields)}, as {place}",
             needs=(Need(place, item.about),),
-            judge=_judge_carries(scenario.name, item.about, place, rule, event_at),
+            judge=_judge_carries(scenario.name, item.about, place, rule, of),
         )
 
     if rule.rotates:
@@ -73,17 +74,23 @@ def _judge_rotation(cell: str, stream: str) -> Judge:
     return judge
 
 
-def _entries(evidence: Evidence, cell: str, stream: str, place: str, rule: ExpectLog) -> Iterator[dict[str, Any]]:
+def _entries(
+    evidence: Evidence, cell: str, stream: str, place: str, rule: ExpectLog, of: LogStream
+) -> Iterator[dict[str, Any]]:
     if place == "documents":
         found = [doc.source for doc in evidence.of(Document, cell) if doc.stream == stream]
     else:
         found = [line.fields for line in evidence.of(LogLine, cell) if line.stream == stream and line.fields]
     for fields in found:
-        if all(at_path(fields, path) == value for path, value in rule.where.items()):
+        if all(_is(at_path(fields, path), value, of) for path, value in rule.where.items()):
             yield fields
 
 
-def _judge_count(cell: str, stream: str, place: str, rule: ExpectLog) -> Judge:
+def _is(found: Any, wanted: Any, of: LogStream) -> bool:
+    return bool(found == wanted) or (of.is_text and said(found) == said(wanted))
+
+
+def _judge_count(cell: str, stream: str, place: str, rule: ExpectLog, of: LogStream) -> Judge:
     wanted = demand(rule.events or "")
 
     def judge(evidence: Evidence) -> Judgement:
@@ -93,7 +100,7 @@ def _judge_count(cell: str, stream: str, place: str, rule: ExpectLog) -> Judge:
         if not meant:
             return inconclusive(f"the generator sent no {describe(wanted)}: nothing was compared")
         expected = Counter(request.request_id for request in meant)
-        entries = list(_entries(evidence, cell, stream, place, rule))
+        entries = list(_entries(evidence, cell, stream, place, rule, of))
         found = Counter(str(at_path(fields, rule.joined_by)) for fields in entries)
         missing, surplus = expected - found, found - expected
         if not missing and not surplus:
@@ -114,15 +121,15 @@ def _missing_hop(evidence: Evidence, cell: str, stream: str, place: str, missing
     return "log" if written <= stored else "Filebeat"
 
 
-def _judge_carries(cell: str, stream: str, place: str, rule: ExpectLog, event_at: str) -> Judge:
+def _judge_carries(cell: str, stream: str, place: str, rule: ExpectLog, of: LogStream) -> Judge:
     def judge(evidence: Evidence) -> Judgement:
         seen = 0
-        for fields in _entries(evidence, cell, stream, place, rule):
+        for fields in _entries(evidence, cell, stream, place, rule, of):
             seen += 1
             absent = [path for path in rule.fields if at_path(fields, path) in (ABSENT, None, "")]
             if absent:
                 which = at_path(fields, rule.joined_by)
-                return violated(f"{at_path(fields, event_at)!r} of request {which} lacks {', '.join(absent)}")
+                return violated(f"{at_path(fields, of.event_at)!r} of request {which} lacks {', '.join(absent)}")
         if seen and evidence.completed(cell):
             return held(f"all {seen} {place} carry {', '.join(rule.fields)}")
         return still_open(f"no {place} of {stream}" if not seen else "the story is not over")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from harness.clauses.model import Judge, Judgement, held, still_open, violated
@@ -53,7 +53,7 @@ def judge_no_others(plane: Logs, name: str, stream: LogStream) -> Judge:
     return judge
 
 
-def judge_one_type(streams: Mapping[str, LogStream]) -> Judge:
+def judge_one_type(streams: Sequence[str]) -> Judge:
     """A path has one type wherever it occurs: an index refuses the second one."""
 
     def judge(evidence: Evidence) -> Judgement:

@@ -39,15 +39,16 @@ def compile_logs(campaign: Campaign) -> Iterator[Clause]:
         need = (Need("lines", stream), *((Need("ledger"),) if promise == "joins" else ()))
         return Clause(CAMPAIGN, "logs", name, promise, source, statement, need, judge, cells)
 
-    if len(plane.streams) > 1 or plane.other_fields == "forbidden":
-        needs = tuple(Need("lines", name) for name in plane.streams)
+    typed = [name for name, stream in plane.streams.items() if not stream.is_text]
+    if len(typed) > 1 or (typed and plane.other_fields == "forbidden"):
+        needs = tuple(Need("lines", name) for name in typed)
         statement = "a path has one type over all streams"
         where = campaign.promise("logs")
-        judge = judge_one_type(plane.streams)
+        judge = judge_one_type(typed)
         yield Clause(CAMPAIGN, "logs", "all", "one_type", where, statement, needs, judge, cells)
     for name, stream in plane.streams.items():
         source = campaign.promise("logs", "streams", name)
-        statement = f"every line of {name} is a JSON object with the declared envelope"
+        statement = _told(name, stream)
         judge = _judge_lines(name, stream, None, {**plane.envelope, **stream.fields})
         yield clause(name, "envelope", statement, name, judge, source)
         for event, rule in stream.events.items():
@@ -67,27 +68,37 @@ def compile_logs(campaign: Campaign) -> Iterator[Clause]:
 
 
 def _judge_lines(name: str, stream: LogStream, event: str | None, rules: Rules, *, optional: bool = False) -> Judge:
-    validator = Validator(rules)
+    validator = Validator(rules, text=stream.is_text)
 
     def judge(evidence: Evidence) -> Judgement:
-        seen = read = 0
+        seen = read = others = 0
         for line in lines_of(evidence, name):
-            read += 1
             if line.fields is None:
-                if event is None:
-                    return violated(f"{line.file}:{line.number} is not a JSON object", line.text[:200], at=line.t)
+                others += 1
+                if event is None and stream.other_lines == "refused":
+                    where = f"{line.file}:{line.number}"
+                    return violated(f"{where} is not {stream.line_is}", line.text[:200], at=line.t)
                 continue
+            read += 1
             if event is not None and at_path(line.fields, stream.event_at) != event:
                 continue
             seen += 1
             if not validator.fits(line.fields):
-                problems = tuple(broken_fields(line.fields, rules))
+                problems = tuple(broken_fields(line.fields, rules, text=stream.is_text))
                 return violated(f"{line.file}:{line.number}: {problems[0]}", *problems[1:6], at=line.t)
         if (seen or (optional and read)) and evidence.all_completed():
-            return held(f"{seen} lines as declared")
+            return held(f"{seen} lines as declared" + (f", {others} other lines" if others and event is None else ""))
+        if others and not read:
+            return still_open(f"none of the {others} lines of {name} is {stream.line_is}")
         return still_open(f"{name} never held {event or 'a line'}" if not seen else "the stories are not over")
 
     return judge
+
+
+def _told(name: str, stream: LogStream) -> str:
+    if stream.other_lines == "allowed":
+        return f"every line of {name} that is {stream.line_is} has the declared envelope"
+    return f"every line of {name} is {stream.line_is} with the declared envelope"
 
 
 def _judge_declared(name: str, stream: LogStream) -> Judge:
@@ -149,11 +160,11 @@ def _of_documents(campaign: Campaign, scenario: Scenario, plane: Logs, name: str
     clause = partial(Clause, cell, "logs", name, cells=(cell,))
     if plane.event_time is not None:
         statement = f"@timestamp of every document of {name} is its {plane.event_time}"
-        judge = judge_time(cell, name, plane.event_time)
+        judge = judge_time(cell, name, plane.event_time, others=plane.streams[name].other_lines == "allowed")
         yield clause("keeps_time", source, statement, documents, judge)
     if plane.derived:
         statement = f"derived fields of {name} are what its lines make them: {', '.join(plane.derived)}"
-        judge = judge_derived(cell, name, plane.derived, plane.identity)
+        judge = judge_derived(cell, name, plane.derived, plane.identity, text=plane.streams[name].is_text)
         yield clause("derived", source, statement, (Need("lines", name), *documents), judge)
 
 

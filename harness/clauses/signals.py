@@ -56,7 +56,10 @@ def event_time(fields: Mapping[str, Any], path: str) -> float | None:
 
 
 def judge_log(campaign: Campaign, cell: str, item: Threshold, evidence: Evidence) -> Judgement:
-    """The number of lines whose event lies in the window. A stream that never held a line proves nothing."""
+    """The number of lines whose event lies in the window. A stream that never held a line proves nothing.
+
+    Where a stream may hold lines that are not in its format, those are no events: they do not count.
+    """
     begin, end, _ = window_of(evidence, cell, item.during)
     times = sorted(_times(campaign, cell, item, evidence))
     found = [t for t in times if begin is not None and begin <= t <= end]
@@ -68,17 +71,26 @@ def judge_log(campaign: Campaign, cell: str, item: Threshold, evidence: Evidence
     unmet = next((u for u in evidence.of(Unmet, cell) if u.need == str(Need("lines", item.about))), None)
     if unmet or not evidence.completed(cell):
         return still_open(f"{unmet.need} was not recorded: {unmet.reason}" if unmet else "the story is not over")
-    if not any(line.stream == item.about for line in evidence.of(LogLine, cell)):
+    if not any(_counted(campaign, cell, item, evidence)):
         return still_open(f"{item.about} never held a line: its silence proves nothing")
     return held(message) if item.admits(len(found)) else violated(message, hop="log")
 
 
 def _times(campaign: Campaign, cell: str, item: Threshold, evidence: Evidence) -> Iterator[float]:
     path = event_time_at(campaign, item.about)
-    for line in evidence.of(LogLine, cell):
+    for line in _counted(campaign, cell, item, evidence):
         fields = line.fields or {}
-        if line.stream == item.about and all(str(at_path(fields, k)) == v for k, v in item.where.items()):
+        if all(str(at_path(fields, k)) == v for k, v in item.where.items()):
             yield (event_time(fields, path) if path else None) or line.t
+
+
+def _counted(campaign: Campaign, cell: str, item: Threshold, evidence: Evidence) -> Iterator[LogLine]:
+    plane = campaign.contract.logs
+    stream = plane.streams.get(item.about) if plane else None
+    mixed = stream is not None and stream.other_lines == "allowed"
+    for line in evidence.of(LogLine, cell):
+        if line.stream == item.about and not (mixed and line.fields is None):
+            yield line
 
 
 # --- alerts ----------------------------------------------------------------------------------------

@@ -6,9 +6,10 @@ A line is validated a hundred thousand times a story: what can be decided about 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, Final
 
-from harness.clauses.values import is_timestamp, pattern_of
+from harness.clauses.values import is_timestamp, pattern_of, reads_as, said
 from harness.contract.fields import FieldRule
 
 __all__ = ["Known", "Shapes", "Validator", "kind_of"]
@@ -33,10 +34,12 @@ class Validator:
     for each shape. What is left for every line are the values that have to be looked at.
     """
 
-    __slots__ = ("_inner", "_plans", "_rules")
+    __slots__ = ("_inner", "_of_values", "_plans", "_rules")
 
-    def __init__(self, rules: Mapping[str, FieldRule]) -> None:
+    def __init__(self, rules: Mapping[str, FieldRule], *, text: bool = False) -> None:
+        """With ``text`` all values are text, and are what they read as."""
         self._rules = rules
+        self._of_values = _of_texts if text else _of_values
         self._plans: dict[_Shape, _Plan | None] = {}
         self._inner: dict[tuple[str, frozenset[str]], Validator] = {}
 
@@ -73,9 +76,10 @@ class Validator:
             head, _, rest = path.partition(".")
             if path in fields:
                 kind = type(fields[path])
-                if not _is_of(rule, kind):
+                found = self._of_values(rule, kind)
+                if found is None:
                     return None
-                tests += [(path, test) for test in _of_values(rule, kind)]
+                tests += [(path, test) for test in found]
             elif rest and isinstance(fields.get(head), Mapping):
                 below.setdefault(head, {})[rest] = rule
             elif not rule.optional:
@@ -105,15 +109,27 @@ def _is_of(rule: FieldRule, kind: type) -> bool:
     return rule.type == "any" or kind in _TYPES[rule.type]
 
 
-def _of_values(rule: FieldRule, kind: type) -> Iterator[Fits]:
-    """What of a rule a value of a type can break."""
-    if rule.type == "timestamp":
-        yield is_timestamp
+def _of_values(rule: FieldRule, kind: type) -> list[Fits] | None:
+    """What of a rule a value of a type can break; None where the type alone breaks it."""
+    if not _is_of(rule, kind):
+        return None
+    tests: list[Fits] = [is_timestamp] if rule.type == "timestamp" else []
     if rule.one_of is not None:
-        yield _among(rule.one_of, kind)
+        tests.append(_among(rule.one_of, kind))
     if rule.pattern is not None:
         fullmatch = pattern_of(rule.pattern).fullmatch
-        yield fullmatch if kind is str else lambda value: fullmatch(str(value)) is not None
+        tests.append(fullmatch if kind is str else lambda value: fullmatch(str(value)) is not None)
+    return tests
+
+
+def _of_texts(rule: FieldRule, kind: type) -> list[Fits]:  # noqa: ARG001 (every value is text)
+    """What of a rule a text can break."""
+    tests: list[Fits] = [] if rule.type in ("string", "any") else [partial(reads_as, kind=rule.type)]
+    if rule.one_of is not None:
+        tests.append(frozenset(map(said, rule.one_of)).__contains__)
+    if rule.pattern is not None:
+        tests.append(pattern_of(rule.pattern).fullmatch)
+    return tests
 
 
 def _among(values: Collection[Any], kind: type) -> Fits:

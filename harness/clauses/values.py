@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
 from harness.contract.fields import FieldRule
 
-__all__ = ["ABSENT", "at_path", "at_pointer", "broken_fields", "is_timestamp", "pattern_of"]
+__all__ = [
+    "ABSENT",
+    "at_path",
+    "at_pointer",
+    "broken_fields",
+    "is_among",
+    "is_timestamp",
+    "pattern_of",
+    "reads_as",
+    "said",
+]
 
 ABSENT: Any = type("Absent", (), {"__repr__": lambda _: "absent"})()
 
@@ -37,21 +47,21 @@ def at_pointer(document: Any, pointer: str) -> Any:
     return document
 
 
-def broken_fields(fields: Mapping[str, Any], rules: Mapping[str, FieldRule]) -> Iterator[str]:
-    """One line for each rule that ``fields`` breaks."""
+def broken_fields(fields: Mapping[str, Any], rules: Mapping[str, FieldRule], *, text: bool = False) -> Iterator[str]:
+    """One line for each rule that ``fields`` breaks; ``text``: a value is what its text reads as."""
     for path, rule in rules.items():
         value = at_path(fields, path)
         if value is ABSENT:
             if not rule.optional:
                 yield f"{path} is absent"
-        elif problem := _problem(value, rule):
+        elif problem := _problem(value, rule, text):
             yield f"{path} {problem}"
 
 
-def _problem(value: Any, rule: FieldRule) -> str:
-    if not _is_type(value, rule.type):
+def _problem(value: Any, rule: FieldRule, text: bool) -> str:
+    if not (reads_as(value, rule.type) if text else _is_type(value, rule.type)):
         return f"is {_shown(value)}, not of type {rule.type}"
-    if rule.one_of is not None and value not in rule.one_of:
+    if rule.one_of is not None and not (is_among(value, rule.one_of) if text else value in rule.one_of):
         return f"is {_shown(value)}, not one of {', '.join(map(str, rule.one_of))}"
     if rule.pattern is not None and not pattern_of(rule.pattern).fullmatch(str(value)):
         return f"is {_shown(value)}, which does not match {rule.pattern}"
@@ -76,6 +86,31 @@ _TYPES: dict[str, type | tuple[type, ...]] = {
     "object": dict,
     "array": (list, tuple),
 }
+
+
+_READS: dict[str, re.Pattern[str]] = {
+    "integer": re.compile(r"[+-]?[0-9]+"),
+    "number": re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"),
+    "boolean": re.compile(r"true|false"),
+}
+
+
+def reads_as(text: str, kind: str) -> bool:
+    """Whether ``text`` reads as a value of a field's type; none reads as an object or an array."""
+    if kind == "timestamp":
+        return is_timestamp(text)
+    pattern = _READS.get(kind)
+    return kind in ("string", "any") if pattern is None else pattern.fullmatch(text) is not None
+
+
+def said(value: Any) -> str:
+    """A value of a contract or a document as a log line writes it."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def is_among(text: str, values: Iterable[Any]) -> bool:
+    """Whether ``text`` is how one of the values is written."""
+    return any(text == said(value) for value in values)
 
 
 def is_timestamp(text: str) -> bool:

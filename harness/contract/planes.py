@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from harness.contract.fields import Derived, FieldRule, LabelRule
+from harness.contract.fields import Derived, FieldRule, LabelRule, compile_pattern
+from harness.contract.line_formats import FORMATS, LineFormat, Parse, parser_of
 from harness.contract.quantities import Duration, WallDuration
 from harness.contract.strict import Strict
 from harness.core.units import WallSeconds
@@ -100,11 +101,41 @@ class LogEvent(Strict):
 class LogStream(Strict):
     """A log stream. ``event_at`` is the field that names the event; without events every line is one."""
 
+    format: LineFormat = "json"
+    pattern: str | None = None
+    other_lines: Literal["allowed", "refused"] = "refused"
     event_at: str = "msg"
     fields: dict[str, FieldRule] = {}
     events: dict[str, LogEvent] = {}
     other_events: Literal["allowed", "forbidden"] = "allowed"
     means: str = ""
+
+    @property
+    def is_text(self) -> bool:
+        """Whether values have no types of their own: a number is one that reads as such."""
+        return self.format != "json"
+
+    @property
+    def line_is(self) -> str:
+        """What a line of it is, in words."""
+        return FORMATS[self.format]
+
+    @property
+    def parse(self) -> Parse:
+        """What reads a line."""
+        return parser_of(self.format, self.pattern)
+
+    @model_validator(mode="after")
+    def _readable(self) -> LogStream:
+        if (self.format == "text") != (self.pattern is not None):
+            raise ValueError("format: text and pattern belong together: the named groups of the pattern are the fields")
+        rules = [self.fields, *(event.fields for event in self.events.values())]
+        deep = [name for each in rules for name, rule in each.items() if rule.type in ("object", "array")]
+        if self.is_text and deep:
+            raise ValueError(f"{deep[0]!r} cannot be an object or an array: values of {self.format} lines are text")
+        return self
+
+    _pattern = field_validator("pattern")(compile_pattern)
 
 
 class Logs(Strict):

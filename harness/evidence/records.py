@@ -210,7 +210,7 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class LogLine:
-    """One line of a log stream; ``fields`` is ``None`` where the line is not a JSON object."""
+    """One line of a log stream; ``fields`` is ``None`` where it is not in its format. JSON objects keep no ``text``."""
 
     cell: str
     t: float

@@ -9,6 +9,7 @@ from dataclasses import replace
 import orjson
 
 from harness.clauses.model import Need, recorded_as
+from harness.contract.line_formats import parse_json
 from harness.contract.subject import Scrape
 from harness.evidence.records import Record, Series, Unmet
 from harness.run.bound import scaled_query
@@ -152,6 +153,7 @@ def _processes(cell: Cell) -> list[ProcessTarget]:
 
 def _logs(cell: Cell) -> list[LogTarget]:
     campaign, build = cell.context.campaign, cell.context.build
+    declared = campaign.contract.logs.streams if campaign.contract.logs else {}
     shipped = "filebeat" in cell.plan.parts  # which reads every file from its beginning
     return [
         LogTarget(
@@ -159,6 +161,7 @@ def _logs(cell: Cell) -> list[LogTarget]:
             place.name,
             str(log_path(campaign, stream, cell.place, place, build)),
             from_end=source.is_fixed and not shipped,
+            parse=declared[stream].parse if stream in declared else parse_json,
         )
         for stream, source in campaign.profile.logs.items()
         for place in cell.place.instances

@@ -1,16 +1,17 @@
-"""What the last lines of a log have in common: names and types of their fields, never a value."""
+"""What the last lines of a log have in common: their format, names and types of their fields, never a value."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-import orjson
-
-from harness.clauses.values import is_timestamp
+from harness.clauses.values import is_timestamp, reads_as
+from harness.contract.line_formats import LineFormat, Parse, parse_json
 from harness.core.errors import ConfigError, Location
+from harness.core.logfmt import parse_logfmt
 
 __all__ = ["FIELD_NAME", "Stream", "kind_of_field", "read_stream"]
 
@@ -18,15 +19,20 @@ _LAST_BYTES: Final = 1_048_576
 _MOST_FIELDS: Final = 8
 FIELD_NAME: Final = re.compile(r"@?[A-Za-z][A-Za-z_-]{0,39}")
 """Names that are words: what holds digits or dots may be somebody's address or id."""
-_REMEDY: Final = "let the service write one JSON object a line, or leave --logs out"
+_FORMATS: Final[dict[LineFormat, Parse]] = {"json": parse_json, "logfmt": parse_logfmt}
+_REMEDY: Final = (
+    "let the service write one JSON object or logfmt line a line, or leave --logs out and declare format: text"
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """Fields of every line, as a contract writes them, and how many lines were read."""
+    """Fields of every line in the format, as a contract writes them, how many lines were read, and of those others."""
 
     fields: dict[str, str]
     lines: int
+    format: LineFormat = "json"
+    others: int = 0
 
 
 def read_stream(path: Path, shown: str) -> Stream:
@@ -43,24 +49,23 @@ def read_stream(path: Path, shown: str) -> Stream:
     if not lines:
         remedy = "let the service write a line (send it a request), or leave --logs out"
         raise ConfigError("the log is empty", location=Location(shown), remedy=remedy)
-    objects = [found for line in lines if (found := _object(line)) is not None]
-    if not objects:
-        problem = f"none of its last {len(lines)} lines is a JSON object"
+    kind, found = _read(lines)
+    if not found:
+        problem = f"none of its last {len(lines)} lines is a JSON object or logfmt"
         raise ConfigError(problem, location=Location(shown), remedy=_REMEDY)
-    return Stream(_common(objects), len(lines))
+    return Stream(_common(found, kind), len(lines), kind, len(lines) - len(found))
 
 
-def _object(line: bytes) -> dict[str, Any] | None:
-    try:
-        found = orjson.loads(line)
-    except orjson.JSONDecodeError:
-        return None
-    return found if isinstance(found, dict) else None
+def _read(lines: Sequence[bytes]) -> tuple[LineFormat, list[dict[str, Any]]]:
+    """The format that most lines are in, with the fields of those lines."""
+    read = {kind: [found for line in lines if (found := parse(line)) is not None] for kind, parse in _FORMATS.items()}
+    return max(read.items(), key=lambda item: len(item[1]))
 
 
-def _common(objects: list[dict[str, Any]]) -> dict[str, str]:
+def _common(objects: list[dict[str, Any]], kind: LineFormat) -> dict[str, str]:
     names = [name for name in objects[0] if FIELD_NAME.fullmatch(name) and all(name in each for each in objects)]
-    return {name: _type([each[name] for each in objects]) for name in names[:_MOST_FIELDS]}
+    told = _type_of_texts if kind == "logfmt" else _type
+    return {name: told([each[name] for each in objects]) for name in names[:_MOST_FIELDS]}
 
 
 def _type(values: list[Any]) -> str:
@@ -68,6 +73,12 @@ def _type(values: list[Any]) -> str:
     if kinds == {"integer", "number"}:
         return "number"
     return kinds.pop() if len(kinds) == 1 else "any"
+
+
+def _type_of_texts(values: list[str]) -> str:
+    """The narrowest type that all of them read as."""
+    kinds = ("boolean", "integer", "number", "timestamp")
+    return next((kind for kind in kinds if all(reads_as(value, kind) for value in values)), "string")
 
 
 def kind_of_field(value: Any) -> str:

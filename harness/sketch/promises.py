@@ -7,7 +7,7 @@ from typing import Final
 
 from harness.sketch.draft import Draft, bare
 from harness.sketch.families import promising
-from harness.sketch.log_lines import FIELD_NAME, kind_of_field
+from harness.sketch.log_lines import FIELD_NAME, Stream, kind_of_field
 from harness.sketch.looking import Answered
 
 __all__ = ["contract_lines", "left_out"]
@@ -62,11 +62,21 @@ def _families(draft: Draft) -> list[str]:
 def _logs(draft: Draft) -> list[str]:
     if draft.log is None:
         return []
-    fields = ", ".join(f"{bare(name)}: {kind}" for name, kind in draft.log.stream.fields.items())
+    stream = draft.log.stream
+    fields = ", ".join(f"{bare(name)}: {kind}" for name, kind in stream.fields.items())
+    said = [f"format: {stream.format}"] if stream.format != "json" else []
+    said += ["other_lines: allowed"] if stream.others else []
     return [
-        f"logs: # what all of the last {draft.log.stream.lines} lines have in common",
-        f"  streams: {{{draft.log.name}: {{fields: {{{fields}}}}}}}",
+        f"logs: # what {_which_lines(stream)} have in common",
+        f"  streams: {{{draft.log.name}: {{{', '.join([*said, f'fields: {{{fields}}}'])}}}}}",
     ]
+
+
+def _which_lines(stream: Stream) -> str:
+    what = "JSON objects" if stream.format == "json" else "logfmt"
+    if stream.others:
+        return f"{stream.lines - stream.others} of the last {stream.lines} lines, those that are {what},"
+    return f"all of the last {stream.lines} lines" + (", which are logfmt," if stream.format == "logfmt" else "")
 
 
 def _endpoint(draft: Draft, name: str, answer: Answered) -> str:

@@ -154,6 +154,7 @@ class AttachedCampaign:
             self.window,
             of.streams,
             log_paths(self.campaign),
+            self.campaign.contract.logs.streams if self.campaign.contract.logs else {},
             of.at_most,
             lambda text: self.recorder.note(text, warning=True),
             needs,

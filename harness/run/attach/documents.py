@@ -6,13 +6,12 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import Any
-
-import orjson
+from typing import Any, Final
 
 from harness.clauses.attached import ATTACHED
 from harness.clauses.model import Need
 from harness.contract import Campaign
+from harness.contract.planes import LogStream
 from harness.contract.window import Window, shown_instant
 from harness.evidence.records import LogLine, Record
 from harness.run.attach.readers import NotThereError
@@ -33,6 +32,8 @@ class Documents:
     """Stream → dotted fields and their values."""
     paths: Sequence[tuple[str, str]]
     """Patterns of ``log.file.path`` and their streams, for those that ``streams`` does not name."""
+    declared: Mapping[str, LogStream]
+    """Streams of the contract, which say how their lines are read."""
     at_most: int
     note: Callable[[str], None]
     needs: tuple[Need, ...]
@@ -52,7 +53,7 @@ class Documents:
             stream = self._stream(hit.source)
             if stream is not None:
                 seen[stream] += 1
-                yield _line(now, stream, hit, seen[stream])
+                yield _line(now, stream, hit, seen[stream], self.declared.get(stream, _UNDECLARED))
 
     def _newest(self, query: Mapping[str, Any]) -> Iterator[Hit]:
         order: list[dict[str, Any]] = [_by_time("desc"), {"_seq_no": "desc"}]
@@ -84,19 +85,20 @@ def _millis(t: float) -> str:
     return shown_instant(t)[:-1] + f".{int(t % 1 * 1000):03d}Z"
 
 
-def _line(t: float, stream: str, hit: Hit, number: int) -> LogLine:
+_UNDECLARED: Final = LogStream()
+
+
+def _line(t: float, stream: str, hit: Hit, number: int, of: LogStream) -> LogLine:
     """The line of a document; what a shipper keeps of it raw is parsed again, so that its own fields do not count."""
     raw = next(
         (text for path in ("message", "event.original") if isinstance(text := value_at(hit.source, path), str)), ""
     )
-    try:
-        fields = orjson.loads(raw)
-    except orjson.JSONDecodeError:
-        fields = hit.source
+    fields = of.parse(raw.encode())
+    if fields is None and not (of.other_lines == "allowed" and raw and value_at(hit.source, of.event_at) is None):
+        fields = hit.source  # a pipeline has read the line
     host = str(value_at(hit.source, "host.name") or "")
-    return LogLine(
-        ATTACHED, t, stream, host, f"{hit.index}/{hit.id}", number, fields if isinstance(fields, dict) else hit.source
-    )
+    text = raw if fields is None or of.is_text else ""
+    return LogLine(ATTACHED, t, stream, host, f"{hit.index}/{hit.id}", number, fields, text)
 
 
 def log_paths(campaign: Campaign) -> list[tuple[str, str]]:

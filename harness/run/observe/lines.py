@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final
-
-import orjson
+from typing import Final
 
 from harness.clauses.model import Need
+from harness.contract.line_formats import parse_json
 from harness.evidence.records import LogLine, Reading, Record
 from harness.run.observe.source import Clock, Moment
 from harness.run.observe.tail import Tail
@@ -35,11 +34,12 @@ class LineSource:
 
     def read(self, now: float, moment: Moment) -> Sequence[Record]:  # noqa: ARG002 (part of the interface)
         """Lines completed since the last read; at the end also how many files stop in the middle of a line."""
-        t, target = self._clock(), self.target
+        t, target, parse = self._clock(), self.target, self.target.parse
+        whole = parse is parse_json  # its fields are all that the line says
         records: list[Record] = []
         for file, number, line in self._tail.read(everything=moment != "poll"):
-            fields = _fields(line)
-            text = line.decode("utf-8", "replace") if fields is None else ""
+            fields = parse(line)
+            text = "" if whole and fields is not None else line.decode("utf-8", "replace")
             records.append(LogLine(self._cell, t, target.stream, target.instance, file, number, fields, text))
         self.count += len(records)
         if moment == "finish":
@@ -48,11 +48,3 @@ class LineSource:
             records.append(Reading(self._cell, t, name, "files", float(self._tail.files)))
             self._tail.close()
         return records
-
-
-def _fields(line: bytes) -> dict[str, Any] | None:
-    try:
-        found = orjson.loads(line)
-    except orjson.JSONDecodeError:
-        return None
-    return found if isinstance(found, dict) else None

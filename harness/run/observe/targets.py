@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from harness.contract.line_formats import Parse, parse_json
 from harness.run.clients.http import Http
 
 __all__ = [
@@ -58,6 +59,7 @@ class LogTarget:
     instance: str
     pattern: str
     from_end: bool = False
+    parse: Parse = parse_json
 
 
 @dataclass(frozen=True, slots=True)

@@ -111,6 +111,8 @@ def test_nothing_is_proved_unless_a_canary_was_sent(table: dict[str, Clause]) ->
 def test_text_that_is_no_json_and_labels_of_alerts_are_searched_too(table: dict[str, Clause]) -> None:
     rubbish = LogLine("failing", T, "requests", "tiny-0", "requests.log", 3, None, f"panic: {SECRET}")
     assert judge(table["canary::lines::holds_none"], CANARY, request("private"), rubbish).verdict == "violated"
+    unnamed = LogLine("failing", T, "requests", "tiny-0", "requests.log", 3, {"a": "1"}, f"a=1 {SECRET}")
+    assert judge(table["canary::lines::holds_none"], CANARY, request("private"), unnamed).verdict == "violated"
     alert = AlertSnapshot("failing", T, {"who": SECRET}, "f", "active", T)
     assert judge(table["canary::alerts::holds_none"], CANARY, request("private"), alert).verdict == "violated"
 

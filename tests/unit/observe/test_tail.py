@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from harness.contract.line_formats import parser_of
 from harness.evidence.records import LogLine
 from harness.run.observe import tail as module
 from harness.run.observe.lines import LineSource
@@ -181,3 +182,14 @@ def test_lines_become_records_with_fields_or_text(log: Path, hand: Any) -> None:
     ]
     assert (lines[0].t, lines[0].stream, lines[0].instance, lines[0].file) == (1000.0, "app", "one", str(log))
     assert source.count == 4
+
+
+def test_lines_of_other_formats_keep_their_text_beside_their_fields(log: Path, hand: Any) -> None:
+    """A pattern names parts of a line, and a key may stand there twice: what is searched is the line."""
+    log.write_bytes(b'msg="a b" ok\nServer started\n')
+    target = LogTarget("app", "one", str(log), parse=parser_of("logfmt", None))
+    lines = [record for record in LineSource("c", target, hand.wall).read(0, "finish") if isinstance(record, LogLine)]
+    assert [(line.fields, line.text) for line in lines] == [
+        ({"msg": "a b", "ok": "true"}, 'msg="a b" ok'),
+        (None, "Server started"),
+    ]

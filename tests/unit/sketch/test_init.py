@@ -109,6 +109,37 @@ def test_all_that_was_seen_becomes_promises_in_less_than_twenty_lines(
     }
 
 
+@pytest.mark.parametrize(
+    ("lines", "said", "types"),
+    [
+        (
+            'time=2026-01-01T00:00:00Z level=info msg="secret of ann" n=1 took=1.5 ok size=\n'
+            "time=2026-01-01T00:00:01Z level=warn msg=rare n=12 took=2 ok=false size=3\n",
+            ("format: logfmt, fields", "all of the last 2 lines, which are logfmt, have"),
+            {"time": "timestamp", "n": "integer", "took": "number", "ok": "boolean", "size": "string"},
+        ),
+        (
+            "Server started\nn=1 msg=x\nn=a msg=y\n",
+            ("format: logfmt, other_lines: allowed", "2 of the last 3 lines, those that are logfmt, have"),
+            {"n": "string"},
+        ),
+        (
+            'Server started\n{"n": 1, "msg": "x"}\n',
+            ("{other_lines: allowed", "1 of the last 2 lines, those that are JSON objects, have"),
+            {"n": "integer"},
+        ),
+    ],
+)
+def test_the_format_of_a_log_is_recognised(url: str, lines: str, said: tuple[str, str], types: dict[str, str]) -> None:
+    Path("shop.log").write_text(lines)
+    contract = init("--metrics", f"{url}/metrics", "--logs", "shop.log").contract
+    assert all(words in written() for words in said)
+    assert "secret of ann" not in written()
+    assert contract.logs is not None
+    fields = contract.logs.streams["shop"].fields
+    assert {name: fields[name].type for name in types} == types
+
+
 def test_no_value_that_was_seen_stands_in_a_file(url: str) -> None:
     init("--metrics", f"{url}/metrics", "--health", f"{url}/healthz", "--logs", "shop.log", "--rules", "rules.yml")
     assert [secret for secret in SECRETS if secret in written()] == []

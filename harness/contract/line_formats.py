@@ -1,0 +1,47 @@
+"""How the lines of a log stream are read: JSON objects, logfmt, or text with a pattern."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any, Final, Literal
+
+import orjson
+
+from harness.core.logfmt import parse_logfmt
+
+__all__ = ["FORMATS", "LineFormat", "Parse", "parse_json", "parser_of"]
+
+LineFormat = Literal["json", "logfmt", "text"]
+Parse = Callable[[bytes], "dict[str, Any] | None"]
+"""The fields of a line, ``None`` where it is not in the format."""
+FORMATS: Final[dict[LineFormat, str]] = {
+    "json": "a JSON object",
+    "logfmt": "logfmt",
+    "text": "text as its pattern says",
+}
+"""What a line is, in words."""
+
+
+def parse_json(line: bytes) -> dict[str, Any] | None:
+    """The fields of a JSON object."""
+    try:
+        found = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def parser_of(kind: LineFormat, pattern: str | None) -> Parse:
+    """What reads lines of a format; those of ``text`` match ``pattern`` as a whole, and its named groups are fields."""
+    if kind == "json":
+        return parse_json
+    return parse_logfmt if kind == "logfmt" else _by_groups(re.compile(pattern or ".*"))
+
+
+def _by_groups(pattern: re.Pattern[str]) -> Parse:
+    def parse(line: bytes) -> dict[str, Any] | None:
+        found = pattern.fullmatch(line.decode("utf-8", "replace"))
+        return None if found is None else {name: text for name, text in found.groupdict().items() if text is not None}
+
+    return parse
