@@ -139,16 +139,23 @@ def compile_others(campaign: Campaign, scenario: Scenario, expected: frozenset[s
 def _judge_others(cell: str, allowed: frozenset[str], known: frozenset[str], evidence: Evidence) -> Judgement:
     start = evidence.started(cell)
     for notice in evidence.of(Notification, cell):
-        # what was sent while the stack came up belongs to no story, nor does the word that it is over
-        counts = start is not None and notice.t >= start.t and notice.status != "resolved"
-        strangers = _strangers(notice, allowed, known) if counts else []
+        if start is None or notice.status == "resolved":
+            continue  # the word that it is over belongs to no story
+        strangers = _strangers(notice, allowed, known)
+        if notice.t < start.t:  # nor does what the start of the stack gave rise to, unless it goes on
+            strangers = [name for name in strangers if alert_instants(evidence, cell, name, "firing")]
         if strangers:
-            when = format_duration(max(0.0, evidence.production_s(cell, notice.t)))
-            message = f"{', '.join(strangers)} paged {notice.receiver} at {when} of the story"
-            return violated(message, notice.title, hop="expression", at=notice.t)
+            message = f"{', '.join(strangers)} paged {notice.receiver} {_when(evidence, cell, notice.t, start.t)}"
+            return violated(message, notice.title, hop="expression", at=max(notice.t, start.t))
     if evidence.completed(cell):
         return held("nobody else was paged")
     return still_open("the story is not over")
+
+
+def _when(evidence: Evidence, cell: str, t: float, start_t: float) -> str:
+    if t < start_t:
+        return "before the story began, and goes on firing"
+    return f"at {format_duration(evidence.production_s(cell, t))} of the story"
 
 
 def _strangers(notice: Notification, allowed: frozenset[str], known: frozenset[str]) -> list[str]:

@@ -118,6 +118,18 @@ def test_the_end_of_a_page_from_before_the_story_is_no_page(table: dict[str, Cla
     assert verdict(clause, started("calm"), page("calm", "Warn", 5), *ended("calm")) == "violated"
 
 
+def test_who_paged_before_the_story_and_goes_on_firing_is_a_stranger_too(table: dict[str, Clause]) -> None:
+    clause = table["calm::alerts::others::do_not_page"]
+    early = [started("calm"), page("calm", "Warn", -5)]
+    assert verdict(clause, *early, *ended("calm")) == "held", "what the start gave rise to is over"
+    found = clause.judge(Evidence([*early, fires("calm", "Warn", 10), *ended("calm")], planned=("calm", "loud")))
+    assert (found.verdict, found.message) == (
+        "violated",
+        "Warn paged on-call before the story began, and goes on firing",
+    )
+    assert verdict(clause, *early, fires("calm", "Crit", 10), *ended("calm")) == "held"
+
+
 # --- quiet
 
 
