@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -23,16 +24,19 @@ from harness.run.cell import Cell
 from harness.run.chain import chain
 from harness.run.dead_man import DeadMansSwitch
 from harness.run.fault_desk import FaultDesk
+from harness.run.load.generator import GeneratorEndedError
 from harness.run.load_desk import LoadDesk
 from harness.run.observe.cell import CellObserver
 from harness.run.observing import observer_of
 from harness.run.rest import come_to_rest
 from harness.run.shared import SharedParts
+from harness.run.stack.wait import CancelledError, WaitTimeoutError, eventually
 
 __all__ = ["Conductor"]
 
 _TICK_S = 0.1
 _LOOK_S = 0.5
+_TOLD_WITHIN_S = 2.0
 _TEXTS: frozenset[NeedKind] = frozenset({"expositions"})
 
 
@@ -89,11 +93,19 @@ class Conductor:
                 self._play_all(observer)
         except _CutShortError as error:
             completed, reason = False, error.reason
+        except GeneratorEndedError as error:
+            completed, reason = False, self._why_ended(error.problem)
         finally:
             self._close(observer)
         self._add(CellFinished(self.cell.name, time.time(), completed, reason))
         self._progress.looks_at = 0.0
         self._hold_if_violated()
+
+    def _why_ended(self, problem: str) -> str:
+        """What ended the generator is told a moment after its pipe broke: its own death, or that of the warden."""
+        with contextlib.suppress(WaitTimeoutError, CancelledError):
+            eventually(lambda: self._cut, what="the generator's end", within_s=_TOLD_WITHIN_S, cancel=self._cancel)
+        return "cancelled" if self._cancel.is_set() else self._cut or problem
 
     # --- clock
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +12,7 @@ from harness.contract.files import Phase
 from harness.evidence.records import Reading
 from harness.run.cell import Cell
 from harness.run.load.figures import record_of
-from harness.run.load.generator import PhaseReport
+from harness.run.load.generator import GeneratorEndedError, PhaseReport
 from harness.run.load.ledger import LedgerTail
 from harness.run.load.written import load_phase
 from harness.run.shared import SharedParts
@@ -36,7 +37,10 @@ class LoadDesk:
         self._current: str | None = None
 
     def start(self, phase: Phase, bound_s: float) -> None:
-        """Begin the phase's load at once; a phase without load ends the one before."""
+        """Begin the phase's load at once; a phase without load ends the one before.
+
+        Raises ``GeneratorEndedError`` where nobody is there to send it.
+        """
         if phase.load is None or self._generator is None:
             self.stop()
             return
@@ -49,7 +53,7 @@ class LoadDesk:
     def stop(self) -> None:
         """Intend no more requests; those in flight go on to their end."""
         if self._current is not None and self._generator is not None and self._alive():
-            with _generator_lock:
+            with _generator_lock, contextlib.suppress(GeneratorEndedError):  # then nothing more is intended
                 self._generator.stop_phase(self.cell.name, self._current)
         self._current = None
 

@@ -19,11 +19,15 @@ from harness.core.errors import ConfigError, HarnessError, MachineError
 from harness.run.load.plan import DriverPlan, write_plan
 from harness.run.load.schedule import LoadPhase
 
-__all__ = ["Generator", "GeneratorGoneError", "PhaseReport"]
+__all__ = ["Generator", "GeneratorEndedError", "GeneratorGoneError", "PhaseReport"]
 
 
 class GeneratorGoneError(HarnessError):
     """The driver process no longer takes orders, or said that it broke."""
+
+
+class GeneratorEndedError(GeneratorGoneError):
+    """Nobody reads its orders any more: the process has ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +154,7 @@ class Generator:
         try:
             written = os.write(self._control, line)
         except OSError as error:
-            raise GeneratorGoneError(f"load generator takes no orders: {error}") from error
+            raise GeneratorEndedError(f"load generator takes no orders: {error}") from error
         if written < len(line):
             raise GeneratorGoneError("load generator reads no orders: half of one is stuck")
 
