@@ -49,8 +49,10 @@ def test() -> int:
         [
             *linters,
             pytest_stage("unit", "tests/unit", "tests/plugin", "-n", "2"),
-            pytest_stage("integration", "tests/integration", "tests/sabotage", "-m", "not alone", *SIDE_BY_SIDE),
-            pytest_stage("alone", "tests/integration", "tests/sabotage", "-m", "alone"),
+            pytest_stage(
+                "integration", "tests/integration", "tests/sabotage", "-m", "not (alone or nightly)", *SIDE_BY_SIDE
+            ),
+            pytest_stage("alone", "tests/integration", "tests/sabotage", "-m", "alone and not nightly"),
             containers_stage(),
             command_stage("combine", tool("coverage"), "combine", "--quiet"),
             command_stage("coverage", tool("coverage"), "report"),
@@ -70,11 +72,12 @@ def bench(*options: str) -> int:
 
 
 def soak(*options: str) -> int:
-    """repeat the gate (N=10), also on one core, and compare the verdicts; and one story over several speeds"""
+    """repeat the gate (N=10), also on one core, and compare the verdicts; all defects; one story over several speeds"""
     numbers = [option.removeprefix("N=") for option in options if option.startswith("N=")]
     others = [option for option in options if not option.startswith("N=")]
     env = {"SOAK_GATES": numbers[-1] if numbers else "10"}
-    return run(tool("python"), "-m", "pytest", "tests/soak", "-v", "-s", *others, env=env)
+    nightly = ("tests/soak", "tests/sabotage", "-m", "nightly")
+    return run(tool("python"), "-m", "pytest", *nightly, "-v", "-s", *others, env=env)
 
 
 def provision(*options: str) -> int:

@@ -22,7 +22,7 @@ from harness.virtual.suite import Report, examine
 from harness.virtual.told import as_fired
 from harness.virtual.verdicts import Cell
 from tests.integration.tiny.gates import ROOT
-from tests.sabotage.mutants import KINDS, alert_rules, mutated
+from tests.sabotage.mutants import KINDS, RULE_KINDS, alert_rules, mutated
 from tests.sabotage.notice_mutants import NOTICE_KINDS, RENDERED, ROUTED
 
 SUBJECT: Final = ROOT / "fixtures" / "llm_router"
@@ -37,6 +37,7 @@ CONDITIONS: Final = {
 TEXTS: Final = {"summary", "description"}
 WRITTEN: Final = {"summary lost", "description lost", "runbook lost", "runbook of another"}
 """What notices lack whatever the values in them are."""
+SAMPLE: Final = {"threshold lowered", "matcher lost"}
 NO_DEFECT: Final = {
     ("aggregation", "NoModelsLoaded"): "counts add up to none exactly when the largest of them is none",
     ("aggregation", "ServiceDown"): "absent() gives one series at most, and a count has no other aggregation here",
@@ -165,7 +166,14 @@ def test_the_rules_as_they_are_violate_nothing(original: Report, tools: Mapping[
     assert {cell.condition for cell in cells} == {"reaches", "yields to", "notices", "renders"}
 
 
-@pytest.mark.parametrize("kind", KINDS)
+def dear(kind: str) -> bool:
+    """Whether a mutant takes `promtool` through every alert; of those two are shown in every run."""
+    return kind in {*RULE_KINDS} - {*WRITTEN, *SAMPLE, "severity"}
+
+
+@pytest.mark.parametrize(
+    "kind", [pytest.param(kind, marks=[pytest.mark.nightly] if dear(kind) else []) for kind in KINDS]
+)
 def test_every_defect_is_noticed(kind: str, original: Report, tools: Mapping[str, Path], tmp_path: Path) -> None:
     campaign = copied(tmp_path)
     changed = mutated(SUBJECT / "production", tmp_path / "subject" / "production", kind)

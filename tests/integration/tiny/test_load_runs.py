@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from tests.integration.tiny.gates import SITUATION_S, Ended, Gate, Home, Story
 
 _SEARCH_S = 90.0
@@ -16,6 +18,7 @@ def load(home: Home, *arguments: object) -> Ended:
         return gate.end(_SEARCH_S)
 
 
+@pytest.mark.alone
 def test_a_search_finds_the_rate_at_which_the_service_breaks(home: Home, tiny: Story, tmp_path: Path) -> None:
     """A service that answers one request at a time, in 20 ms: 50 a second, which is 0.83 a second at speed 60."""
     code = "\tcode := http.StatusOK\n"  # in the handler, under its lock

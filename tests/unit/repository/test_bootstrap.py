@@ -75,8 +75,8 @@ def ran(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         (["provision"], ".venv/bin/harness provision"),
         (["images", "--list"], ".venv/bin/harness images --list"),
         (["bench"], ".venv/bin/python -m pytest -s -o python_files=bench_*.py tests/performance"),
-        (["soak", "N=3"], "SOAK_GATES=3 .venv/bin/python -m pytest tests/soak -v -s"),
-        (["soak"], "SOAK_GATES=10 .venv/bin/python -m pytest tests/soak -v -s"),
+        (["soak", "N=3"], "SOAK_GATES=3 .venv/bin/python -m pytest tests/soak tests/sabotage -m nightly -v -s"),
+        (["soak"], "SOAK_GATES=10 .venv/bin/python -m pytest tests/soak tests/sabotage -m nightly -v -s"),
         (["docs"], f".venv/bin/python -m pytest -q {' '.join(verbs.DOCUMENT_TESTS)}"),
     ],
 )
