@@ -10,7 +10,7 @@ from harness.clauses.alert_hops import expression_hop
 from harness.clauses.fitness import GAP_LIMIT, widest_gaps
 from harness.clauses.model import Judgement, held, inconclusive, still_open, violated
 from harness.clauses.production import AlertFacts
-from harness.clauses.timeline import Cause, alert_instants, cause_of, confirmations, unconfirmed
+from harness.clauses.timeline import Cause, alert_instants, cause_of, confirmations, injections, unconfirmed
 from harness.contract.expectations import ExpectAlert
 from harness.core.errors import Location
 from harness.core.units import format_duration
@@ -89,7 +89,9 @@ class AlertStory:
         if set(self.injects) - set(confirmed):
             return still_open(f"no fault was confirmed in the phase {self.phase}")
         first = min(confirmed[name] for name in self.injects)
-        return Cause(first, f"fault confirmed in {self.phase}", first)
+        injected = injections(evidence, self.cell, self.phase)
+        acts_from = min((injected[name] for name in self.injects if name in injected), default=first)
+        return Cause(first, f"fault confirmed in {self.phase}", first, acts_from=acts_from)
 
 
 def fire_window(timing: AlertTiming) -> Window:
@@ -198,7 +200,8 @@ def _in_window(story: AlertStory, evidence: Evidence, cause: Cause, t: float) ->
     deadline = _Deadline.of(story, evidence, cause)
     window = deadline.window
     when = f"{since(evidence, story.cell, cause.t, t)} after the {cause.what}"
-    if t < cause.t + window.earliest.wall_s(speed):
+    earliest_t = min(cause.t, cause.acts_from) + window.earliest.wall_s(speed)
+    if t < earliest_t:
         if evidence.horizon(story.cell) < t:
             return still_open(f"{when}; an earlier cause may still be recorded")
         when = when if t >= cause.t else f"{since(evidence, story.cell, t, cause.t)} before the {cause.what}"
@@ -209,7 +212,7 @@ def _in_window(story: AlertStory, evidence: Evidence, cause: Cause, t: float) ->
         return still_open(when)
     after_s, latest_s = t - cause.t, window.latest.wall_s(speed)
     told = f"slack to the latest: {format_duration((latest_s - after_s) * speed)}"
-    slack_s = min(latest_s - after_s, after_s - window.earliest.wall_s(speed))
+    slack_s = min(latest_s - after_s, t - earliest_t)
     return held(when, f"window: {window}", told, at=t, slack_s=slack_s)
 
 

@@ -25,6 +25,7 @@ __all__ = [
     "episode_of",
     "failed_fault",
     "healing_of",
+    "injections",
     "mentions",
     "notices",
     "trigger_phase",
@@ -43,6 +44,8 @@ class Cause:
     """The earliest instant that it may still turn out to be, once everything is recorded."""
     may_be_later: bool = False
     """Whether an event that is still to be recorded, and later than ``t``, may take its place."""
+    acts_from: float = math.inf
+    """When it may have had its effect already, where that is before ``t``: a fault acts before it is confirmed."""
 
 
 def trigger_phase(scenario: Scenario, alert: str) -> Phase | None:
@@ -93,6 +96,15 @@ def cause_of(evidence: Evidence, cell: str, phase: str, sign: Cause, until: floa
 def confirmations(evidence: Evidence, cell: str, phase: str) -> dict[str, float]:
     """When each fault of ``phase`` was confirmed."""
     return {fault.fault: fault.t for fault in _faults(evidence, cell, phase) if fault.action == "confirm"}
+
+
+def injections(evidence: Evidence, cell: str, phase: str) -> dict[str, float]:
+    """When each fault of ``phase`` was injected, at the first attempt."""
+    found: dict[str, float] = {}
+    for fault in _faults(evidence, cell, phase):
+        if fault.action == "inject":
+            found.setdefault(fault.fault, fault.t)
+    return found
 
 
 def failed_fault(evidence: Evidence, cell: str, phase: str) -> FaultAction | None:

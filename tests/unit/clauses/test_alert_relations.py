@@ -260,6 +260,15 @@ def test_a_repeat_waits_for_the_next_look_at_its_group(folder: Path) -> None:
     assert verdict(strict["campaign::alerts::Watchdog::always_fires"], *day, *heard) == "violated"
 
 
+@pytest.mark.parametrize(("t", "expected"), [(99.0, "violated"), (100.5, "held"), (102.0, "held")])
+def test_a_fault_acts_from_its_injection_though_it_is_confirmed_later(
+    table: dict[str, Clause], t: float, expected: str
+) -> None:
+    """Injected at 100 and confirmed at 101: Prometheus may scrape in between."""
+    others = [r for r in loud() if not (isinstance(r, Series) and r.labels["alertname"] == "Crit")]
+    assert verdict(table["loud::alerts::Crit::fires"], *others, fires("loud", "Crit", t, 130)) == expected
+
+
 BEFORE, INHIBITS = "loud::alerts::Warn::before_Crit", "loud::alerts::Crit::inhibits_Warn"
 
 
