@@ -37,7 +37,7 @@ def gate(*options: str) -> int:
 
 
 def gate_wall(*options: str) -> int:
-    """the one story about the router's own time, at wall speed (half an hour, nightly)"""
+    """the story about the router's own time and two beside it, at wall speed (half an hour, nightly)"""
     return become(tool("harness"), "gate", NIGHTLY, *options)
 
 
