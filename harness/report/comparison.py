@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -60,14 +60,11 @@ class _Moved:
 
     @property
     def share(self) -> float:
-        return abs(self.after - self.before) / max(abs(self.before), 1e-9)
+        """By which share of itself it grew; below 0 where it shrank."""
+        return (self.after - self.before) / max(abs(self.before), 1e-9)
 
     def row(self) -> tuple[str, str]:
-        return self.name, f"{self.text} ({self.after - self.before:+.3g}, {100 * _signed(self):+.0f} %)"
-
-
-def _signed(moved: _Moved) -> float:
-    return moved.share if moved.after >= moved.before else -moved.share
+        return self.name, f"{self.text} ({self.after - self.before:+.3g}, {100 * self.share:+.0f} %)"
 
 
 def changes(before: Account, after: Account) -> list[Change]:
@@ -92,7 +89,7 @@ def comparison(before: Account, after: Account, *, verbose: bool) -> list[str]:
     found = changes(before, after)
     parts = [
         _verdicts(before, after, found, verbose=verbose),
-        _figures("latencies of hops (production)", _hops(before), _hops(after), verbose=verbose, clock=production),
+        _figures("latencies of hops (production)", _hops(before), _hops(after), verbose=verbose, shown=production),
         _figures("response time p95 by story (seconds of its clock)", _loads(before), _loads(after), verbose=verbose),
         _figures("cost (CPU seconds by part, wall seconds of all)", _costs(before), _costs(after), verbose=verbose),
     ]
@@ -107,11 +104,11 @@ def _verdicts(before: Account, after: Account, found: list[Change], *, verbose: 
     if not found:
         return [*lines, f"{counted(len(after.judged), 'verdict')}, none differs"]
     worse = [change for change in found if change.worse]
-    better = [change for change in found if not change.worse and change.before and change.after]
+    other = [change for change in found if not change.worse and change.before and change.after]
     new = [change for change in found if not change.worse and change.before is None]
     gone = [change for change in found if change.after is None]
     lines += [line for change in worse for line in (f"WORSE {change}", *_first_line(change.message))]
-    lines += [f"other {change}" for change in better]
+    lines += [f"other {change}" for change in other]
     for word, some in (("new", new), ("gone", gone)):
         lines += [f"{word} {change}" for change in some] if verbose else _told_as_number(word, some)
     return lines
@@ -130,15 +127,19 @@ def _told_as_number(word: str, some: list[Change]) -> list[str]:
 
 
 def _figures(
-    title: str, before: Mapping[str, float], after: Mapping[str, float], *, verbose: bool, clock: object = None
+    title: str,
+    before: Mapping[str, float],
+    after: Mapping[str, float],
+    *,
+    verbose: bool,
+    shown: Callable[[float], str] = "{:.3g}".format,
 ) -> list[str]:
-    shown = production if clock is production else "{:.3g}".format
     both = [
         _Moved(name, before[name], value, f"{shown(before[name])} → {shown(value)}")
         for name, value in after.items()
         if name in before
     ]
-    moved = both if verbose else sorted((m for m in both if m.share > _MOVED), key=lambda m: -m.share)
+    moved = both if verbose else sorted((m for m in both if abs(m.share) > _MOVED), key=lambda m: -abs(m.share))
     told = moved if verbose else moved[:_TOLD]
     if not told:
         return []

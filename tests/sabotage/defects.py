@@ -53,7 +53,7 @@ class Sheet:
     """Defects that are shown in one way: ``story`` is played, or ``by`` says how else.
 
     ``without`` are words of clauses that the story is too short for, ``undecided`` clauses that it cannot decide in any
-    case. Nothing may run beside gates that are ``alone``; ``nightly`` ones are left to ``make soak``.
+    case. Gates that are ``nightly`` are left to ``make soak``.
     """
 
     name: str
@@ -61,7 +61,6 @@ class Sheet:
     story: str = ""
     by: str = ""
     without: str = ""
-    alone: bool = False
     nightly: bool = False
     undecided: tuple[str, ...] = ()
 

@@ -14,9 +14,9 @@ from tests.sabotage.defects import Sheet, sheets
 from tests.sabotage.planting import differences, played
 
 GATES = [
-    pytest.param(sheet, gate, id=f"{sheet.name} {gate}", marks=[pytest.mark.alone] if sheet.alone else [])
+    pytest.param(sheet, gate, id=f"{sheet.name} {gate}", marks=[pytest.mark.nightly] if sheet.nightly else [])
     for sheet in sheets()
-    if sheet.story and not sheet.nightly
+    if sheet.story
     for gate in sheet.gates
 ]
 

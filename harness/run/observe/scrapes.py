@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -84,7 +85,7 @@ class ScrapeSource:
             return
         for item in self._client.targets():
             name, error = _name(item["labels"]), str(item.get("lastError", ""))
-            if name in fallen and is_refusal(error) and self._targets[name].refuses(error):
+            if name in fallen and is_refusal(error) and self._targets[name].refuses(error, fallen[name]):
                 yield ScrapeRefused(self.cells[0], fallen[name], name, error)
 
     def _meet(self, stretches: Sequence[Series]) -> None:
@@ -107,18 +108,19 @@ class _Target:
         self._answered_t = 0.0
         self._answered = 0
         self._refusals: set[str] = set()
+        self._refused_t = -math.inf
 
     @property
     def is_standing(self) -> bool:
         """Whether it was not down at its last scrape."""
         return self._zero_since is None
 
-    def refuses(self, error: str) -> bool:
-        """Take in that Prometheus refuses the target's answers; whether that is news."""
-        if error in self._refusals:
-            return False
+    def refuses(self, error: str, t: float) -> bool:
+        """Take in that Prometheus refused the target's answer at ``t``; whether the error is news."""
+        self._refused_t = t
+        is_news = error not in self._refusals
         self._refusals.add(error)
-        return True
+        return is_news
 
     def follow(self, series: Series) -> Iterator[Reading]:
         """Readings that the samples of ``series`` give rise to."""
@@ -137,7 +139,7 @@ class _Target:
 
     def ask_if_down(self, clock: Clock) -> None:
         """Ask the target itself what Prometheus asks it in vain."""
-        if self._zero_since is None or not self._url or self._refusals:
+        if self._zero_since is None or not self._url or self._refused_t >= self._zero_since:
             return
         asked_t = clock()
         try:

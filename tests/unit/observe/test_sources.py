@@ -262,6 +262,24 @@ def test_a_target_whose_answers_are_refused_is_not_asked(hand: Any, monkeypatch:
     assert ScrapeRefused("c", 1000.0, "j i", UNREAD) in source.read(1002, "poll")
 
 
+def test_a_target_that_was_refused_before_is_asked_when_it_is_down_for_another_reason(
+    hand: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(
+        Http, "send", lambda self, method, path, **_: asked.append(path) or Answer(method, path, 200, b"", "", 0.0)
+    )
+    refused, other = [{**TARGETS[0], "lastError": UNREAD}], [{**TARGETS[0], "lastError": "Get x: EOF"}]
+    batches = [ups((1000.0, 0)), ups((1001.0, 1)), ups((1002.0, 0))]
+    fake = Fake(samples=batches, targets=[refused, refused, other], durations=[Result(())])
+    source = ScrapeSource("c", fake, hand.wall, scrape_s=1.0, lag_s=1.1)  # type: ignore[arg-type]
+    for now in (1002, 1003):
+        source.read(now, "poll")
+    assert asked == []
+    source.read(1004, "poll")
+    assert asked == ["/m"]
+
+
 def test_a_target_that_answers_us_while_its_scrapes_fail_is_told(hand: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     answers = iter([True, False, True, True])
 
