@@ -6,6 +6,7 @@ from typing import Any
 
 from harness.artefacts.edits import Editor
 from harness.artefacts.filebeat_config import FilebeatConfig, FilebeatInput
+from harness.artefacts.filebeat_parsers import as_log_input, end_records_soon, parsers_of
 from harness.artefacts.settings import put
 from harness.artefacts.topology import LogSource, Topology
 from harness.core.source import DocumentPath
@@ -42,7 +43,7 @@ def _bind_input(editor: Editor, topology: Topology, each: FilebeatInput) -> None
         editor.duplicate(each.path, "paths: the same input for another instance or stream")
     *above, index = each.path
     for offset, (owner, paths) in enumerate(owners.items()):
-        _fill(editor, each, (*above, int(index) + offset), owner, paths)
+        _fill(editor, topology, each, (*above, int(index) + offset), owner, paths)
 
 
 def _owners(editor: Editor, topology: Topology, each: FilebeatInput) -> dict[_Owner, list[str]]:
@@ -61,13 +62,20 @@ def _owner(source: LogSource) -> _Owner:
     return source.cell, source.instance, source.stream
 
 
-def _fill(editor: Editor, each: FilebeatInput, path: DocumentPath, owner: _Owner, paths: list[str]) -> None:
+def _fill(
+    editor: Editor, topology: Topology, each: FilebeatInput, path: DocumentPath, owner: _Owner, paths: list[str]
+) -> None:
     cell, instance, stream = owner
     editor.set((*path, "paths"), paths, "paths: the log files of this run", source=(*each.path, "paths"))
     if each.name:
         unique = f"{each.name}-{cell}-{instance}-{stream}"
         editor.set((*path, "id"), unique, "paths: every copy of an input keeps its own state", source=each.path)
-    for name in _FILE_KINDS[each.kind]:
+    kind = each.kind
+    if kind == "filestream" and parsers_of(editor, path) and not _heeds_parsers(topology):
+        as_log_input(editor, path, each.path)
+        kind = "log"
+    end_records_soon(editor, path, each.path)
+    for name in _FILE_KINDS[kind]:
         put(editor, name, _POLL, _POLLING, path, source=each.path)
     mark: dict[str, Any] = {"add_fields": {"target": "harness", "fields": _fields(owner)}}
     processors = (*path, "processors")
@@ -79,3 +87,7 @@ def _fill(editor: Editor, each: FilebeatInput, path: DocumentPath, owner: _Owner
 
 def _fields(owner: _Owner) -> dict[str, str]:
     return dict(zip(("cell", "instance", "stream"), owner, strict=True))
+
+
+def _heeds_parsers(topology: Topology) -> bool:
+    return topology.filebeat is None or topology.filebeat.parses

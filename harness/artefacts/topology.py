@@ -76,6 +76,8 @@ class FilebeatPlace:
     logs_path: str
     http: Link | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
+    parses: bool = True
+    """Whether its filestream heeds ``parsers``; that of 7.12 passes over them."""
 
 
 @dataclass(frozen=True, slots=True)

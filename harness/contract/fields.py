@@ -14,10 +14,10 @@ __all__ = ["Derived", "FieldRule", "FieldType", "LabelRule", "compile_pattern"]
 FieldType = Literal["string", "integer", "number", "boolean", "object", "array", "timestamp", "any"]
 
 
-def compile_pattern(text: str) -> str:
-    """``text``, checked to be a regular expression; raises ``ValueError`` when it is not."""
+def compile_pattern(text: str | None) -> str | None:
+    """``text``, checked to be a regular expression where there is one; raises ``ValueError`` when it is not."""
     try:
-        re.compile(text)
+        re.compile(text or "")
     except re.error as error:
         raise ValueError(f"not a regular expression: {error}") from None
     return text

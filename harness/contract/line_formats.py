@@ -10,7 +10,7 @@ import orjson
 
 from harness.core.logfmt import parse_logfmt
 
-__all__ = ["FORMATS", "LineFormat", "Parse", "parse_json", "parser_of"]
+__all__ = ["FORMATS", "LineFormat", "Parse", "of_records", "parse_json", "parser_of"]
 
 LineFormat = Literal["json", "logfmt", "text"]
 Parse = Callable[[bytes], "dict[str, Any] | None"]
@@ -37,6 +37,16 @@ def parser_of(kind: LineFormat, pattern: str | None) -> Parse:
     if kind == "json":
         return parse_json
     return parse_logfmt if kind == "logfmt" else _by_groups(re.compile(pattern or ".*"))
+
+
+def of_records(parse: Parse) -> Parse:
+    """What reads records of several lines: as a whole where ``parse`` can, else what it makes of their first line."""
+
+    def read(record: bytes) -> dict[str, Any] | None:
+        found = parse(record)
+        return parse(record.partition(b"\n")[0]) if found is None and b"\n" in record else found
+
+    return read
 
 
 def _by_groups(pattern: re.Pattern[str]) -> Parse:

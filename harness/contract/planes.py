@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
 from harness.contract.fields import Derived, FieldRule, LabelRule, compile_pattern
-from harness.contract.line_formats import FORMATS, LineFormat, Parse, parser_of
+from harness.contract.line_formats import FORMATS, LineFormat, Parse, of_records, parser_of
 from harness.contract.quantities import Duration, WallDuration
 from harness.contract.strict import Strict
 from harness.core.units import WallSeconds
@@ -103,6 +104,7 @@ class LogStream(Strict):
 
     format: LineFormat = "json"
     pattern: str | None = None
+    record_begins: str | None = None
     other_lines: Literal["allowed", "refused"] = "refused"
     event_at: str = "msg"
     fields: dict[str, FieldRule] = {}
@@ -122,8 +124,14 @@ class LogStream(Strict):
 
     @property
     def parse(self) -> Parse:
-        """What reads a line."""
-        return parser_of(self.format, self.pattern)
+        """What reads a line, or a record of several."""
+        parse = parser_of(self.format, self.pattern)
+        return of_records(parse) if self.record_begins else parse
+
+    @property
+    def begins(self) -> re.Pattern[str] | None:
+        """What the first line of a record begins with; ``None`` where every line is one."""
+        return re.compile(self.record_begins) if self.record_begins else None
 
     @model_validator(mode="after")
     def _readable(self) -> LogStream:
@@ -135,7 +143,7 @@ class LogStream(Strict):
             raise ValueError(f"{deep[0]!r} cannot be an object or an array: values of {self.format} lines are text")
         return self
 
-    _pattern = field_validator("pattern")(compile_pattern)
+    _patterns = field_validator("pattern", "record_begins")(compile_pattern)
 
 
 class Logs(Strict):

@@ -32,6 +32,7 @@ def filebeat_for(
         logs_path=str(folder / "logs"),
         http=Link.direct(address),
         settings={"seccomp.enabled": False},
+        parses=not context.parts.version("filebeat").startswith("7.12."),
     )
     patterns = {pattern for topology in topologies for pattern in topology.logs}
     logs = {

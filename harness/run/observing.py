@@ -162,6 +162,7 @@ def _logs(cell: Cell) -> list[LogTarget]:
             str(log_path(campaign, stream, cell.place, place, build)),
             from_end=source.is_fixed and not shipped,
             parse=declared[stream].parse if stream in declared else parse_json,
+            begins=declared[stream].begins if stream in declared else None,
         )
         for stream, source in campaign.profile.logs.items()
         for place in cell.place.instances

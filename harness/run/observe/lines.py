@@ -8,6 +8,7 @@ from typing import Final
 from harness.clauses.model import Need
 from harness.contract.line_formats import parse_json
 from harness.evidence.records import LogLine, Reading, Record
+from harness.run.observe.joining import Entry, Joining
 from harness.run.observe.source import Clock, Moment
 from harness.run.observe.tail import Tail
 from harness.run.observe.targets import LogTarget
@@ -27,24 +28,33 @@ class LineSource:
         self.needs = (Need("lines", target.stream),)
         # Lines that were written stay readable after their writer died.
         self.components: frozenset[str] = frozenset()
-        self.count = 0
         self.cells = (cell,)
         self._cell, self._clock = cell, clock
         self._tail = Tail(target.pattern, from_end=target.from_end)
+        self._joining = Joining(target.begins)
+
+    @property
+    def count(self) -> int:
+        """Records that were begun so far."""
+        return self._joining.begun
 
     def read(self, now: float, moment: Moment) -> Sequence[Record]:  # noqa: ARG002 (part of the interface)
-        """Lines completed since the last read; at the end also how many files stop in the middle of a line."""
-        t, target, parse = self._clock(), self.target, self.target.parse
-        whole = parse is parse_json  # its fields are all that the line says
+        """Records completed since the last read; at the end also how many files stop in the middle of a line."""
+        t, target = self._clock(), self.target
         records: list[Record] = []
         for file, number, line in self._tail.read(everything=moment != "poll"):
-            fields = parse(line)
-            text = "" if whole and fields is not None else line.decode("utf-8", "replace")
-            records.append(LogLine(self._cell, t, target.stream, target.instance, file, number, fields, text))
-        self.count += len(records)
+            records += map(self._record, self._joining.add(t, file, number, line))
         if moment == "finish":
+            records += map(self._record, self._joining.end())
             name = f"log {target.stream} {target.instance}".rstrip()
             records.append(Reading(self._cell, t, name, "incomplete_lines", float(self._tail.incomplete)))
             records.append(Reading(self._cell, t, name, "files", float(self._tail.files)))
             self._tail.close()
         return records
+
+    def _record(self, entry: Entry) -> LogLine:
+        target, raw = self.target, entry.text
+        fields = target.parse(raw)
+        is_whole = target.parse is parse_json and fields is not None  # its fields are all that the line says
+        text = "" if is_whole else raw.decode("utf-8", "replace")
+        return LogLine(self._cell, entry.t, target.stream, target.instance, entry.file, entry.number, fields, text)

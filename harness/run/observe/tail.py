@@ -93,7 +93,7 @@ class Tail:
             deleted = os.fstat(file.file.fileno()).st_nlink == 0
             for line in file.lines(everything or deleted):
                 number = self._counts[file.path] = self._counts.get(file.path, 0) + 1
-                yield file.path, number, line
+                yield file.path, number, _bare(line)
             if deleted:
                 self._files.pop(key).file.close()
 
@@ -117,6 +117,12 @@ class Tail:
                 file.close()
             else:
                 self._opened += 1
+
+
+def _bare(line: bytes) -> bytes:
+    """Without what belongs to the end of a line on some systems, and the mark that some put before a text: no shipper
+    keeps them."""
+    return line.removeprefix(b"\xef\xbb\xbf").removesuffix(b"\r")
 
 
 def _key(status: os.stat_result) -> tuple[int, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -60,6 +61,8 @@ class LogTarget:
     pattern: str
     from_end: bool = False
     parse: Parse = parse_json
+    begins: re.Pattern[str] | None = None
+    """What the first line of a record of several lines begins with."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,13 +31,13 @@ def test_inputs_are_repeated_per_instance_and_marked(fixture: Fixture, filebeat_
     ]
     assert {each["scan_frequency"] for each in inputs} == {"50ms"}
     assert inputs[0]["json"] == {"keys_under_root": True, "overwrite_keys": True}
-    assert inputs[3]["multiline"] == {"pattern": "^\\s", "match": "after"}
+    assert inputs[3]["multiline"] == {"pattern": "^\\s", "match": "after", "timeout": "1s"}
 
 
 def test_edits_of_copies_point_at_the_input_that_they_copy(fixture: Fixture, filebeat_topology: Topology) -> None:
     edits = bind_filebeat(fixture("filebeat/nested.yml"), filebeat_topology).edits
     lines = {edit.line for edit in edits if edit.why.startswith("polling") and "inputs" in edit.path}
-    assert lines == {3, 11, 15}
+    assert lines == {3, 11, 15, 18}
 
 
 def test_filestreams_keep_apart(fixture: Fixture, filebeat_topology: Topology) -> None:
