@@ -79,13 +79,17 @@ def _impossible(family: Metric, stem: str, unit: str) -> Iterator[str]:
 
 def check_filled(declared: MetricFamily) -> Check:
     """No label holds a placeholder, such as on a path that failed before the real value was known."""
-    meant = {label: frozenset(rule.one_of or ()) for label, rule in declared.labels.items()}
+    meant = {label: rule.meant for label, rule in declared.labels.items()}
 
     def check(family: Metric) -> Iterator[str]:
+        told = set[tuple[str, str]]()
         for sample in family.samples:
-            for label, value in sample.labels.items():
-                if value.lower() in _PLACEHOLDERS and value not in meant.get(label, ()):
+            for each in sample.labels.items():
+                label, value = each
+                if value.lower() in _PLACEHOLDERS and value not in meant.get(label, ()) and each not in told:
+                    told.add(each)
                     yield f"{shown_series(key_of(sample))} says nothing in its label {label}"
+                    yield f"if it is meant, write it into one_of: of the label, or beside its pattern: also: [{value}]"
 
     return check
 

@@ -9,6 +9,7 @@ import json
 import math
 import re
 from collections.abc import Iterable, Iterator
+from typing import Final
 
 from prometheus_client.metrics_core import Metric
 
@@ -127,6 +128,9 @@ def _listed(labels: Iterable[str]) -> str:
     return f"the labels {', '.join(sorted(labels))}" if labels else "no labels"
 
 
+_COMES_LATER: Final = "a family that comes with its first event is declared with optional: true"
+
+
 def _judge_exists(name: str, *, optional: bool) -> Judge:
     def judge(evidence: Evidence) -> Judgement:
         seen = False
@@ -137,7 +141,7 @@ def _judge_exists(name: str, *, optional: bool) -> Judge:
             if not present and not optional:
                 why = "" if families is not None else "; its text cannot be parsed"
                 message = f"{name} is not exposed by {item.cell}/{item.instance}{why}"
-                return violated(message, hop="exposition", at=item.t)
+                return violated(message, _COMES_LATER, hop="exposition", at=item.t)
         if not evidence.all_completed():
             return still_open(f"{name} was not seen to the end of every story")
         unread = _unread(evidence)
@@ -241,7 +245,7 @@ def _broken_values(label: str, values: list[str], rule: LabelRule) -> Iterator[s
     for value in values:
         if rule.one_of is not None and value not in rule.one_of:
             yield f"{label}={value!r} is not one of {', '.join(rule.one_of)}"
-        if rule.pattern is not None and not re.fullmatch(rule.pattern, value):
+        if not rule.fits(value):
             yield f"{label}={value!r} does not match {rule.pattern}"
     if rule.at_most is not None and len(values) > rule.at_most:
         yield f"{label} takes {len(values)} values, at most {rule.at_most} are allowed"

@@ -95,7 +95,7 @@ def _value(metric: str, matcher: Matcher, rule: LabelRule) -> Iterator[str]:
     shown = f"{matcher.name}{matcher.operator}{matcher.value!r}"
     if rule.one_of is not None and not any(matcher.accepts(value) for value in rule.one_of):
         yield f"{metric}: no declared value of {matcher.name} passes {shown}{_hint(matcher.value, rule.one_of)}"
-    elif rule.pattern is not None and matcher.operator == "=" and not re.fullmatch(rule.pattern, matcher.value):
+    elif matcher.operator == "=" and not rule.fits(matcher.value):
         yield f"{metric}: {shown} can never be, by the declared pattern {rule.pattern}"
 
 

@@ -79,6 +79,8 @@ class LabelRule(Strict):
 
     one_of: list[str] | None = None
     pattern: str | None = None
+    also: list[str] = []
+    """Values beside those; a placeholder that is listed here is meant."""
     at_most: int | None = Field(default=None, gt=0)
 
     @model_validator(mode="before")
@@ -90,6 +92,17 @@ class LabelRule(Strict):
     def _bounded(self) -> LabelRule:
         if self.one_of is None and self.pattern is None and self.at_most is None:
             raise ValueError("say which values the label may take: a list, a pattern or at_most")
+        if self.one_of is not None and self.also:
+            raise ValueError("one_of is the whole list: write the values of also into it")
         return self
 
     _pattern = field_validator("pattern")(compile_pattern)
+
+    @property
+    def meant(self) -> frozenset[str]:
+        """Values that are named, whatever they look like."""
+        return frozenset((*(self.one_of or ()), *self.also))
+
+    def fits(self, value: str) -> bool:
+        """Whether it may take ``value``, as far as a pattern tells."""
+        return self.pattern is None or value in self.also or re.fullmatch(self.pattern, value) is not None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass
 from typing import Final
 
@@ -32,8 +32,11 @@ class Family:
     note: str
 
 
-def promising(families: Mapping[str, Metric]) -> tuple[list[Family], list[str]]:
-    """Families in the order in which they deserve a promise, and those whose series disagree about their labels."""
+def promising(families: Mapping[str, Metric], born: Set[str] = frozenset()) -> tuple[list[Family], list[str]]:
+    """Families in the order in which they deserve a promise, and those whose series disagree about their labels.
+
+    Those that were ``born`` with a request are not there from the start.
+    """
     candidates = [
         (name, family)
         for name, family in families.items()
@@ -42,7 +45,7 @@ def promising(families: Mapping[str, Metric]) -> tuple[list[Family], list[str]]:
     odd = [name for name, family in candidates if len(set(_label_sets(family))) > 1]
     fine = [(name, family) for name, family in candidates if name not in odd]
     fine.sort(key=lambda item: -_weight(*item))
-    return [_line(name, family) for name, family in fine], odd
+    return [_line(name, family, name in born) for name, family in fine], odd
 
 
 def word_of(families: Mapping[str, Metric]) -> tuple[str, int]:
@@ -62,13 +65,14 @@ def _label_sets(family: Metric) -> Iterator[frozenset[str]]:
     return (frozenset(sample.labels) - {own} for sample in family.samples)
 
 
-def _line(name: str, family: Metric) -> Family:
+def _line(name: str, family: Metric, is_born: bool) -> Family:
     kind = "untyped" if family.type == "unknown" else family.type
     labels = {label: _rule(family, label) for label in sorted(next(_label_sets(family)))}
     inside = ", ".join(f"{label}: {rule}" for label, rule in labels.items())
     series = len({frozenset(s.labels.items()) for s in family.samples if "le" not in s.labels})
-    rule = f"{{type: {kind}, labels: {{{inside}}}}}" if labels else f"{{type: {kind}}}"
-    return Family(name, rule, f"{series} series seen")
+    said = [f"type: {kind}", *([f"labels: {{{inside}}}"] if labels else []), *(["optional: true"] if is_born else [])]
+    note = f"{series} series seen" + (", none before the first request" if is_born else "")
+    return Family(name, f"{{{', '.join(said)}}}", note)
 
 
 def _rule(family: Metric, label: str) -> str:

@@ -12,6 +12,7 @@ from harness.clauses.values import is_timestamp, reads_as
 from harness.contract.line_formats import LineFormat, Parse, parse_json
 from harness.core.errors import ConfigError, Location
 from harness.core.logfmt import parse_logfmt
+from harness.sketch.records import recognised
 
 __all__ = ["FIELD_NAME", "Stream", "kind_of_field", "read_stream"]
 
@@ -21,18 +22,24 @@ FIELD_NAME: Final = re.compile(r"@?[A-Za-z][A-Za-z_-]{0,39}")
 """Names that are words: what holds digits or dots may be somebody's address or id."""
 _FORMATS: Final[dict[LineFormat, Parse]] = {"json": parse_json, "logfmt": parse_logfmt}
 _REMEDY: Final = (
-    "let the service write one JSON object or logfmt line a line, or leave --logs out and declare format: text"
+    "leave --logs out, and declare the stream with format: text and a pattern, or let the service write one JSON "
+    "object or logfmt line a line"
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """Fields of every line in the format, as a contract writes them, how many lines were read, and of those others."""
+    """Fields of every line in the format, as a contract writes them, how many lines were read, and of those others.
+
+    Where events take several lines ``begins`` tells how one begins, and ``lines`` and ``others`` count events.
+    """
 
     fields: dict[str, str]
     lines: int
     format: LineFormat = "json"
     others: int = 0
+    pattern: str | None = None
+    begins: str | None = None
 
 
 def read_stream(path: Path, shown: str) -> Stream:
@@ -45,15 +52,19 @@ def read_stream(path: Path, shown: str) -> Stream:
     except OSError as error:
         raise ConfigError(f"the log cannot be read: {error.strerror}", location=Location(shown)) from None
     whole = read.split(b"\n")[1 if size > len(read) else 0 :]
-    lines = [line for line in whole if line.strip()]
+    lines = [line.rstrip(b"\r") for line in whole if line.strip()]
     if not lines:
         remedy = "let the service write a line (send it a request), or leave --logs out"
         raise ConfigError("the log is empty", location=Location(shown), remedy=remedy)
     kind, found = _read(lines)
-    if not found:
-        problem = f"none of its last {len(lines)} lines is a JSON object or logfmt"
+    if found:
+        return Stream(_common(found, kind), len(lines), kind, len(lines) - len(found))
+    records = recognised(lines)
+    if records is None:
+        problem = f"none of its last {len(lines)} lines is a JSON object or logfmt, or begins with an instant"
         raise ConfigError(problem, location=Location(shown), remedy=_REMEDY)
-    return Stream(_common(found, kind), len(lines), kind, len(lines) - len(found))
+    fields, count = _common(list(records.read), records.format), len(records.read) + records.others
+    return Stream(fields, count, records.format, records.others, records.pattern, records.begins)
 
 
 def _read(lines: Sequence[bytes]) -> tuple[LineFormat, list[dict[str, Any]]]:
@@ -64,7 +75,7 @@ def _read(lines: Sequence[bytes]) -> tuple[LineFormat, list[dict[str, Any]]]:
 
 def _common(objects: list[dict[str, Any]], kind: LineFormat) -> dict[str, str]:
     names = [name for name in objects[0] if FIELD_NAME.fullmatch(name) and all(name in each for each in objects)]
-    told = _type_of_texts if kind == "logfmt" else _type
+    told = _type if kind == "json" else _type_of_texts
     return {name: told([each[name] for each in objects]) for name in names[:_MOST_FIELDS]}
 
 

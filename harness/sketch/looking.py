@@ -7,7 +7,7 @@ import http.client
 import re
 import time
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 from urllib.parse import parse_qsl, urljoin, urlsplit
@@ -73,6 +73,8 @@ class Seen:
     health: tuple[Answered, ...]
     requests: tuple[Answered, ...]
     stranger: Answered
+    born: Set[str] = frozenset()
+    """Families that came with the first requests."""
 
 
 def place_of(url: str, option: str) -> Place:
@@ -125,13 +127,14 @@ def _plain(body: bytes, coding: str) -> bytes:
 
 def look(metrics: Place, health: Sequence[Place], requests: Sequence[Place]) -> Seen:
     """Ask the service for everything once; raises ``ConfigError`` for an answer that init cannot build on."""
-    _families(_scraped(metrics))
+    before = _families(_scraped(metrics))
     answers = tuple(_well(place, "--health") for place in health) or tuple(_usual(metrics))
     asked = tuple(_well(place, "--request") for place in requests)
     stranger = ask(Place(answers[0].place.port, _NOWHERE))
     # many a series is born with the first request
     text = _scraped(metrics)
-    return Seen(metrics, _families(text), len(text.body), answers, asked, stranger)
+    families = _families(text)
+    return Seen(metrics, families, len(text.body), answers, asked, stranger, families.keys() - before.keys())
 
 
 def _scraped(place: Place) -> Answered:

@@ -38,7 +38,7 @@ def contract_lines(draft: Draft) -> Iterator[str]:
 
 def left_out(draft: Draft) -> Iterator[str]:
     """What was seen and got no line, in words."""
-    fine, odd = promising(draft.seen.families)
+    fine, odd = promising(draft.seen.families, draft.seen.born)
     rest = len(fine) - len(_families(draft))
     if rest:
         yield f"{rest} metrics more: a line each under families"
@@ -56,7 +56,10 @@ def _families(draft: Draft) -> list[str]:
     """As many as there is room for."""
     taken = _HEAD + len(_logs(draft)) + len(draft.endpoints) + len(_alerts(draft))
     room = max(_FEWEST_FAMILIES, _LINES - taken)
-    return [f"    {each.name}: {each.rule} # {each.note}" for each in promising(draft.seen.families)[0][:room]]
+    return [
+        f"    {each.name}: {each.rule} # {each.note}"
+        for each in promising(draft.seen.families, draft.seen.born)[0][:room]
+    ]
 
 
 def _logs(draft: Draft) -> list[str]:
@@ -65,6 +68,8 @@ def _logs(draft: Draft) -> list[str]:
     stream = draft.log.stream
     fields = ", ".join(f"{bare(name)}: {kind}" for name, kind in stream.fields.items())
     said = [f"format: {stream.format}"] if stream.format != "json" else []
+    said += [f"pattern: {bare(stream.pattern)}"] if stream.pattern else []
+    said += [f"record_begins: {bare(stream.begins)}"] if stream.begins else []
     said += ["other_lines: allowed"] if stream.others else []
     return [
         f"logs: # what {_which_lines(stream)} have in common",
@@ -72,11 +77,14 @@ def _logs(draft: Draft) -> list[str]:
     ]
 
 
+_ARE: Final = {"json": "JSON objects", "logfmt": "logfmt", "text": "text as the pattern says"}
+
+
 def _which_lines(stream: Stream) -> str:
-    what = "JSON objects" if stream.format == "json" else "logfmt"
+    what, each = _ARE[stream.format], "records" if stream.begins else "lines"
     if stream.others:
-        return f"{stream.lines - stream.others} of the last {stream.lines} lines, those that are {what},"
-    return f"all of the last {stream.lines} lines" + (", which are logfmt," if stream.format == "logfmt" else "")
+        return f"{stream.lines - stream.others} of the last {stream.lines} {each}, those that are {what},"
+    return f"all of the last {stream.lines} {each}" + (f", which are {what}," if stream.format != "json" else "")
 
 
 def _endpoint(draft: Draft, name: str, answer: Answered) -> str:

@@ -50,7 +50,8 @@ class Starter:
         def own(text: str) -> str:
             for number, name in ports.items():
                 text = re.sub(rf"(?<!\d){number}(?!\d)", f"{{port.{name}}}", text)
-            return text.replace(log, f"{{logs}}/{Path(log).name}") if log else text
+            # the folder that is written before it is that of this run too
+            return re.sub(rf"(?:[\w./~-]*/)?{re.escape(log)}", f"{{logs}}/{Path(log).name}", text) if log else text
 
         command = [own(word) for word in self.words]
         environment = {name: own(value) for name, value in self.variables.items() if name not in self.secrets}

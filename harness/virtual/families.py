@@ -134,9 +134,13 @@ def _contract_families(campaign: Campaign) -> Iterable[tuple[str, Family]]:
     for short, family in plane.families.items() if plane else ():
         name = plane.prefix + short if plane else short
         labels = {label: _values(rule) for label, rule in family.labels.items()}
-        patterns = {label: rule.pattern or ".+" for label, rule in family.labels.items() if not rule.one_of}
+        patterns = {label: _pattern(rule) for label, rule in family.labels.items() if not rule.one_of}
         kind, buckets = _KINDS.get(family.type, "gauge"), tuple(family.buckets or ())
         yield name, Family(name, kind, labels, buckets, knows_labels=True, patterns=patterns)
+
+
+def _pattern(rule: LabelRule) -> str:
+    return "|".join((f"(?:{rule.pattern or '.+'})", *map(re.escape, rule.also)))
 
 
 def _values(rule: LabelRule) -> tuple[str, ...]:

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Final
 
 from harness.clauses.model import Need
+from harness.contract.joining import Entry, Joining
 from harness.contract.line_formats import parse_json
 from harness.evidence.records import LogLine, Reading, Record
-from harness.run.observe.joining import Entry, Joining
 from harness.run.observe.source import Clock, Moment
 from harness.run.observe.tail import Tail
 from harness.run.observe.targets import LogTarget

@@ -8,6 +8,7 @@ import pytest
 from harness.clauses.compiled import compile_campaign
 from harness.clauses.model import Clause
 from harness.contract import load_campaign
+from harness.contract.fields import LabelRule
 from harness.core.errors import ConfigError
 from harness.evidence.records import Barrier, CellFinished, CellStarted, Exposition, Federated, HttpAnswer, PhaseMark
 from harness.evidence.store import Evidence
@@ -167,6 +168,30 @@ def test_label_sets_that_are_missing_at_the_start(table: dict[str, Clause]) -> N
     assert '{kind="b",who="y"} does not exist from the start' in found.message
     none = TEXT.partition("jobs_total{")[0]
     assert judge(table["metrics::jobs_total::from_start"], exposed(0.1, none)).verdict == "violated"
+
+
+@pytest.mark.parametrize(
+    ("rule", "kind", "verdict"),
+    [
+        ('{pattern: "[a-z]"}', "none", "violated"),
+        ('{pattern: "[a-z]", also: [none]}', "none", "held"),
+        ('{pattern: "[a-z]", also: [none]}', "None", "violated"),
+        ("{at_most: 9, also: [none]}", "none", "held"),
+    ],
+)
+def test_a_value_beside_a_pattern_is_meant(tmp_path: Path, rule: str, kind: str, verdict: str) -> None:
+    clauses = compiled(tmp_path, ("kind: [a, b], who", f"kind: {rule}, who"), ("from_start", "# from_start"))
+    text = TEXT.replace('kind="b"', f'kind="{kind}"')
+    found = judge(clauses["metrics::jobs_total::filled"], exposed(1, text))
+    assert found.verdict == verdict
+    assert verdict == "held" or f"beside its pattern: also: [{kind}]" in str(found.details)
+    values = judge(clauses["metrics::jobs_total::label_values"], exposed(1, text))
+    assert values.verdict == ("violated" if kind == "None" or "also" not in rule else "held")
+
+
+def test_a_list_needs_no_other_values() -> None:
+    with pytest.raises(ValueError, match="one_of is the whole list"):
+        LabelRule(one_of=["a"], also=["b"])
 
 
 def test_too_many_series(table: dict[str, Clause]) -> None:

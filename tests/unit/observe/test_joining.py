@@ -81,7 +81,7 @@ def test_carriage_returns_marks_and_blank_lines_are_nobodys(log: Path) -> None:
 
 
 def test_of_an_endless_record_the_beginning_is_kept(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("harness.run.observe.joining._LONGEST_BYTES", 4)
+    monkeypatch.setattr("harness.contract.joining._LONGEST_BYTES", 4)
     lines = read(log, LogStream(record_begins="a"), "a\nbb\ncc\ndd\na\n")
     assert [line.text for line in lines] == ["a\nbb\ncc", "a"]
 

@@ -128,6 +128,25 @@ def test_all_that_was_seen_becomes_promises_in_less_than_twenty_lines(
             ("{other_lines: allowed", "1 of the last 2 lines, those that are JSON objects, have"),
             {"n": "integer"},
         ),
+        (
+            "2026-01-01T00:00:00Z INFO secret of ann\nIllegalState: no\n  at x\n2026-01-01T00:00:01Z WARN b - y\n",
+            (
+                "format: text, pattern:",
+                "record_begins:",
+                "all of the last 2 records, which are text",
+            ),
+            {"time": "timestamp", "level": "string", "msg": "string"},
+        ),
+        (
+            "banner\n2026/01/01 00:00:00 one\n2026/01/01 00:00:01 two\n",
+            ("format: text, pattern:", "2 of the last 3 lines, those that are text as"),
+            {"time": "string", "msg": "string"},
+        ),
+        (
+            '{\n  "n": 1,\n  "msg": "x"\n}\n{\n  "n": 2.5\n}\n',
+            ("{record_begins:", "all of the last 2 records have"),
+            {"n": "number"},
+        ),
     ],
 )
 def test_the_format_of_a_log_is_recognised(url: str, lines: str, said: tuple[str, str], types: dict[str, str]) -> None:
@@ -410,3 +429,21 @@ def test_a_log_that_the_command_names_is_its_own_in_every_run(here: Path) -> Non
     assert starter.written({8080: "app"}, "/var/log/shop.log") == (
         'command: ["./service", "-port", "{port.app}", "-log", "{logs}/shop.log", "-peer", "80801"]'
     )
+
+
+@pytest.mark.parametrize("word", ["shop.log", "-log=/var/tmp/shop.log", "-log=./logs/shop.log"])
+def test_a_log_in_the_command_is_that_of_a_run_with_its_folder(word: str) -> None:
+    from harness.sketch.starting import starter_of
+
+    written = starter_of(f"./service 80 {word}").written({80: "app"}, "shop.log")
+    assert written.endswith(f'"{word[: word.index("=") + 1] if "=" in word else ""}{{logs}}/shop.log"]')
+
+
+def test_a_family_that_comes_with_the_first_request_is_optional() -> None:
+    from harness.clauses.exposition import parse_exposition
+    from harness.sketch.families import promising
+
+    families = parse_exposition("# TYPE a_total counter\na_total 1\n# TYPE b gauge\nb 1\n")
+    (first, second), _odd = promising(families, {"b"})
+    assert (first.rule, second.rule) == ("{type: counter}", "{type: gauge, optional: true}")
+    assert second.note == "1 series seen, none before the first request"
