@@ -88,12 +88,21 @@ class CampaignStarted:
 
 @dataclass(frozen=True, slots=True)
 class StoryPlan:
-    """What a story is expected to take: ``wall_s`` at its ``speed``, and the CPU seconds of everything in its cell."""
+    """What a story is expected to take: its windows last ``wall_s`` at its ``speed``; CPU of everything in its cell.
+
+    ``expected_s`` is the wall time from its start to its end, by what it took here before; 0 where it is not known.
+    """
 
     cell: str
     speed: float
     wall_s: float
     cpu_s: float
+    expected_s: float = 0.0
+
+    @property
+    def length_s(self) -> float:
+        """How long it occupies its share of the machine, in wall seconds."""
+        return self.expected_s or self.wall_s
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,19 +15,22 @@ _GIB = 1024**3
 
 def plan(planned: CampaignPlanned) -> list[str]:
     """The plan, story by story, before anything starts."""
-    longest = max((story.wall_s for story in planned.stories), default=0.0)
+    longest = max((story.length_s for story in planned.stories), default=0.0)
     total_s = _total_s(planned)
     rows = [
-        ("story", "speed", "wall", "CPU"),
+        ("story", "speed", "windows", "wall", "CPU"),
         *(
-            (story.cell, f"{story.speed:g}", f"{story.wall_s:.1f} s", f"{story.cpu_s:.1f} s")
-            for story in sorted(planned.stories, key=lambda story: -story.wall_s)
+            (story.cell, f"{story.speed:g}", *(f"{s:.1f} s" for s in (story.wall_s, story.length_s, story.cpu_s)))
+            for story in sorted(planned.stories, key=lambda story: -story.length_s)
         ),
-        ("what they share", "", "", f"{planned.shared_cpu_s:.1f} s"),
+        ("what they share", "", "", "", f"{planned.shared_cpu_s:.1f} s"),
     ]
     least_s = max(longest, total_s / planned.cores)
     said = f"{total_s:.1f} CPU-s on {counted(planned.cores, 'core')}: {least_s:.1f} s at the least"
-    return [f"plan: {said}{_against(planned, least_s)}", *(f"  {line}" for line in table(rows, frozenset({1, 2, 3})))]
+    return [
+        f"plan: {said}{_against(planned, least_s)}",
+        *(f"  {line}" for line in table(rows, frozenset({1, 2, 3, 4}))),
+    ]
 
 
 def _total_s(planned: CampaignPlanned) -> float:

@@ -26,16 +26,16 @@ from harness.clauses.model import Clause
 from harness.clauses.production import read_production
 from harness.clauses.unscaled import unscaled_notes
 from harness.contract import Campaign, load_campaign
+from harness.core.cores import cores
 from harness.core.errors import HarnessError
-from harness.core.events import CampaignEnded, CampaignFailed, CampaignPlanned, CampaignSpent, CampaignStarted
+from harness.core.events import CampaignEnded, CampaignFailed, CampaignStarted
 from harness.request import CampaignRequest
 from harness.run.accepting import refuse_unaccepted
+from harness.run.accounting import account, plan_campaign
 from harness.run.again import once_more, slower
 from harness.run.attach.campaign import AttachedCampaign
 from harness.run.backend import Backend, choose_backend
-from harness.run.calibration import WORTH_S, calibrated, learn, place
 from harness.run.context import Context
-from harness.run.costs import plan_story, shared_cpu_s
 from harness.run.ground import Ground, prepare
 from harness.run.inputs import copy_inputs
 from harness.run.pace import Pace, choose_pace, shortest_interval_s
@@ -45,7 +45,7 @@ from harness.run.restarts import TooFastError
 from harness.run.selection import Selection, select, standing, with_telemetry
 from harness.run.sinks.loop import SinkLoop
 from harness.run.space import disk_full
-from harness.run.spending import MemoryWatch, by_part, own_cpu_s
+from harness.run.spending import MemoryWatch, own_cpu_s
 from harness.run.stack.ports import PortLease
 from harness.run.stack.supervisor import Supervisor
 from harness.run.stage import play
@@ -122,7 +122,6 @@ class _Campaign:
     ) -> None:
         self.request, self.recorder, self.cancel, self.began, self.backend = request, recorder, cancel, began, backend
         loaded = load_campaign([Path(path) for path in request.paths], [Path(path) for path in request.also])
-        self.cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         self.production = read_production(loaded)
         self.pace = self._measured_pace(loaded)
         asked = None if request.speed == "auto" else request.speed
@@ -142,7 +141,7 @@ class _Campaign:
     def _measured_pace(self, loaded: Campaign) -> Pace | None:
         if self.request.speed != "auto" and (self.request.speed or loaded.spec.speed != "auto"):
             return None
-        return choose_pace(shortest_interval_s(self.production), self.cores)
+        return choose_pace(shortest_interval_s(self.production), cores())
 
     def run(self) -> int:
         recorder, campaign = self.recorder, self.campaign
@@ -229,42 +228,21 @@ class _Campaign:
                 folder=folder,
                 cancel=self.cancel,
             )
-            planned = self._plan(context)
+            planned = plan_campaign(context, cores())
+            self.recorder.say(planned)
             with MemoryWatch(parts.pids) as memory:
-                weighed = [Weighed(story.cell, story.wall_s, story.cpu_s / story.wall_s) for story in planned.stories]
-                free = self.pace.free_cores if self.pace else planned.cores
-                room = Room(side_by_side, starting=1 + planned.cores, cores=_FILL * free)
-                play(context, relay.listen, weighed, room)
-        self._account(planned, parts.cpu_s, before, memory.peak_bytes)
+                weighed = [
+                    Weighed(story.cell, story.length_s, story.cpu_s / story.length_s) for story in planned.stories
+                ]
+                play(context, relay.listen, weighed, lambda: self._room(side_by_side))
+        account(context, planned, before, memory.peak_bytes, attempt=2 if self.played_again else 1)
         return context.too_fast
 
-    def _plan(self, context: Context) -> CampaignPlanned:
-        """Say what the stories that are about to be played will take."""
-        campaign, cells = context.campaign, context.selection.cells
-        factor = calibrated(place(campaign.profile.subject), time.time())
-        planned = CampaignPlanned(
-            time.time(),
-            tuple(plan_story(campaign, context.production, cell, factor) for cell in cells),
-            shared_cpu_s(cells, factor),
-            self.cores,
-            campaign.spec.budget,
-        )
-        self.recorder.say(planned)
-        return planned
-
-    def _account(
-        self, planned: CampaignPlanned, cpu_s: Mapping[str, float], before: tuple[float, float], peak_bytes: int
-    ) -> None:
-        """Say what they did take, and remember it for the plans of later campaigns."""
-        own_s, ended_s = (now - earlier for now, earlier in zip(own_cpu_s(), before, strict=True))
-        parts = by_part(cpu_s, self.campaign.profile.subject)
-        rest_s = max(0.0, ended_s - sum(parts.values()))
-        parts |= {"harness": round(own_s, 2), "warden": round(rest_s, 2)}
-        attempt = 2 if self.played_again else 1
-        self.recorder.say(CampaignSpent(time.time(), attempt, parts, peak_bytes))
-        expected_s = planned.shared_cpu_s + sum(story.cpu_s for story in planned.stories)
-        if expected_s >= WORTH_S and attempt == 1 and not self.cancel.is_set():
-            learn(place(self.campaign.profile.subject), expected_s, sum(parts.values()))
+    def _room(self, side_by_side: int) -> Room:
+        """What there is now: processors can be taken away while a campaign plays."""
+        there = cores()
+        free = min(self.pace.free_cores, there) if self.pace else there
+        return Room(side_by_side, starting=1 + there, cores=_FILL * free)
 
     def _judge(self, paths: Sequence[str]) -> int:
         recorder, ended = self.recorder, time.time()

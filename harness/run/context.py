@@ -44,6 +44,8 @@ class Context:
     cancel: threading.Event = field(default_factory=threading.Event)
     starts_s: list[float] = field(default_factory=list)
     """Wall seconds from start to readiness of every instance of the subject so far."""
+    took_s: dict[str, float] = field(default_factory=dict)
+    """Wall seconds of every story that is over, from the start of its first process."""
     too_fast: dict[str, TooFastError] = field(default_factory=dict)
     """Cells that were not played, because a restart takes too long for their speed."""
 

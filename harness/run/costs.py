@@ -18,6 +18,7 @@ from harness.clauses.subject import instance_names
 from harness.contract import Campaign
 from harness.contract.files import Phase
 from harness.core.events import StoryPlan
+from harness.run.calibration import StoryRatios
 from harness.run.load.schedule import Users
 from harness.run.load.written import load_phase
 from harness.run.selection import CellPlan
@@ -98,10 +99,11 @@ def cpu_s(work: Work) -> float:
     )
 
 
-def plan_story(campaign: Campaign, production: Production, cell: CellPlan, factor: float) -> StoryPlan:
-    """What the story of ``cell`` is expected to take on a machine that needs ``factor`` times the figures."""
+def plan_story(campaign: Campaign, production: Production, cell: CellPlan, ratios: StoryRatios) -> StoryPlan:
+    """What the story of ``cell`` is expected to take on a machine that needs ``ratios`` of the figures."""
     work, speed = work_of(campaign, production, cell), campaign.speed_of(cell.scenario)
-    return StoryPlan(cell.name, speed, round(work.production_s / speed, 2), round(factor * cpu_s(work), 2))
+    wall_s, spent_s = work.production_s / speed, ratios.cpu * cpu_s(work)
+    return StoryPlan(cell.name, speed, round(wall_s, 2), round(spent_s, 2), round(ratios.wall * wall_s, 2))
 
 
 def shared_cpu_s(cells: Iterable[CellPlan], factor: float) -> float:

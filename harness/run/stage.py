@@ -29,8 +29,8 @@ _COMING_UP_CORES = 0.75
 Listen = Callable[[Callable[[object], None]], None]
 
 
-def play(context: Context, listen: Listen, weighed: Sequence[Weighed], room: Room) -> None:
-    """Run every selected story, at most ``room`` of them at once.
+def play(context: Context, listen: Listen, weighed: Sequence[Weighed], room: Callable[[], Room]) -> None:
+    """Run every selected story, at most as many at once as there is ``room`` for when one could begin.
 
     A cell that could not start, or lost a part, is cut short and recorded as such; the others go on.
     """
@@ -77,7 +77,7 @@ class _Stage:
 
     # --- perform
 
-    def perform(self, room: Room) -> None:
+    def perform(self, room: Callable[[], Room]) -> None:
         """Play each story once there is room for it; what one of them raises ends all."""
         waiting = longest_first(self.weighed)
         playing: dict[Weighed, Future[None]] = {}
@@ -87,7 +87,7 @@ class _Stage:
                 while waiting or playing:
                     self._raise_what_failed(shared, playing)
                     playing = {story: task for story, task in playing.items() if not task.done()}
-                    free = room if shared.done() else room.beside(_COMING_UP_CORES)
+                    free = room() if shared.done() else room().beside(_COMING_UP_CORES)
                     while story := next_to_start(waiting, playing, len(self._starting), free):
                         waiting = tuple(other for other in waiting if other is not story)
                         self._starting.add(story.name)
@@ -105,6 +105,7 @@ class _Stage:
                 task.result()
 
     def _play(self, cell: Cell) -> None:
+        began = time.monotonic()
         try:
             cell.start_helpers()
             cell.start()
@@ -128,6 +129,7 @@ class _Stage:
             self._cut(cell.name, "cancelled" if isinstance(error, CancelledError) else error.problem)
         finally:
             self._starting.discard(cell.name)
+            self.context.took_s[cell.name] = time.monotonic() - began
             cell.end()
 
     def _check_restarts(self, cell: Cell) -> None:

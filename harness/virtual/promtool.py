@@ -18,6 +18,7 @@ from typing import Any, Final
 
 import orjson
 
+from harness.core.cores import cores
 from harness.core.errors import MachineError
 from harness.core.units import format_duration
 from harness.virtual.answers import Findings, read_findings
@@ -135,7 +136,7 @@ def _check(experiment: Experiment, found: Findings | None, errors: str) -> None:
 
 
 def _batches(experiments: Sequence[Experiment]) -> list[list[Experiment]]:
-    count = max(1, min(os.cpu_count() or 1, len(experiments) // _BATCH))
+    count = max(1, min(cores(), len(experiments) // _BATCH))
     ordered = sorted(experiments, key=lambda each: each.length_s, reverse=True)
     return [ordered[index::count] for index in range(count)]
 

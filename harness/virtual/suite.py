@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -10,6 +9,7 @@ from pathlib import Path
 
 from harness.clauses.production import Production, read_production
 from harness.contract import Campaign
+from harness.core.cores import cores
 from harness.virtual.answers import Findings, FiredAlert
 from harness.virtual.behaviour import Behaviour, behaviour
 from harness.virtual.classes import inputs_of
@@ -197,8 +197,8 @@ class _Examination:
         for item in plan:
             alerts = item.concerned if is_long(self._production, item.files) else frozenset()
             together.setdefault((item.files, alerts, item.step_s), []).append(item)
-        cores = os.cpu_count() or 1
-        with ThreadPoolExecutor(cores if len(together) > cores else 1) as pool:
+        there = cores()
+        with ThreadPoolExecutor(there if len(together) > there else 1) as pool:
             parts = pool.map(lambda run: self._run_together(*run[0], items=run[1]), together.items())
             return {name: found for part in parts for name, found in part.items()}
 

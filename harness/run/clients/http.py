@@ -33,6 +33,8 @@ _FOLLOWING: Final = Retry(
     None, connect=False, read=False, status=0, other=0, redirect=10, respect_retry_after_header=False
 )
 """As many redirects as Prometheus follows, and still no retry."""
+_ONCE: Final = Retry(False, redirect=False)
+"""One try and no redirect. Made once: urllib3 would make it anew for every request, which is a tenth of its cost."""
 
 
 @functools.cache
@@ -163,7 +165,7 @@ class Http:
                 body=body,
                 headers={**self._headers, **headers} if headers else self._headers,
                 timeout=timeout_s or self.timeout_s,
-                retries=_FOLLOWING if self._follow else False,
+                retries=_FOLLOWING if self._follow else _ONCE,
                 redirect=self._follow,
             )
         except (urllib3.exceptions.HTTPError, UnicodeError, ValueError) as error:

@@ -21,18 +21,18 @@ from harness.report.account import Account
 from harness.report.cost import cost, plan
 
 PLANNED = CampaignPlanned(
-    1000.5, (StoryPlan("quick", 60.0, 5.0, 2.5), StoryPlan("outage", 60.0, 25.0, 4.0)), 6.5, 2, 10.0
+    1000.5, (StoryPlan("quick", 60.0, 5.0, 2.5), StoryPlan("outage", 60.0, 25.0, 4.0, expected_s=20.0)), 6.5, 2, 10.0
 )
 SPENT = CampaignSpent(1005.5, 1, {"prometheus": 3.0, "shop": 5.25}, 3 * 1024**3)
 
 
 def test_the_plan_lists_the_longest_first_and_says_what_the_budget_allows() -> None:
     assert plan(PLANNED) == [
-        "plan: 13.0 CPU-s on 2 cores: 25.0 s at the least, more than the budget of 10 s",
-        "  story            speed    wall    CPU",
-        "  outage              60  25.0 s  4.0 s",
-        "  quick               60   5.0 s  2.5 s",
-        "  what they share                 6.5 s",
+        "plan: 13.0 CPU-s on 2 cores: 20.0 s at the least, more than the budget of 10 s",
+        "  story            speed  windows    wall    CPU",
+        "  outage              60   25.0 s  20.0 s  4.0 s",
+        "  quick               60    5.0 s   5.0 s  2.5 s",
+        "  what they share                          6.5 s",
     ]
     assert "within the budget of 30 s" in plan(replace(PLANNED, budget_s=30.0))[0]
     assert "budget" not in plan(replace(PLANNED, budget_s=None))[0]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import orjson
@@ -13,7 +14,8 @@ from harness.clauses.bounds import expected_story_s, story_bound_s
 from harness.clauses.compiled import compile_campaign
 from harness.clauses.production import Production, read_production
 from harness.contract import Campaign, load_campaign
-from harness.run.calibration import calibrated, learn, place
+from harness.core.events import StoryPlan
+from harness.run.calibration import Calibration, Spent, StoryRatios, calibrated, learn, place
 from harness.run.costs import Work, cpu_s, plan_story, shared_cpu_s, work_of
 from harness.run.selection import CellPlan, select
 from harness.run.spending import MemoryWatch, by_part, own_cpu_s, pss_bytes
@@ -57,29 +59,60 @@ def test_every_kind_of_work_costs_something() -> None:
 
 
 def test_a_slower_machine_needs_more_for_the_same(campaign: Campaign, production: Production, cell: CellPlan) -> None:
-    once, twice = (plan_story(campaign, production, cell, factor) for factor in (1.0, 2.0))
+    once, twice = (plan_story(campaign, production, cell, StoryRatios(factor, 1.0)) for factor in (1.0, 2.0))
     assert twice.cpu_s == pytest.approx(2 * once.cpu_s, abs=0.02)
     assert (once.wall_s, once.speed) == (twice.wall_s, campaign.speed)
     assert shared_cpu_s([cell], 2.0) == pytest.approx(2 * shared_cpu_s([cell], 1.0), abs=0.02)
     assert shared_cpu_s([CellPlan(cell.scenario, frozenset(), frozenset())], 1.0) < shared_cpu_s([cell], 1.0)
 
 
+PLANNED = {"short": StoryPlan("short", 60.0, 5.0, 2.0), "long": StoryPlan("long", 60.0, 30.0, 6.0)}
+
+
 def test_a_machine_is_learned_and_forgotten(tmp_path: Path) -> None:
     file = tmp_path / "calibration.json"
     now = time.time()
-    assert calibrated(file, now) == 1.0
-    assert learn(file, planned_s=10.0, spent_s=20.0) == 1.5
-    assert calibrated(file, now) == 1.5
-    assert calibrated(file, now + 31 * 86400) == 1.0, "that was long ago"
+    assert calibrated(file, now) == Calibration()
+    assert learn(file, PLANNED, 2.0, Spent(20.0)) == Calibration(1.5)
+    assert calibrated(file, now) == Calibration(1.5)
+    assert calibrated(file, now + 31 * 86400) == Calibration(), "that was long ago"
     file.write_bytes(orjson.dumps({**orjson.loads(file.read_bytes()), "machine": "another"}))
-    assert calibrated(file, now) == 1.0
-    file.write_bytes(b"no JSON")
-    assert calibrated(file, now) == 1.0
+    assert calibrated(file, now) == Calibration()
+    for damaged in (b"no JSON", b"[1]", b'{"factor": 2.0}'):
+        file.write_bytes(damaged)
+        assert calibrated(file, now) == Calibration()
+
+
+def test_a_story_that_was_played_is_planned_by_what_it_took(tmp_path: Path) -> None:
+    """Its own processes tell its share of everything; the harness and shared parts are charged by them."""
+    file = tmp_path / "calibration.json"
+    for _ in range(20):
+        known = calibrated(file, time.time())
+        planned = {
+            name: replace(plan, cpu_s=known.of(name).cpu * plan.cpu_s, expected_s=known.of(name).wall * plan.wall_s)
+            for name, plan in PLANNED.items()
+        }
+        learn(file, planned, known.factor * 2.0, Spent(20.0, {"short": (4.0, 10.0), "long": (4.0, 15.0)}))
+    known = calibrated(file, time.time())
+    costs = {name: known.of(name).cpu * plan.cpu_s for name, plan in PLANNED.items()}
+    assert costs["short"] == pytest.approx(costs["long"], rel=0.01), "their processes spent the same"
+    assert sum(costs.values()) + known.factor * 2.0 == pytest.approx(20.0, rel=0.05)
+    assert known.of("short").wall == pytest.approx(2.0, rel=0.01)
+    assert known.of("long").wall == pytest.approx(0.5, rel=0.01)
+    assert known.of("another") == StoryRatios(known.factor, 1.0)
+
+
+def test_what_was_not_played_teaches_nothing_of_itself(tmp_path: Path) -> None:
+    file = tmp_path / "calibration.json"
+    learn(file, PLANNED, 2.0, Spent(20.0, {"short": (4.0, 10.0), "gone": (1.0, 1.0)}))
+    assert set(calibrated(file, time.time()).stories) == {"short"}
+    assert set(learn(file, PLANNED, 2.0, Spent(20.0, {"long": (0.0, 10.0)})).stories) == {"short"}, "nothing was spent"
 
 
 def test_nothing_is_learned_from_nothing(tmp_path: Path) -> None:
-    assert learn(tmp_path / "absent" / "calibration.json", 10.0, 20.0) == 1.5, "a cache that cannot be written stays"
-    assert learn(tmp_path / "calibration.json", 0.0, 20.0) == 1.0
+    absent = tmp_path / "absent" / "calibration.json"
+    assert learn(absent, PLANNED, 2.0, Spent(20.0)) == Calibration(1.5), "a cache that cannot be written stays"
+    assert learn(tmp_path / "calibration.json", {}, 0.0, Spent(20.0)) == Calibration()
     assert not list(tmp_path.iterdir())
 
 

@@ -45,6 +45,7 @@ def played(campaign: Any, start_s: float) -> tuple[Cell, Any, Evidence]:
         selection=SimpleNamespace(compiled=clauses),
         request=SimpleNamespace(up=""),
         starts_s=[start_s + 1, start_s],
+        took_s={},
         too_fast={},
         recorder=SimpleNamespace(evidence=evidence, add=evidence.add),
     )
