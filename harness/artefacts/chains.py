@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import promql_parser as pp
@@ -58,6 +59,28 @@ class Chains:
     def _range_s(self, rule: Rule) -> float:
         return rule.query.longest_range_s + max((self._range_s(each.rule) for each in self._direct(rule)), default=0.0)
 
+    def read_by(self, rule: Rule) -> tuple[Rule, ...]:
+        """All recording rules that ``rule`` reads, directly or through others."""
+        self._refuse_circles(rule, ())
+        found: dict[int, Rule] = {}
+        for each in self._direct(rule):
+            found |= {id(one): one for one in (each.rule, *self.read_by(each.rule))}
+        return tuple(found.values())
+
+    def pasts(self, rule: Rule) -> dict[float, float]:
+        """How far back ``rule`` looks for what it compares, by the offset: several where it knows its own past."""
+        self._refuse_circles(rule, ())
+        found: dict[float, float] = {}
+        for offset_s, window_s in self._looks(rule):
+            found[offset_s] = max(found.get(offset_s, 0.0), offset_s + window_s)
+        return dict(sorted(found.items()))
+
+    def _looks(self, rule: Rule) -> Iterator[tuple[float, float]]:
+        known = {name: [each for each in self._known.get(name, ()) if each.rule is not rule] for name in self._known}
+        for name, offset_s, window_s in _looks(rule.query.tree):
+            deeper = [look for each in known.get(name, ()) for look in self._looks(each.rule)]
+            yield from ((offset_s + more_s, window_s + wider_s) for more_s, wider_s in deeper or [(0.0, 0.0)])
+
     def recorded_s(self, rule: Rule) -> float:
         """How late the series that ``rule`` reads may be: one evaluation for every recording on the longest way."""
         self._refuse_circles(rule, ())
@@ -84,6 +107,20 @@ class Chains:
     def _direct(self, rule: Rule) -> Iterator[Recording]:
         names = dict.fromkeys(each.metric for each in rule.query.selectors)
         return (each for name in names for each in self._known.get(name, ()) if each.rule is not rule)
+
+
+def _looks(node: Any, offset_s: float = 0.0, window_s: float = 0.0) -> Iterator[tuple[str, float, float]]:
+    """Every series with how far it is moved into the past, and how long a stretch of it is read."""
+    offset_s += _seconds(getattr(node, "offset", None))
+    window_s += _seconds(getattr(node, "range", None))
+    if isinstance(node, pp.VectorSelector):
+        yield node.name or "", offset_s, window_s
+    for child in children(node):
+        yield from _looks(child, offset_s, window_s)
+
+
+def _seconds(length: timedelta | None) -> float:
+    return length.total_seconds() if length is not None else 0.0
 
 
 def _needed_names(node: Any) -> Iterator[str]:

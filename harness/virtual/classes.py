@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import promql_parser as pp
@@ -30,7 +30,7 @@ def inputs_of(rule: Rule, recordings: Mapping[str, Rule], catalogue: Catalogue) 
     for selector in selectors:
         if selector.metric in {"", "ALERTS", "ALERTS_FOR_STATE"}:
             raise NotGeneratedError(f"it reads {selector.metric or 'series without naming their metric'}")
-    chained = [rule, *(each for each in recordings.values())]
+    chained = [rule, *recordings.values()]
     quantile = next((q for each in chained for q in _quantiles(each.query.tree)), 0.95)
     groups: dict[str, list[Selector]] = {}
     families: dict[str, Family] = {}
@@ -38,7 +38,11 @@ def inputs_of(rule: Rule, recordings: Mapping[str, Rule], catalogue: Catalogue) 
         family, _part = catalogue.family(selector)
         families[family.name] = family
         groups.setdefault(family.name, []).append(selector)
-    others = {name: _joined(families[name], groups, catalogue) for name in groups}
+    grouped = {label for each in chained for label in _grouped(each.query.tree)}
+    others = {
+        name: (*_joined(families[name], groups, catalogue), *_shared(name, grouped, groups, families))
+        for name in groups
+    }
     return tuple(
         each
         for name, found in groups.items()
@@ -63,6 +67,30 @@ def _joined(family: Family, groups: Mapping[str, Sequence[Selector]], catalogue:
             if name in values and name not in own:
                 found.setdefault(name, Matcher(name, "=", values[name]))
     return tuple(found.values())
+
+
+def _shared(
+    name: str, grouped: Collection[str], groups: Mapping[str, Sequence[Selector]], families: Mapping[str, Family]
+) -> Iterator[Matcher]:
+    """Values of labels by which series are grouped or matched that all families of the expression can take."""
+    own = {matcher.name for selector in groups[name] for matcher in selector.matchers}
+    for label in sorted(set(grouped) - own - _OF_TARGETS):
+        knowing = [each for each in families.values() if label in each.labels]
+        values = [value for each in knowing for value in each.labels[label]]
+        common = [value for value in values if all(each.may_take(label, value) for each in families.values())]
+        if common and (not families[name].knows_labels or label in families[name].labels):
+            yield Matcher(label, "=", common[0])
+
+
+def _grouped(node: Any) -> Iterator[str]:
+    """Labels named by ``by``, ``on`` and ``group_left``."""
+    modifier = getattr(node, "modifier", None)
+    if isinstance(node, pp.AggregateExpr) and modifier is not None and str(modifier.type).endswith("By"):
+        yield from modifier.labels
+    elif isinstance(node, pp.BinaryExpr) and modifier is not None and str(modifier.matching).startswith("on"):
+        yield from modifier.matching.labels
+    for child in children(node):
+        yield from _grouped(child)
 
 
 def _classes(
@@ -132,7 +160,9 @@ def _literals(matcher: Matcher) -> list[str]:
 
 def _variants(family: Family, wanted: Sequence[tuple[Matcher, ...]], labels: Labels) -> tuple[Labels, ...]:
     """Further label sets that every selector takes or leaves alike: one declared label takes its other values."""
-    for name, values in family.labels.items():
+    asked = {matcher.name for matchers in wanted for matcher in matchers}
+    # a label that no selector names is spread alike for all classes: their shares stay as they are
+    for name, values in sorted(family.labels.items(), key=lambda item: item[0] in asked):
         own = dict(labels).get(name, "")
         free = [value for value in values if value != own and _alike(wanted, name, own, value)]
         if free:

@@ -17,6 +17,8 @@ __all__ = ["Design", "Drive", "Examined", "whole"]
 
 _MOST_STEPS = 600
 """Evaluations in one experiment, roughly; windows of hours are sampled more coarsely."""
+_LOOKBACK_S = 300.0
+"""A recording that is older is not seen."""
 _SLACK = 6
 """Evaluations that an experiment goes on beyond the last instant at which anything is due."""
 
@@ -33,6 +35,12 @@ class Examined:
     files: frozenset[Path] = frozenset()
     """The rule files that it needs: its own, and those of the recordings that it reads."""
     shortest_range_s: float = math.inf
+    reach_s: float = 0.0
+    """How far back it looks in all, where it knows its own past; ``timing`` is then about the present alone."""
+    past_s: float = 0.0
+    """How long ago that past is; 0 where it knows none."""
+    functions: frozenset[str] = frozenset()
+    """Functions that it, or a recording that it reads, calls."""
     lacks: tuple[str, ...] = ()
     """Labels that it does not carry while another alert of the same name does."""
     always: bool = False
@@ -54,6 +62,9 @@ class Examined:
     def solving_step_s(self) -> float:
         """Seconds between evaluations while inputs are sought: recordings over hours need not be dense."""
         step_s = self.timing.evaluation_s
+        if self.past_s:
+            most = max(1, int(_LOOKBACK_S // step_s))
+            return step_s * next((n for n in range(most, 1, -1) if _fits(self.past_s, step_s * n)), 1)
         return step_s * max(1, math.ceil(self.timing.range_s / step_s / 60)) if self.reads_recordings else step_s
 
     @property
@@ -73,13 +84,27 @@ class Drive:
     """What is turned to move the alert: one property of one input (the others stay as they are)."""
 
     input: Input
-    mode: Literal["rate", "at", "slow"]
+    mode: Literal["rate", "at", "slow", "slope", "steps", "age"]
 
     def turned(self, levels: Mapping[Input, Level], x: float) -> dict[Input, Level]:
         """``levels`` with the driven property at ``x``."""
         own = levels[self.input]
-        changed = {"rate": replace(own, rate=x), "at": replace(own, at=x), "slow": replace(own, slow=x)}
+        changed = {
+            "rate": replace(own, rate=x),
+            "at": replace(own, at=x),
+            "slow": replace(own, slow=x),
+            "slope": replace(own, slope=x),
+            "steps": replace(own, slope=x, in_steps=True),
+            "age": replace(own, at=-x, slope=1.0),  # a moment that stays x seconds ago
+        }
         return {**levels, self.input: changed[self.mode]}
+
+    def at_rest(self, levels: Mapping[Input, Level]) -> float:
+        """Where ``levels`` have the driven property."""
+        own = levels[self.input]
+        return {
+            "rate": own.rate, "at": own.at, "slow": own.slow, "slope": own.slope, "steps": own.slope, "age": -own.at
+        }[self.mode]  # fmt: skip
 
     def allows(self, x: float) -> bool:
         """Whether the input can be at ``x`` at all."""
@@ -91,8 +116,15 @@ class Drive:
         return 0 <= x <= 1 if self.mode == "slow" else x >= 0 or kind == "gauge"
 
     def __str__(self) -> str:
-        words = {"rate": "events per second", "at": "value", "slow": "share of slow events"}
-        kind = "quantile" if self.mode == "at" and self.input.family.kind == "histogram" else words[self.mode]
+        words = {
+            "rate": "events per second",
+            "at": "value",
+            "slow": "share of slow events",
+            "slope": "growth",
+            "steps": "changes",
+        }
+        is_quantile = self.mode == "at" and self.input.family.kind == "histogram"
+        kind = "quantile" if is_quantile else words.get(self.mode, self.mode)
         return f"{kind} of {self.input.family.name}"
 
 
@@ -111,6 +143,8 @@ class Design:
     comparison: Comparison | None
     inputs_at: Mapping[str, float]
     values_at: Mapping[str, float]
+    start_s: float = 0.0
+    """Seconds since the epoch at which its time begins: alerts that ask for the hour need an hour."""
 
     def levels(self, name: str) -> Mapping[Input, Level]:
         """Levels of all inputs with the drive in the setting ``name``."""
@@ -143,7 +177,8 @@ class Design:
     def coarseness(self) -> int:
         """By how much intervals are stretched, so that windows of days stay cheap; 1 for ordinary ones."""
         timing = self.examined.timing
-        wanted = 3 * (timing.range_s + timing.for_s) / timing.evaluation_s / _MOST_STEPS
+        lasts_s = 3 * (timing.range_s + timing.for_s) + self.examined.reach_s
+        wanted = lasts_s / timing.evaluation_s / _MOST_STEPS
         room = self.examined.shortest_range_s / 4 / max(timing.scrape_s, timing.evaluation_s)
         return max(1, min(math.ceil(wanted), int(min(room, 1e6))))
 
@@ -156,7 +191,8 @@ class Design:
     @property
     def lead_s(self) -> float:
         """How long something must have been so before it fills every window."""
-        return whole(self.timing.range_s + 2 * (self.scrape_s + self.evaluation_s), self.evaluation_s)
+        window_s = max(self.timing.range_s, self.examined.reach_s)
+        return whole(window_s + 2 * (self.scrape_s + self.evaluation_s), self.evaluation_s)
 
     @property
     def hold_s(self) -> float:
@@ -177,6 +213,10 @@ class Design:
 def whole(seconds: float, step_s: float) -> float:
     """``seconds`` rounded up to whole steps."""
     return math.ceil(round(seconds / step_s, 9)) * step_s
+
+
+def _fits(length_s: float, step_s: float) -> bool:
+    return abs(length_s / step_s - round(length_s / step_s)) < 1e-9
 
 
 def _escaped(text: str) -> str:

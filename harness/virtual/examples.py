@@ -74,7 +74,7 @@ def _script(example: Example, design: Design, rest: Mapping[Input, Level], level
 
 def _segment(length_s: float, levels: Mapping[Input, Level]) -> Segment:
     ends = {each: replace(level, at=level.at + level.slope * length_s) for each, level in levels.items()}
-    return Segment(length_s, levels, towards=ends)
+    return Segment(length_s, {each: replace(level, slope=0.0) for each, level in levels.items()}, towards=ends)
 
 
 def _still(each: Input) -> Level:

@@ -7,11 +7,11 @@ from typing import Any, Final
 
 import promql_parser as pp
 
-from harness.artefacts.promql import TURNED, Selector, constant, selectors_of
+from harness.artefacts.promql import TURNED, Selector, children, constant, selectors_of
 from harness.artefacts.rules import Rule
 from harness.virtual.inputs import Input
 
-__all__ = ["guard_levels"]
+__all__ = ["constants", "guard_levels", "moments"]
 
 _OPPOSITE: Final = {">": "<=", "<": ">=", ">=": "<", "<=": ">", "==": "!=", "!=": "=="}
 
@@ -27,6 +27,45 @@ def guard_levels(rule: Rule, inputs: Sequence[Input]) -> dict[Input, float]:
             if each.family.kind == "gauge" and _reads(selector, each):
                 found.setdefault(each, _level(operator, threshold))
     return found
+
+
+def constants(rule: Rule) -> tuple[float, ...]:
+    """The positive numbers that the expression writes, each once."""
+    return tuple(dict.fromkeys(value for value in _numbers(rule.query.tree) if value > 0))
+
+
+def _numbers(node: Any) -> Iterator[float]:
+    value = constant(node)
+    if value is not None:
+        yield value
+        return
+    for child in children(node):
+        yield from _numbers(child)
+
+
+def moments(rule: Rule) -> frozenset[str]:
+    """Metrics that hold an instant: those that the expression subtracts from ``time()``, or ``time()`` from them."""
+    return frozenset(_moments(rule.query.tree))
+
+
+def _moments(node: Any) -> Iterator[str]:
+    if isinstance(node, pp.BinaryExpr) and str(node.op) == "-":
+        for clock, moment in ((node.lhs, node.rhs), (node.rhs, node.lhs)):
+            if _is_time(clock):
+                yield from (each.metric for each in selectors_of(moment))
+    for child in children(node):
+        yield from _moments(child)
+
+
+def _is_time(node: Any) -> bool:
+    if isinstance(node, pp.ParenExpr):
+        return _is_time(node.expr)
+    return isinstance(node, pp.Call) and node.func.name in {"time", "vector", "scalar"} and _calls_time(node)
+
+
+def _calls_time(node: Any) -> bool:
+    own = isinstance(node, pp.Call) and node.func.name == "time"
+    return own or any(_calls_time(child) for child in children(node))
 
 
 def _tests(node: Any, *, passed: bool) -> Iterator[tuple[Selector, str, float]]:

@@ -23,13 +23,15 @@ class Level:
 
     ``at`` is the value of a gauge, or the quantile of a histogram; ``slow`` is the share of a histogram's
     events above all its buckets. ``mixture`` says instead how many events a second lie at which value. ``slope``
-    is by how much a value moves in a second. A series that is not ``there`` has no samples.
+    is by how much a gauge moves in a second, on top of ``at``; ``in_steps`` of 1, as one that changes so often.
+    A series that is not ``there`` has no samples.
     """
 
     rate: float = 0.0
     at: float = 0.0
     slow: float = 0.0
     slope: float = 0.0
+    in_steps: bool = False
     mixture: tuple[tuple[float, float], ...] = ()
     there: bool = True
 
@@ -163,7 +165,7 @@ def _tokens(
     share: float,
     calm: Level | None,
 ) -> Iterator[str]:
-    total, seen = 0.0, False
+    total, moved, seen = 0.0, 0.0, False
     for segment, level, is_first in _instants(each, segments, interval_s, calm):
         if each.is_counting:
             total = 0.0 if segment.reset and is_first else total
@@ -171,10 +173,10 @@ def _tokens(
             total += _speed(each, part, level) * share * grown_s if segment.seen != "absent" else 0.0
         shown = level.there and (segment.seen == "scraped" or (segment.seen == "failed" and each.family.kind == "up"))
         if shown:
-            yield _number(total if each.is_counting else _value(each, level, segment.seen))
+            yield _number(total if each.is_counting else _value(each, level, segment.seen) + _moved(level, moved))
         else:
             yield "stale" if seen and segment.seen != "absent" else "_"
-        seen = shown
+        seen, moved = shown, moved + level.slope * interval_s
 
 
 def _instants(
@@ -199,6 +201,10 @@ def _between(each: Input, segment: Segment, part: float) -> Level:
 
 def _value(each: Input, level: Level, seen: Seen) -> float:
     return 0.0 if each.family.kind == "up" and seen == "failed" else level.at
+
+
+def _moved(level: Level, moved: float) -> float:
+    return float(math.floor(moved + _ROUNDING)) if level.in_steps else moved
 
 
 def _speed(each: Input, part: int | None, level: Level) -> float:

@@ -105,7 +105,16 @@ def experiment(item: Planned) -> Experiment:
         questions=questions,
         alerts=(item.design.examined.rule.name,),
         alerts_at_s=told.healed_s - item.step_s,
+        start_s=driven.start_s,
+        watched_from_s=_watched_from_s(driven, told),
     )
+
+
+def _watched_from_s(driven: Design, told: Script) -> float:
+    """A past of days before anything happens is not worth a question after every evaluation."""
+    if not driven.examined.past_s:
+        return 0.0
+    return max(0.0, told.onset_s - driven.timing.range_s - driven.timing.for_s - 4 * driven.evaluation_s)
 
 
 def missed(item: Planned, findings: Findings) -> str:

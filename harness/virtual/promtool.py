@@ -46,7 +46,8 @@ class Experiment:
 
     ``series`` maps a series in PromQL notation to its samples, ``interval_s`` apart from 0, in promtool's
     notation. ``watched`` is asked after every evaluation, ``questions`` once. ``alerts`` are asked with their
-    annotations at ``alerts_at_s``. The experiment lasts ``length_s``.
+    annotations at ``alerts_at_s``. The experiment lasts ``length_s``. Instants count from ``start_s`` after the epoch;
+    nothing is asked before ``watched_from_s``.
     """
 
     name: str
@@ -57,6 +58,8 @@ class Experiment:
     questions: tuple[Question, ...] = ()
     alerts: tuple[str, ...] = ()
     alerts_at_s: float = 0.0
+    start_s: float = 0.0
+    watched_from_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,9 +155,11 @@ def _document(rules: RuleSet, evaluation_s: float, batch: Iterable[Experiment]) 
 
 def _test(experiment: Experiment, rules: RuleSet, evaluation_s: float) -> dict[str, Any]:
     steps = int(experiment.length_s // evaluation_s) if experiment.watched else -1
-    watched = [Question(experiment.watched, step * evaluation_s) for step in range(steps + 1)]
+    first = int(experiment.watched_from_s // evaluation_s)
+    watched = [Question(experiment.watched, step * evaluation_s) for step in range(first, steps + 1)]
     asked = [*watched, *experiment.questions, Question(_CONTROL, experiment.length_s)]
-    return {
+    start = {"start_timestamp": experiment.start_s} if experiment.start_s else {}
+    return start | {
         "name": experiment.name,
         "interval": format_duration(experiment.interval_s),
         "external_labels": dict(rules.external_labels),

@@ -3,47 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from itertools import pairwise
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from harness.artefacts.promql import Comparison
 from harness.virtual.answers import Findings
-from harness.virtual.design import Design, Drive, Examined, whole
-from harness.virtual.fitting import Curve, fit, trigger_levels
-from harness.virtual.guards import guard_levels
-from harness.virtual.inputs import Input, Level, Segment, render
+from harness.virtual.design import Design, Examined, whole
+from harness.virtual.fitting import fit
+from harness.virtual.inputs import Input, Segment, render
 from harness.virtual.promtool import Experiment, Promtool, Question, RuleSet
+from harness.virtual.tries import VARIANTS, Try, designs_of, most_comparisons, tries
 
-__all__ = ["Solver", "at_rest"]
-
-_VARIANTS = 5
-_GUARDED = 4
-"""Gauges at 1, those of side conditions where they let the alert through."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Try:
-    """One way to move an alert, while it is being tried."""
-
-    examined: Examined
-    inputs: tuple[Input, ...]
-    baseline: Mapping[Input, Level]
-    comparison: Comparison | None
-    drive: Drive
-    key: str
-    curve: Curve | None = None
-
-    def points(self) -> tuple[float, ...]:
-        if self.drive.input.family.kind == "up":
-            return (0.0, 1.0)
-        if self.drive.mode == "slow":
-            return (0.0, 0.25, 0.5, 0.75)
-        if self.drive.mode == "at" and self.drive.input.family.kind == "histogram":
-            bounds = self.drive.input.family.buckets
-            inner = [low + (high - low) * part for low, high in pairwise(bounds) for part in (0.3, 0.7)]
-            return tuple(inner[:: max(1, len(inner) // 6)])
-        return (0.0, 0.5, 1.0, 2.0, 5.0)
+__all__ = ["Solver"]
 
 
 class Solver:
@@ -63,39 +34,41 @@ class Solver:
         """
         found: dict[Examined, Design] = {}
         meant: dict[Examined, Design | None] = {}
-        for number in range(_most_comparisons(wanted)):
-            for variant in range(_VARIANTS):
+        for number in range(most_comparisons(wanted)):
+            for variant in range(VARIANTS):
                 left = {each: inputs for each, inputs in wanted.items() if each not in found and inputs}
-                tries = [
-                    item for each, inputs in left.items() for item in _tries(each, inputs, variant, number, thresholds)
+                ways = [
+                    item for each, inputs in left.items() for item in tries(each, inputs, variant, number, thresholds)
                 ]
-                fitted = self._fitted([item for item in tries if item.comparison])
+                fitted = self._fitted([item for item in ways if item.comparison])
                 for item in fitted:  # a rule that does not meet an intended threshold is shown as it is
                     if item.examined.name in thresholds:
-                        meant.setdefault(item.examined, next(_designs(item), None))
-                found |= self._verified([*fitted, *(item for item in tries if not item.comparison)])
+                        meant.setdefault(item.examined, next(designs_of(item), None))
+                found |= self._verified([*fitted, *(item for item in ways if not item.comparison)])
         unmet = {each: design for each, design in meant.items() if design and each not in found}
         return self._sharpened({**found, **unmet})
 
-    def _fitted(self, tries: Sequence[_Try]) -> list[_Try]:
+    def _fitted(self, ways: Sequence[Try]) -> list[Try]:
         experiments = [
             self._steady(f"{item.key}@{x!r}", item, x, item.comparison.left)
-            for item in tries
+            for item in ways
             for x in item.points()
             if item.comparison
         ]
         answers = self._run(experiments)
         fitted = []
-        for item in tries:
-            points = [(x, _reading(answers[f"{item.key}@{x!r}"], item.comparison)) for x in item.points()]
-            curve = fit(points)
+        for item in ways:
+            told = [(x, answers[f"{item.key}@{x!r}"]) for x in item.points()]
+            curve = fit([(x, _reading(found, item.comparison)) for x, found in told])
+            if item.drive.mode == "slope" and not all(_is_settled(found) for _x, found in told):
+                continue
             if curve is not None:
                 fitted.append(replace(item, curve=curve))
         return fitted
 
-    def _verified(self, tries: Sequence[_Try]) -> dict[Examined, Design]:
+    def _verified(self, ways: Sequence[Try]) -> dict[Examined, Design]:
         """The first way of each alert on which the whole expression is true when it should be, and only then."""
-        designs = [design for item in tries for design in _designs(item)]
+        designs = [design for item in ways for design in designs_of(item)]
         experiments = [
             self._steady_of(f"{index}@{name}", design, design.inputs_at[name], design.examined.rule.expression)
             for index, design in enumerate(designs)
@@ -127,97 +100,24 @@ class Solver:
     def _run(self, experiments: Sequence[Experiment]) -> Mapping[str, Findings]:
         return self._promtool.run(self._rules, self._evaluation_s, experiments)
 
-    def _steady(self, name: str, item: _Try, x: float, expression: str) -> Experiment:
-        return self._experiment(name, item.examined, item.inputs, item.drive.turned(item.baseline, x), expression)
+    def _steady(self, name: str, item: Try, x: float, expression: str) -> Experiment:
+        design = Design(item.examined, item.inputs, item.baseline, item.drive, None, {}, {}, start_s=item.start_s)
+        return self._steady_of(name, design, x, expression)
 
     def _steady_of(self, name: str, design: Design, x: float, expression: str) -> Experiment:
+        """Always so; or, where an alert knows its past, always usual and lately so."""
         levels = design.drive.turned(design.baseline, x) if design.drive else design.baseline
-        return self._experiment(name, design.examined, design.inputs, levels, expression)
-
-    def _experiment(
-        self, name: str, examined: Examined, inputs: tuple[Input, ...], levels: Mapping[Input, Level], expression: str
-    ) -> Experiment:
-        timing = examined.timing
-        interval_s = min(each.job.interval_s for each in inputs)
-        steps = max(1, math.ceil(timing.range_s / interval_s / 1000))
-        end_s = whole(timing.range_s + 2 * (timing.scrape_s + timing.evaluation_s) * steps, self._evaluation_s)
-        series = render(inputs, [Segment(end_s + interval_s, levels)], interval_s * steps)
+        timing, reach_s = design.examined.timing, max(design.examined.reach_s, design.examined.timing.range_s)
+        interval_s = min(each.job.interval_s for each in design.inputs)
+        room = design.examined.shortest_range_s / 4 / interval_s
+        steps = max(1, min(math.ceil(reach_s / interval_s / 1000), int(min(room, 1e6))))
+        lately_s = whole(timing.range_s + 2 * (timing.scrape_s + timing.evaluation_s) * steps, self._evaluation_s)
+        before_s = whole(reach_s, self._evaluation_s) if design.examined.past_s else 0.0
+        segments = [Segment(before_s, design.baseline)] if before_s else []
+        end_s = before_s + lately_s
+        series = render(design.inputs, [*segments, Segment(lately_s + interval_s, levels)], interval_s * steps)
         asked = tuple(Question(expression, end_s - step * self._evaluation_s) for step in range(2))
-        return Experiment(name, interval_s * steps, series, end_s, questions=asked)
-
-
-def _most_comparisons(wanted: Iterable[Examined]) -> int:
-    """Rounds that are needed: one for each comparison that an alert makes, and one for none."""
-    return 1 + max((len(each.rule.query.comparisons) for each in wanted), default=-1)
-
-
-def _tries(
-    examined: Examined, inputs: tuple[Input, ...], variant: int, number: int, thresholds: Mapping[str, float]
-) -> Iterator[_Try]:
-    comparisons = sorted(examined.rule.query.comparisons, key=_is_guard)
-    if number > len(comparisons):
-        return
-    comparison = comparisons[number] if number < len(comparisons) else None
-    if comparison and not number and examined.name in thresholds:
-        comparison = replace(comparison, threshold=thresholds[examined.name])
-    baseline = {each: at_rest(each, variant) for each in inputs}
-    if variant == _GUARDED:
-        levels = guard_levels(examined.rule, inputs)
-        baseline |= {each: Level(at=levels.get(each, 1.0)) for each in inputs if each.family.kind == "gauge"}
-    for index, each in enumerate(inputs):
-        for drive in _drives(each):
-            key = f"{examined.name}/{variant}/{number}/{index}/{drive.mode}"
-            yield _Try(examined, inputs, baseline, comparison, drive, key)
-
-
-def _is_guard(comparison: Comparison) -> bool:
-    """Whether the test only asks for some traffic; the other tests come first."""
-    return comparison.operator in {">", ">="} and comparison.threshold <= 0
-
-
-def at_rest(each: Input, variant: int = 0) -> Level:
-    """What an input does that is not turned: gauges at 0, targets up, events once a second and quickly done.
-
-    Other variants: events that take long, gauges at 1, and no events at all.
-    """
-    kind, bounds = each.family.kind, each.family.buckets
-    if kind == "up":
-        return Level(at=1.0)
-    if kind == "gauge":
-        return Level(at=1.0 if variant == 2 else 0.0)
-    usual = bounds[len(bounds) // 2 if variant == 1 else 0] if bounds else 0.0
-    return Level(rate=0.0 if variant == 3 else 1.0, at=usual)
-
-
-def _drives(each: Input) -> Iterator[Drive]:
-    if each.family.kind == "histogram":
-        yield Drive(each, "at")
-        yield Drive(each, "slow")
-    yield Drive(each, "rate" if each.is_counting else "at")
-
-
-def _designs(item: _Try) -> Iterator[Design]:
-    if item.comparison is None or item.curve is None:
-        for trigger, healthy in ((0.0, 1.0), (1.0, 0.0)):
-            at = {"trigger": trigger, "healthy": healthy}
-            if all(item.drive.allows(x) for x in at.values()):
-                yield Design(item.examined, item.inputs, item.baseline, item.drive, None, at, {})
-        return
-    inputs_at: dict[str, float] = {}
-    values_at: dict[str, float] = {}
-    for name, values in trigger_levels(item.comparison.operator, item.comparison.threshold).items():
-        for value in values:
-            x = item.curve.solve(value)
-            tidy = None if x is None else _tidy(x)
-            if tidy is not None and item.drive.allows(tidy):
-                inputs_at[name], values_at[name] = tidy, value
-                break
-    if {"trigger", "healthy"} <= inputs_at.keys():
-        yield Design(item.examined, item.inputs, item.baseline, item.drive, item.comparison, inputs_at, values_at)
-
-
-def _tidy(x: float) -> float:
-    return float(f"{x:.12g}")
+        return Experiment(name, interval_s * steps, series, end_s, questions=asked, start_s=design.start_s)
 
 
 def _candidates(design: Design) -> tuple[float, ...]:
@@ -225,6 +125,8 @@ def _candidates(design: Design) -> tuple[float, ...]:
     x = design.inputs_at["exact"]
     if design.drive is not None and design.drive.input.family.kind == "histogram":
         return (x, x * (1 - 1e-9))
+    if design.drive is not None and design.drive.mode == "slope":
+        return (x * (1 - 1e-9), x * (1 + 1e-9))
     nudged = [x * (1 + step * 2.0**-50) for step in range(-4, 5)]
     near = [x * (1 + sign * step) for step in (1e-12, 1e-9) for sign in (-1, 1)]
     return tuple(dict.fromkeys([x, *nudged, *near]))
@@ -247,6 +149,18 @@ def _with_exact(design: Design, readings: Mapping[float, float]) -> Design:
 
 def _any(findings: Findings) -> bool:
     return any(samples for (expression, _t), samples in findings.answers.items() if expression != "vector(1)")
+
+
+def _is_settled(findings: Findings) -> bool:
+    """Whether the value, where there is one, no longer moves while its input goes on as it does."""
+    asked = [samples for (expression, _t), samples in findings.answers.items() if expression != "vector(1)"]
+    extremes = [(min(values), max(values)) for samples in asked if (values := [each.value for each in samples])]
+    return all(
+        math.isclose(low, extremes[0][0], rel_tol=1e-6, abs_tol=1e-9)
+        and math.isclose(high, extremes[0][1], rel_tol=1e-6, abs_tol=1e-9)
+        for low, high in extremes
+        if math.isfinite(low) and math.isfinite(high)
+    )
 
 
 def _reading(findings: Findings, comparison: Comparison | None) -> float:

@@ -20,6 +20,8 @@ from harness.virtual.promtool import RuleSet
 __all__ = ["examined_alerts", "is_long", "recordings_of", "rule_set"]
 
 
+_STEPS_OF_EXPERIMENT: Final = 20
+"""Scrapes and evaluations that an experiment takes beside window and ``for``, generously."""
 _WHOLE: Final = 5
 """Files of up to so many rules are run as they are."""
 
@@ -109,17 +111,47 @@ def _examined(
     evaluation_s = group.interval_s or production.evaluation_s
     promise = campaign.contract.alerts.get(rule.name)
     scrapes = production.prometheus.scrapes_of(rule.query.selectors) if production.prometheus else None
+    scrape_s = scrapes.longest_s if scrapes else production.scrape_s
+    range_s = production.chains.range_s(rule) + production.chains.recorded_s(rule)
+    fresh_s, past_s = _memory(production, rule, scrape_s + evaluation_s)
     timing = AlertTiming(
-        scrape_s=scrapes.longest_s if scrapes else production.scrape_s,
+        scrape_s=scrape_s,
         evaluation_s=evaluation_s,
-        range_s=production.chains.range_s(rule) + production.chains.recorded_s(rule),
+        range_s=fresh_s if past_s else range_s,
         for_s=rule.for_s,
         keep_firing_for_s=rule.keep_firing_for_s,
         offset_s=production.chains.offset_s(group),
     )
     name = f"{rule.name}[{rule.labels.get('severity', group.name)}]" if is_ambiguous else rule.name
-    chained = any(each.metric in recordings for each in rule.query.selectors)
+    read = [rule, *production.chains.read_by(rule)]
     windows = [each.range_s for each in leaves(rule, recordings) if each.range_s]
     shortest_s = min(windows, default=math.inf)
     always = bool(promise and promise.always)
-    return Examined(name, rule, group, timing, chained, files, shortest_s, lacks, always)
+    return Examined(
+        name=name,
+        rule=rule,
+        group=group,
+        timing=timing,
+        reads_recordings=len(read) > 1,
+        files=files,
+        shortest_range_s=shortest_s,
+        reach_s=range_s if past_s else 0.0,
+        past_s=past_s,
+        functions=frozenset[str]().union(*(each.query.functions for each in read)),
+        lacks=lacks,
+        always=always,
+    )
+
+
+def _memory(production: Production, rule: Rule, step_s: float) -> tuple[float, float]:
+    """How far back an alert looks that knows its past, but for that past; and how long ago that is.
+
+    0 where it knows none, or one so near that an experiment would outlast it.
+    """
+    pasts = production.chains.pasts(rule)
+    if len(pasts) < 2:
+        return 0.0, 0.0
+    now_s, then_s = list(pasts)[:2]
+    fresh_s = pasts[now_s] + production.chains.recorded_s(rule)
+    is_short = then_s - now_s < fresh_s + rule.for_s + _STEPS_OF_EXPERIMENT * step_s
+    return (0.0, 0.0) if is_short else (fresh_s, then_s - now_s)

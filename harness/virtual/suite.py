@@ -22,8 +22,10 @@ from harness.virtual.planning import Planned, experiment, missed, planned
 from harness.virtual.promises import Expected, check_declared, check_words, placed, promised
 from harness.virtual.promtool import Promtool
 from harness.virtual.reasons import NotApplicableError, NotGeneratedError
-from harness.virtual.solving import Solver, at_rest
+from harness.virtual.solving import Solver
 from harness.virtual.subjects import examined_alerts, is_long, recordings_of, rule_set
+from harness.virtual.tries import at_rest
+from harness.virtual.unmoved import why_unmoved
 from harness.virtual.verdicts import Cell, Pair, Verdict, default_word, judged, paired, resolved_problem
 
 __all__ = ["Expected", "Report", "examine"]
@@ -159,7 +161,8 @@ class _Examination:
             if each not in designs and (not found or each.is_about_absence):
                 designs[each] = Design(each, found, {item: at_rest(item) for item in found}, None, None, {}, {})
             elif each not in designs:
-                self._give_up(each, conditions, "no input of it brings the expression to its threshold and back")
+                pasts = self._production.chains.pasts(each.rule)
+                self._give_up(each, conditions, why_unmoved(each, found, pasts))
         return designs
 
     def _give_up(self, examined: Examined, conditions: Sequence[str], reason: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from harness.artefacts.alertmanager_config import AlertmanagerConfig
 from harness.artefacts.bounds import FaultTiming, fire_bounds, resolve_bounds
@@ -19,6 +19,8 @@ from harness.virtual.design import Design
 
 __all__ = ["Cell", "Pair", "Verdict", "default_word", "judged", "paired", "resolved_problem"]
 
+_EXTRAPOLATE: Final = frozenset({"predict_linear", "double_exponential_smoothing", "holt_winters"})
+"""What sees in every jump a trend, and goes beyond the value that is jumped to."""
 Verdict = Literal["held", "violated", "reported", "inconclusive", "not applicable"]
 
 
@@ -51,6 +53,10 @@ def default_word(condition: str, design: Design) -> str:
     """What good behaviour is, where the contract says nothing else: one of its words."""
     if condition == "designed trigger":
         return "fires in time"
+    if condition in {"at threshold", "just below"} and design.examined.functions & _EXTRAPOLATE:
+        return "any"
+    if condition == "restart" and design.drive is not None and design.drive.mode == "steps":
+        return "any"
     if condition == "at threshold":
         strict = design.comparison is not None and design.comparison.operator in {">", "<", "!="}
         return "quiet" if strict else "any"

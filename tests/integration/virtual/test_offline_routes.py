@@ -73,12 +73,12 @@ def test_the_command_prints_where_pages_go(capsys: pytest.CaptureFixture[str]) -
 
 
 def test_the_command_prints_routes_as_json(capsys: pytest.CaptureFixture[str]) -> None:
-    assert command.test_command(["--routes", "--json", "--alert", "BurnFast", "--alert", "Changes", str(SHOP)]) == 0
-    burn, changes = json.loads(capsys.readouterr().out)["routes"]
+    assert command.test_command(["--routes", "--json", "--alert", "BurnFast", "--alert", "Compare", str(SHOP)]) == 0
+    burn, compare = json.loads(capsys.readouterr().out)["routes"]
     assert burn["labels"] == {"alertname": "BurnFast", "job": "shop", "region": "eu", "severity": "page",
                               "slo": "availability"}  # fmt: skip
     assert burn["receivers"] == ["pager"]
-    assert changes["labels"] == {"alertname": "Changes", "region": "eu"}, "what never fired has its fixed labels alone"
+    assert compare["labels"] == {"alertname": "Compare", "region": "eu"}, "what never fired has its fixed labels alone"
 
 
 def test_the_command_tells_a_receiver_that_the_contract_does_not_mean(

@@ -64,3 +64,22 @@ def test_a_recording_made_of_itself_is_an_error() -> None:
     for ask in (Chains([file], 15.0).range_s, Chains([file], 15.0).recorded_s, Chains([file], 15.0).needed_by):
         with pytest.raises(ConfigError, match="made of itself"):
             ask(file.alerts[0])
+
+
+@pytest.mark.parametrize(
+    ("alert", "pasts"),
+    [
+        ("x_total > 1", {0.0: 0.0}),
+        ("rate(x_total[5m]) < rate(x_total[10m] offset 1d)", {0.0: 300.0, 86_400.0: 87_000.0}),
+        ("a < a offset 1d", {0.0: 300.0, 86_400.0: 86_700.0}),
+        ("max_over_time(c[10m:] offset 1h) > 1", {3600.0: 3600.0 + 600 + 7200 + 3600}),
+    ],
+)
+def test_the_past_that_an_alert_knows_is_told_apart_from_the_present(alert: str, pasts: dict) -> None:
+    found = files(alert)
+    assert Chains(found, 15.0).pasts(found[1].alerts[0]) == pasts
+
+
+def test_all_recordings_on_the_way_are_read() -> None:
+    found = files("c > 1 or absent(b)")
+    assert [rule.name for rule in Chains(found, 15.0).read_by(found[1].alerts[0])] == ["c", "a", "b"]

@@ -146,3 +146,17 @@ def test_families_of_which_nothing_is_declared_carry_what_joins_them(
     if "job" not in job:
         assert [each.job.name for each in read] == job
     assert labels(read) == found
+
+
+def test_a_label_that_no_selector_names_is_spread_alike_for_all_classes(inputs) -> None:
+    failed, all_of = 'rate(shop_requests_total{code="500"}[5m])', "rate(shop_requests_total[5m])"
+    found = inputs(f"{failed} / ignoring (code) sum without (code) ({all_of})")
+    assert [{dict(each)["route"] for each in one.variants} for one in found] == [{"/b", "/c"}, {"/b", "/c"}]
+
+
+def test_what_is_grouped_alike_carries_the_same_label(inputs) -> None:
+    expression = "sum by (room) (shop_temperature) > 5 and sum by (room) (rate(fans_total[5m])) == 0"
+    assert labels(inputs(expression)) == [{"room": "north"}, {"room": "north"}]
+    expression = "shop_request_seconds_count > on (route) rate(shop_requests_total[5m])"
+    assert [each["route"] for each in labels(inputs(expression))] == ["/a", "/a"]
+    assert labels(inputs("shop_temperature > on (instance) wind")) == [{"room": "north"}, {}]

@@ -8,7 +8,7 @@ import pytest
 
 from harness.artefacts.rules import RuleFile
 from harness.virtual.families import Family, Job
-from harness.virtual.guards import guard_levels
+from harness.virtual.guards import constants, guard_levels, moments
 from harness.virtual.inputs import Input
 
 Rules = Callable[[str], RuleFile]
@@ -37,3 +37,21 @@ def test_levels_pass_every_plain_test(rules: Rules, expression: str, levels: dic
     counter = Input(Family("n", "counter", {}), job, ())
     found = guard_levels(rule, [*inputs, counter])
     assert {each.family.name: level for each, level in found.items()} == levels
+
+
+def test_the_numbers_of_an_expression_are_found(rules: Rules) -> None:
+    rule = rules("      - {alert: A, expr: 'sum(rate(a[5m])) > vector(2 * 50) and b > bool -3 and c < 7'}").alerts[0]
+    assert constants(rule) == (100.0, 7.0)
+
+
+@pytest.mark.parametrize(
+    ("expression", "found"),
+    [
+        ("time() - a > 60 and b > 0", {"a"}),
+        ("(max by (x) (a)) - (time()) < 60", {"a"}),
+        ("vector(time()) - on () a > 60", {"a"}),
+        ("a - b > time()", set()),
+    ],
+)
+def test_what_is_subtracted_from_the_clock_holds_an_instant(rules: Rules, expression: str, found: set[str]) -> None:
+    assert moments(rules(f"      - {{alert: A, expr: '{expression}'}}").alerts[0]) == found

@@ -119,3 +119,15 @@ def test_a_gauge_misbehaves_on_one_of_three_targets(job: Job) -> None:
 
 def test_labels_are_written_as_promql_reads_them() -> None:
     assert notation("up", {"b": 'say "no"\n\\', "a": "1", "empty": ""}) == 'up{a="1",b="say \\"no\\"\\n\\\\"}'
+
+
+def test_a_gauge_goes_on_from_where_its_growth_brought_it(job: Job) -> None:
+    item = one("gauge", job)
+    told = [Segment(30.0, {item: Level(at=1.0, slope=0.2)}), Segment(20.0, {item: Level(at=1.0)})]
+    assert expanded(only(render([item], told, 10.0))) == ["1", "3", "5", "7", "7"]
+
+
+def test_a_gauge_in_steps_changes_now_and_then(job: Job) -> None:
+    item = one("gauge", job)
+    told = [Segment(60.0, {item: Level(slope=0.04, in_steps=True)})]
+    assert expanded(only(render([item], told, 10.0))) == ["0", "0", "0", "1", "1", "2"]
