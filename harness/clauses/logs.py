@@ -8,6 +8,7 @@ from functools import partial
 
 from harness.clauses.log_documents import judge_derived, judge_time, name_of
 from harness.clauses.log_lag import compile_log_lag
+from harness.clauses.log_lines import judge_begins, judge_counts
 from harness.clauses.log_shape import judge_joins, judge_no_others, judge_one_type, lines_of
 from harness.clauses.model import Clause, Judge, Judgement, Need, held, still_open, violated
 from harness.clauses.validation import Validator
@@ -56,15 +57,27 @@ def compile_logs(campaign: Campaign) -> Iterator[Clause]:
             statement = f"every {event!r} in {name} carries its fields"
             judge = _judge_lines(name, stream, event, rule.fields, optional=rule.optional)
             yield clause(f"{name}.{event.replace(' ', '_')}", "fields", statement, name, judge, where)
-        if plane.other_fields == "forbidden":
-            statement = f"{name} holds no field that the contract does not declare"
-            yield clause(name, "no_others", statement, name, judge_no_others(plane, name, stream), source)
-        if plane.joined_by is not None:
-            statement = f"every {plane.joined_by} in {name} is that of a request that was sent"
-            yield clause(name, "joins", statement, name, judge_joins(name, plane.joined_by), source)
-        if stream.events and stream.other_events == "forbidden":
-            statement = f"{name} holds no other event than the declared ones"
-            yield clause(name, "declared", statement, name, _judge_declared(name, stream), source)
+        for promise, statement, judge in _of_lines(plane, name, stream):
+            yield clause(name, promise, statement, name, judge, source)
+
+
+def _of_lines(plane: Logs, name: str, stream: LogStream) -> Iterator[tuple[str, str, Judge]]:
+    """What is promised of the lines of one stream beside their fields: promise, statement, judge."""
+    if plane.other_fields == "forbidden":
+        statement = f"{name} holds no field that the contract does not declare"
+        yield "no_others", statement, judge_no_others(plane, name, stream)
+    if plane.joined_by is not None:
+        statement = f"every {plane.joined_by} in {name} is that of a request that was sent"
+        yield "joins", statement, judge_joins(name, plane.joined_by)
+    if plane.counted_by is not None:
+        writer = [field for field in plane.identity if field != plane.counted_by]
+        statement = f"{plane.counted_by} counts the lines of every writer of {name} without a gap"
+        yield "counts", statement, judge_counts(name, plane.counted_by, writer)
+    if plane.begins_with:
+        statement = f"every line of {name} begins with {', '.join(plane.begins_with)}"
+        yield "begins", statement, judge_begins(name, plane.begins_with)
+    if stream.events and stream.other_events == "forbidden":
+        yield "declared", f"{name} holds no other event than the declared ones", _judge_declared(name, stream)
 
 
 def _judge_lines(name: str, stream: LogStream, event: str | None, rules: Rules, *, optional: bool = False) -> Judge:

@@ -155,6 +155,8 @@ class Logs(Strict):
     joined_by: str | None = None
     event_time: str | None = None
     identity: list[str] = []
+    counted_by: str | None = None
+    begins_with: list[str] = []
     derived: dict[str, Derived] = {}
 
     @model_validator(mode="after")

@@ -13,7 +13,7 @@ from harness.clauses.values import ABSENT, broken_fields
 from harness.contract import load_campaign
 from harness.contract.fields import Derived, FieldRule
 from harness.core.errors import ConfigError
-from harness.evidence.records import CellFinished, CellStarted, Document, LogLine, Reading, Request
+from harness.evidence.records import CellFinished, CellStarted, ComponentState, Document, LogLine, Reading, Request
 from harness.evidence.store import Evidence
 
 T = 1_800_000_000.0
@@ -45,7 +45,9 @@ logs:
   other_fields: forbidden
   joined_by: id
   event_time: time
-  identity: [n]
+  identity: [pid, n]
+  counted_by: n
+  begins_with: [n, event]
   derived: {took: [slow.s, fast.s], class: {from: fast.s, bands: {long: 10, short: null}}}
   streams:
     app:
@@ -138,6 +140,61 @@ def test_ids_are_those_of_requests(table: dict[str, Clause]) -> None:
     assert judge(clause, request("a"), line(id="b"), completed=False).verdict == "open"
 
 
+def counted(*numbers: object, pid: int = 1, instance: str = "s-0") -> list[LogLine]:
+    return [LogLine("story", T, "app", instance, "app.log", at, {"n": n, "pid": pid}) for at, n in enumerate(numbers)]
+
+
+def started(instance: str = "s-0") -> ComponentState:
+    return ComponentState("story", T, instance, "subject", "ready")
+
+
+@pytest.mark.parametrize(
+    ("records", "verdict", "words"),
+    [
+        (counted(1, 2, 3), "held", "3 numbers without a gap, of 1 writers"),
+        (counted(7, 9, 8), "held", "3 numbers"),
+        ([*counted(1, 2), *counted(1, 2, pid=2), *counted(1, instance="s-1")], "held", "5 numbers without a gap, of 3"),
+        (counted(1, 2, 4, 5), "violated", "app of s-0 1 in story: n goes from 2 to 4: 1 missing"),
+        (counted(1, 2, 2, 3), "violated", "n is 2 in 2 lines, but 1 in 1"),
+        (counted(0, 0, 0), "violated", "n is 0 in 3 lines, but it was started once"),
+        ([started(), started(), *counted(1, 2, 3, 1, 2)], "held", "5 numbers"),
+        ([started(), started(), *counted(1, 2, 3, 1, 3)], "violated", "n is 3 in 2 lines, but 2 in 1"),
+        ([started(), started(), *counted(1, 1, 1)], "violated", "it was started 2 times"),
+        ([started("s-1"), started("s-1"), *counted(1, 1)], "violated", "it was started once"),
+        ([line(1, "audit"), line(3, "audit")], "open", ""),
+        (
+            [LogLine("story", T, "app", "s-0", "app.log", 1, {"n": value}) for value in (True, 1.5, None, "x")],
+            "open",
+            "",
+        ),
+        (
+            [LogLine("story", T, "app", "s-0", "app.log", 1, {"n": value}) for value in ("1", "2", 3)],
+            "held",
+            "3 numbers",
+        ),
+        ([LogLine("story", T, "app", "s-0", "app.log", 1, None, "no event")], "open", "held a whole number in n"),
+    ],
+)
+def test_numbers_of_a_writer_have_no_gap(
+    table: dict[str, Clause], records: list[Any], verdict: str, words: str
+) -> None:
+    found = judge(table["logs::app::counts"], *records)
+    assert (found.verdict, words in found.message) == (verdict, True), found.message
+
+
+def test_a_missing_number_may_still_be_read_while_a_story_plays(table: dict[str, Clause]) -> None:
+    assert judge(table["logs::app::counts"], *counted(1, 3), completed=False).verdict == "open"
+
+
+def test_lines_begin_with_their_fields_in_order(table: dict[str, Clause]) -> None:
+    clause = table["logs::app::begins"]
+    assert judge(clause, line(1, event="a", x=1), line(2, event="b")).verdict == "held"
+    assert judge(clause, line(1, event="a"), line(2, x=1)).message == "app.log:2 begins with n, x"
+    assert judge(clause, line(1)).message == "app.log:1 begins with n"
+    assert judge(clause, LogLine("story", T, "app", "s-0", "app.log", 1, None, "no event")).verdict == "open"
+    assert judge(clause, line(1, event="a"), completed=False).verdict == "open"
+
+
 @pytest.mark.parametrize(
     ("raw", "made", "verdict"),
     [
@@ -191,7 +248,7 @@ def test_own_time(table: dict[str, Clause], told: Any, kept: str, verdict: str) 
 @pytest.mark.parametrize(
     ("before", "after", "problem"),
     [
-        ("  identity: [n]\n", "", "name the fields that are a line's identity"),
+        ("  identity: [pid, n]\n", "", "name the fields that are a line's identity"),
         ("{took: [slow.s, fast.s],", "{took: {},", "say either from"),
     ],
 )
