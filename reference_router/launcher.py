@@ -18,6 +18,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 import orjson
+from uvicorn.loops.auto import auto_loop_factory
 
 from reference_router.config import Settings, SettingsError, parse
 from reference_router.instance import serve
@@ -55,7 +56,8 @@ def run_instance(settings: Settings, parent: socket.socket | None = None) -> int
             log_dir=str(settings.log_dir.resolve()),
         )
 
-    return asyncio.run(serve(settings, announce, parent))
+    with asyncio.Runner(loop_factory=auto_loop_factory()) as runner:
+        return runner.run(serve(settings, announce, parent))
 
 
 def warm(engines: Iterable[str], *, admin: bool) -> None:

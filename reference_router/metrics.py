@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
+from prometheus_client import CollectorRegistry, disable_created_metrics
 
 from reference_router.errors import known_errors
+from reference_router.instruments import Counter, Gauge, Histogram
 from reference_router.models import FORMATS, SIZE_CATEGORIES, ModelSpec
 from reference_router.routing import STRATEGIES
 

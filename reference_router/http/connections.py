@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
 from reference_router.clock import Clock
 from reference_router.recorder import Recorder
@@ -44,8 +44,8 @@ class Connections:
 def tracked_protocol(connections: Connections) -> type[asyncio.Protocol]:
     """uvicorn's HTTP protocol that tells ``connections`` when sockets open and close."""
 
-    class TrackedProtocol(H11Protocol):
-        def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    class TrackedProtocol(AutoHTTPProtocol):  # type: ignore[misc, valid-type]
+        def connection_made(self, transport: asyncio.Transport) -> None:
             super().connection_made(transport)
             if self.client:
                 connections.made(self.client)

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 import uvicorn
 from starlette.types import ASGIApp
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
 __all__ = ["Listener", "open_socket"]
 
@@ -20,7 +20,9 @@ KEEP_ALIVE_WALL_S = 75
 def open_socket(host: str, port: int) -> socket.socket:
     """A listening socket; port 0 takes a free one. Raises ``OSError``."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    return socket.create_server((host, port), family=family, backlog=1024)
+    listening = socket.create_server((host, port), family=family, backlog=1024)
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # inherited: head and body are written apart
+    return listening
 
 
 class _Server(uvicorn.Server):
@@ -48,7 +50,7 @@ class Listener:
         sock: socket.socket,
         *,
         drain_wall_s: float,
-        protocol: type[asyncio.Protocol] = H11Protocol,
+        protocol: type[asyncio.Protocol] = AutoHTTPProtocol,
     ) -> None:
         self._socket = sock
         config = uvicorn.Config(

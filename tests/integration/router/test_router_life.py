@@ -61,6 +61,21 @@ def test_a_shutdown_lets_requests_finish_and_shows_their_count(launch: Any, serv
         socket.create_connection(("127.0.0.1", one.ports["app"]))
 
 
+def test_without_the_compiled_loop_and_parser_it_serves_as_well(
+    launch: Any, served: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("uvloop", "httptools"):
+        (tmp_path / f"{name}.py").write_text("raise ImportError('not on this machine')")
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}{REPOSITORY}")
+    running = launch("--speed", "60")
+    one = served(running.fact())
+    for options in ({}, {"stream": True}):
+        assert one.call("POST", GENERATE, {"prompt": "x", "options": options})[0] == 200
+    assert one.total("http_requests_total") == 2
+    assert one.total("connection_duration_seconds_count", type="client") == 2
+    assert running.end() == 0
+
+
 def test_a_shutdown_cuts_what_does_not_finish(launch: Any, served: Any, until: Any) -> None:
     running = launch("--speed", "60", "--drain-wall-s", "1")
     one = served(running.fact())

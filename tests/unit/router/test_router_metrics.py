@@ -2,14 +2,17 @@
 
 import gc
 import math
+import random
 from pathlib import Path
 from typing import Any
 
+import orjson
+import prometheus_client
 import pytest
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from reference_router import process
+from reference_router import instruments, process
 from reference_router.exposition import Exposition
 from reference_router.metrics import Metrics
 from reference_router.models import CATALOGUE
@@ -63,16 +66,56 @@ def test_model_memory_has_series_only_while_a_model_is_loaded() -> None:
     assert len(_families(metrics)["llm_router_model_memory_bytes"].samples) == 1
 
 
-def test_the_text_is_that_of_the_reference_implementation() -> None:
-    registry = CollectorRegistry()
-    counter = Counter("c", 'of\nmany "things" \\', ["z", "a"], registry=registry)
-    counter.labels('quo"te', "back\\slash\nnew").inc(2.5)
-    Gauge("g", "plain", registry=registry).set(float("inf"))
-    Histogram("h", "h", ["l"], registry=registry, buckets=(0.1, 1)).labels("ü").observe(0.5)
-    exposition = Exposition(registry)
-    assert exposition.text() == generate_latest(registry)
-    counter.labels('quo"te', "back\\slash\nnew").inc(1e18)
-    assert exposition.text() == generate_latest(registry)
+class _Moved:
+    """The same instruments twice, prometheus_client's and ours, and the same moves for both."""
+
+    def __init__(self, library: Any) -> None:
+        prometheus_client.disable_created_metrics()
+        self.registry = CollectorRegistry()
+        self.counter = library.Counter("c", 'of\nmany "things" \\', ["z", "a"], registry=self.registry)
+        self.gauge = library.Gauge("g", "plain", ["l"], registry=self.registry)
+        self.histogram = library.Histogram("h", "h", ["l"], registry=self.registry, buckets=(0.1, 1))
+        self.held = self.gauge.labels("held")
+
+    def move(self, number: int) -> None:
+        chance = random.Random(number)
+        label = chance.choice(["ü", 'quo"te', "back\\slash\nnew", 7])
+        chance.choice(
+            [
+                lambda: self.counter.labels(a=label, z="named").inc(chance.choice([1, 2.5, 1e18])),
+                lambda: self.gauge.labels(label).set(chance.choice([float("inf"), float("nan"), -3, 1e-9])),
+                lambda: self.gauge.labels(label).inc(),
+                lambda: self.gauge.labels(str(label)).dec(0.5),
+                lambda: self.gauge.remove(label),
+                lambda: self.held.inc(),
+                lambda: self.histogram.labels(label).observe(chance.random() * 2),
+                lambda: None,
+            ]
+        )()
+
+
+def test_the_text_is_that_of_the_reference_implementation_after_every_move() -> None:
+    ours, theirs = _Moved(instruments), _Moved(prometheus_client)
+    exposition = Exposition(ours.registry)
+    for number in range(300):
+        ours.move(number)
+        theirs.move(number)
+        assert exposition.text() == generate_latest(theirs.registry), number
+    told = Exposition(theirs.registry)
+    assert told.text() == generate_latest(theirs.registry), "instruments of others are rendered alike"
+    assert orjson.dumps(exposition.json()) == orjson.dumps(told.json())
+
+
+def test_what_did_not_move_is_not_told_anew() -> None:
+    moved = _Moved(instruments)
+    for number in range(50):
+        moved.move(number)
+    [before] = moved.gauge.collect()
+    moved.held.set(5)
+    [after] = moved.gauge.collect()
+    told = [new is old for old, new in zip(before.samples, after.samples, strict=True)]
+    assert told.count(False) == 1
+    assert after.samples[told.index(False)].value == 5
 
 
 def test_json_has_every_sample_and_filters_change_only_the_text() -> None:
