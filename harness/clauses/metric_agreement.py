@@ -32,12 +32,15 @@ def judge_scraped(name: str) -> Judge:
     """Prometheus holds every series of the family as instances expose it, under the same labels."""
 
     def judge(evidence: Evidence) -> Judgement:
-        compared = 0
+        compared, natively = 0, ""
         for cell in evidence.cells():
             found = evidence.of(Federated, cell)
             if not found:
                 continue
             exposed = _standing(evidence, cell, found[-1].t, name)
+            if _is_native(found[-1].text, name):
+                natively = " as a native histogram, whose buckets the text does not show"
+                exposed = Counter({each: n for each, n in exposed.items() if each[0][0] != f"{name}_bucket"})
             compared += exposed.total()
             missing = exposed - _held_by(found[-1].text, exposed)
             if missing:
@@ -45,10 +48,15 @@ def judge_scraped(name: str) -> Judge:
                 why = refusals(evidence, cell)
                 return violated(f"Prometheus does not hold {shown[0]} of {cell}", *shown[1:6], *why, hop="scrape")
         if compared and evidence.all_completed():
-            return held(f"{compared} series are in Prometheus as exposed")
+            return held(f"{compared} series are in Prometheus as exposed{natively}")
         return still_open("nothing was compared at rest" if not compared else "the stories are not over")
 
     return judge
+
+
+def _is_native(text: str, name: str) -> bool:
+    """Whether Prometheus holds the family as a native histogram, and not also by classic buckets."""
+    return f"# native {name}\n" in text and f"{name}_bucket" not in text
 
 
 def _standing(evidence: Evidence, cell: str, t: float, name: str) -> Told:

@@ -252,7 +252,10 @@ class Exposition:
 
 @dataclass(frozen=True, slots=True)
 class Federated:
-    """What Prometheus held of the subject's metrics once a story had come to rest, in the exposition format."""
+    """What Prometheus held of the subject's metrics once a story had come to rest, in the exposition format.
+
+    Of native histograms their count and sum, behind a comment ``# native NAME``.
+    """
 
     cell: str
     t: float

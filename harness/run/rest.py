@@ -51,7 +51,8 @@ def _ask_prometheus(cell: Cell, selector: str, tick: Callable[[], None]) -> None
     condition = ScrapedBarrier(client, selector, time.time())
     passed = _pass(cell, condition, _REST_S + _SCRAPES * cell.context.production.scrape_s / cell.speed, tick)
     if passed or not condition.text:  # what is older than the instances' own text would be compared in vain
-        cell.context.recorder.add(Federated(cell.name, time.time(), condition.text))
+        text = condition.text + client.native_histograms(selector)
+        cell.context.recorder.add(Federated(cell.name, time.time(), text))
 
 
 def _resting(cell: Cell) -> dict[str, float]:

@@ -1,11 +1,13 @@
 """What families promise beside their shape: names, rest, series from the start, agreement of texts, budgets."""
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from harness.clauses.compiled import compile_campaign
+from harness.clauses.metric_agreement import judge_scraped
 from harness.clauses.model import Clause
 from harness.contract import load_campaign
 from harness.contract.fields import LabelRule
@@ -138,6 +140,35 @@ def test_what_moves_between_two_texts_is_compared_by_name_alone(table: dict[str,
     assert judge(table["metrics::jobs_total::scraped"], *others, *moving, *seen).verdict == "held"
     gone = [Federated("story", T + 64, TEXT.replace('kind="a"', 'kind="c"'))]
     assert judge(table["metrics::jobs_total::scraped"], *others, *moving, *gone).verdict == "violated"
+
+
+CLASSIC = """\
+# TYPE took histogram
+took_bucket{le="1"} 2
+took_bucket{le="+Inf"} 3
+took_sum 4
+took_count 3
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('# native took\n{"took_count", job="s"} 3.0\n{"took_sum", job="s"} 4.0\n', ""),
+        ('# native took\n{"took_count", job="s"} 2.0\n{"took_sum", job="s"} 4.0\n', "took_count 3"),
+        ('took_count{job="s"} 3\ntook_sum{job="s"} 4\n', 'took_bucket{le="1.0"} 2'),
+        (CLASSIC.replace(" 2", " 1") + '# native took\n{"took_count"} 3.0\n', 'took_bucket{le="1.0"} 2'),
+    ],
+)
+def test_a_native_histogram_is_compared_by_count_and_sum(text: str, said: str) -> None:
+    records = [record for record in ended(CLASSIC) if not isinstance(record, Federated)]
+    clause: Any = SimpleNamespace(judge=judge_scraped("took"))
+    found = judge(clause, *records, Federated("story", T + 64, text))
+    if said:
+        assert (found.verdict, found.message) == ("violated", f"Prometheus does not hold {said} of story")
+    else:
+        assert found.verdict == "held"
+        assert "2 series are in Prometheus as exposed as a native histogram" in found.message
 
 
 def test_a_label_without_a_value_is_no_label_to_prometheus(table: dict[str, Clause]) -> None:

@@ -7,6 +7,7 @@ from urllib.parse import parse_qs
 
 import pytest
 
+from harness.clauses.exposition import parse_exposition
 from harness.run.clients.http import Http, HttpFault
 from harness.run.clients.prometheus import PrometheusClient, SeriesData, sum_families
 
@@ -55,6 +56,18 @@ def test_raw_samples_are_a_left_open_window_that_ends_at_an_exact_instant(server
     server.answer("POST", "/api/v1/query", {"data": MATRIX})
     assert client(server).samples("up", 10.0, 11.25).series[0].points[0] == (1.001, 1.0)
     assert form(server) == {"query": "up[1s250ms]", "time": "11.250"}
+
+
+def test_native_histograms_are_told_by_count_and_sum(server: Any) -> None:
+    labels = {"harness_family": "took.s", "job": 'a"b'}
+    found = {"resultType": "vector", "result": [{"metric": labels, "value": [1, "3"]}]}
+    server.answer("POST", "/api/v1/query", {"data": found})
+    text = client(server).native_histograms('{job="a"}')
+    assert text == ('# native took.s\n{"took.s_count", "job"="a\\"b"} 3.0\n{"took.s_sum", "job"="a\\"b"} 3.0\n')
+    names = [sample.name for family in parse_exposition(text).values() for sample in family.samples]
+    assert names == ["took.s_count", "took.s_sum"]
+    wanted = 'histogram_sum(label_replace({job="a"}, "harness_family", "$1", "__name__", "(.+)"))'
+    assert form(server)["query"] == wanted
 
 
 def test_an_empty_window_asks_nothing(server: Any) -> None:
