@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import Any
 
 from harness.artefacts.bind_common import files
+from harness.artefacts.bind_relays import relayed_rules
 from harness.artefacts.edits import Editor
 from harness.artefacts.prometheus_config import ScrapeJob
 from harness.artefacts.topology import JobBinding, Target, Topology
@@ -32,7 +33,10 @@ def bind_targets(editor: Editor, topology: Topology, job: ScrapeJob) -> None:
     """Bind the discovery of one scrape job; an address or a live discovery that nothing binds is a problem."""
     written = [target for target in job.discovery.static_targets if target not in topology.absent]
     binding = topology.jobs.get(job.name)
-    targets = list(_by_address(editor, topology, job, written)) if binding is None else _by_job(binding, written)
+    if binding is None:
+        targets = list(_by_address(editor, topology, job, written))
+    else:  # what is asked by way of an exporter is not scraped itself
+        targets = _by_job(binding, list(job.discovery.fixed_addresses) if job.discovery.is_relayed else written)
     for kind in job.discovery.live_kinds:
         if binding is None:
             editor.problem(
@@ -41,7 +45,7 @@ def bind_targets(editor: Editor, topology: Topology, job: ScrapeJob) -> None:
         editor.remove((*job.path, f"{kind}_configs"), f"discovery: {kind} is not asked; its targets are written out")
     _bind_files(editor, topology, job)
     _write_targets(editor, job, targets)
-    _write_guard(editor, job, targets)
+    _write_guard(editor, job, [*relayed_rules(editor, topology, job, targets), *_rules(targets)])
 
 
 def _bind_files(editor: Editor, topology: Topology, job: ScrapeJob) -> None:
@@ -85,11 +89,11 @@ def _write_targets(editor: Editor, job: ScrapeJob, targets: list[Target]) -> Non
         editor.insert((*path, len(editor.get(path))), entry, why)
 
 
-def _write_guard(editor: Editor, job: ScrapeJob, targets: list[Target]) -> None:
+def _write_guard(editor: Editor, job: ScrapeJob, rules: list[tuple[dict[str, Any], str]]) -> None:
     path: DocumentPath = (*job.path, "relabel_configs")
     if editor.get(path) is None:
         editor.set(path, [], "addresses: rules that lead to local nodes")
-    for rule, why in [(_INSTANCE, "addresses: instance stays that of production"), *_rules(targets)]:
+    for rule, why in [(_INSTANCE, "addresses: instance stays that of production"), *rules]:
         editor.insert((*path, len(editor.get(path))), rule, why)
 
 

@@ -106,6 +106,8 @@ class Topology:
     discovered: Mapping[str, tuple[TargetGroup, ...]] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
     filebeat: FilebeatPlace | None = None
+    asking: frozenset[str] = frozenset()
+    """Addresses, as peers dial them, of programs that ask whomever a scrape names, such as an exporter of probes."""
     absent: frozenset[str] = frozenset()
 
     @property

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -167,8 +167,14 @@ def topology_of(campaign: Campaign, production: Production, place: CellPlace, bu
         elasticsearch=_http(place.way("elasticsearch", place.elasticsearch)) if place.elasticsearch else None,
         sinks=dict(place.sinks),
         logs=logs,
+        asking=frozenset(_peers_of_helpers(place)),
         absent=frozenset(absent),
     )
+
+
+def _peers_of_helpers(place: CellPlace) -> Iterator[str]:
+    for ports in place.helpers.values():
+        yield from (place.way("scrape", f"127.0.0.1:{number}").peer for number in ports.values())
 
 
 def _http(way: Link) -> Link:
