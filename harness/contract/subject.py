@@ -273,6 +273,8 @@ class Scrape(Strict):
     """Where the subject's metrics are read beside Prometheus."""
 
     port: str
+    helper: str | None = None
+    """The port is this helper's, for a subject that pushes to it."""
     path: str = "/metrics"
     scheme: Literal["http", "https"] = "http"
     headers: dict[str, str] = {}

@@ -128,9 +128,12 @@ def exposition_targets(cell: Cell) -> list[ExpositionTarget]:
         return []
     headers = {**scrape.headers, **_entering(cell, scrape)}
     any_certificate = bool(scrape.credentials and scrape.credentials.any_certificate)
-    urls = {
-        place.name: f"{scrape.scheme}://{place.address(scrape.port)}{scrape.path}" for place in cell.place.instances
-    }
+    if scrape.helper is None:
+        addresses = {place.name: place.address(scrape.port) for place in cell.place.instances}
+    else:  # one text for all of them; a helper that does not run in this cell shows nothing
+        ports = cell.place.helpers.get(scrape.helper, {})
+        addresses = {cell.place.instances[0].name: f"127.0.0.1:{ports[scrape.port]}"} if ports else {}
+    urls = {name: f"{scrape.scheme}://{address}{scrape.path}" for name, address in addresses.items()}
     return [ExpositionTarget(name, url, headers, any_certificate) for name, url in urls.items()]
 
 

@@ -25,6 +25,11 @@ __all__ = ["CellObserver"]
 _MOST_WORKERS: Final = 12
 _CLOCK_STEP_S: Final = 0.05
 _MARK_S: Final = 0.25
+_NOTHING: Final = "nothing in this cell can be asked for it"
+_NOBODY: Final[dict[NeedKind, str]] = {
+    "expositions": "the profile does not say where the metrics are read: add metrics: {port: NAME} to it",
+    "lines": "the profile does not say where the stream is written: add it under logs: of the profile",
+}
 _DEPENDS: Final[dict[NeedKind, frozenset[str]]] = {
     "query": frozenset({"prometheus"}),
     "snapshot": frozenset({"prometheus"}),
@@ -170,7 +175,7 @@ class CellObserver:
         met = {need for slot in self._slots for need in slot.source.needs}
         for need in sorted(self._needs - met):
             if need.kind in OBSERVED:
-                self._write_unmet((self._targets.cell,), str(need), "nothing in this cell can be asked for it")
+                self._write_unmet((self._targets.cell,), str(need), _NOBODY.get(need.kind, _NOTHING))
 
     def _tell_refused(self, slot: Slot) -> None:
         if slot.lost:
