@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
+from typing import Final
 
 from harness.clauses.log_documents import judge_derived, judge_time, name_of
 from harness.clauses.log_lag import compile_log_lag
@@ -90,7 +92,7 @@ def _judge_lines(name: str, stream: LogStream, event: str | None, rules: Rules, 
                 others += 1
                 if event is None and stream.other_lines == "refused":
                     where = f"{line.file}:{line.number}"
-                    return violated(f"{where} is not {stream.line_is}", line.text[:200], at=line.t)
+                    return violated(f"{where} is not {stream.line_is}", *_out_of_format(line, stream), at=line.t)
                 continue
             read += 1
             if event is not None and at_path(line.fields, stream.event_at) != event:
@@ -106,6 +108,19 @@ def _judge_lines(name: str, stream: LogStream, event: str | None, rules: Rules, 
         return still_open(f"{name} never held {event or 'a line'}" if not seen else "the stories are not over")
 
     return judge
+
+
+_CONTINUES: Final = re.compile(r"\s|\}|\]|Traceback |Caused by: |goroutine |[\w.$]+(?:Exception|Error)\b")
+"""How lines begin that go on with the event before them, in several languages."""
+
+
+def _out_of_format(line: LogLine, stream: LogStream) -> Iterator[str]:
+    """The line, and what is mostly the matter with such a one."""
+    yield line.text[:200]
+    if "\ufffd" in line.text:
+        yield "it holds bytes that are no UTF-8"
+    if stream.record_begins is None and _CONTINUES.match(line.text):
+        yield "where an event takes several lines, say in the contract how one begins: record_begins"
 
 
 def _told(name: str, stream: LogStream) -> str:

@@ -85,6 +85,9 @@ def _check_alone(scenario: Scenario, names: tuple[str, ...]) -> None:
         )
 
 
+_IN_FRONT = "a service that goes into the background by itself is to be started so that it stays in front"
+
+
 def _judge_stays_up(cell: str, name: str) -> Judge:
     def judge(evidence: Evidence) -> Judgement:
         ready = False
@@ -96,7 +99,8 @@ def _judge_stays_up(cell: str, name: str) -> Judge:
                 return violated(f"{name} was not ready in time", *state.tail, hop="readiness", at=state.t)
             if state.action == "exited" and not state.expected:
                 code = "by a signal" if state.exit_code is None else f"with exit code {state.exit_code}"
-                return violated(f"{name} ended {code} though nobody asked it to", *state.tail, at=state.t)
+                hint = (_IN_FRONT,) if state.exit_code == 0 else ()
+                return violated(f"{name} ended {code} though nobody asked it to", *state.tail, *hint, at=state.t)
         if ready and evidence.completed(cell):
             return held(f"{name} ran through the whole story")
         return still_open(f"{name} was never ready" if not ready else "the story is not over")

@@ -90,6 +90,9 @@ def place_of(url: str, option: str) -> Place:
     if parts.username is not None or any(_SECRET.search(name) for name, _ in parse_qsl(parts.query, True)):
         remedy = "name the address without it, and add credentials to the profile (metrics: {credentials: …})"
         raise ConfigError(f"{option} carries a secret, which init would write down", remedy=remedy)
+    if parts.hostname == "::1":
+        remedy = "let it listen on 127.0.0.1, or on all addresses (0.0.0.0 or ::), and name it by 127.0.0.1"
+        raise ConfigError(f"{option} {_harmless(url)}: the harness reaches services by IPv4", remedy=remedy)
     if parts.hostname not in {"127.0.0.1", "localhost"}:
         remedy = f"start the service here (--start), or forward its port: ssh -L {port}:127.0.0.1:{port} HOST"
         raise ConfigError(f"{option} {_harmless(url)} is not on this machine's 127.0.0.1", remedy=remedy)
@@ -176,9 +179,10 @@ def _well(place: Place, option: str) -> Answered:
 
 
 def _usual(metrics: Place) -> Iterator[Answered]:
-    """The first usual place that answers well; else the metrics themselves."""
-    for path in (*_USUAL, metrics.path):
-        answer = ask(Place(metrics.port, path))
+    """The first usual place that answers well; else the metrics, as who has no key to them sees them."""
+    answer = ask(Place(metrics.port, _USUAL[0]))
+    for path in (*_USUAL[1:], metrics.path):
         if answer.status == 200:
-            yield answer
-            return
+            break
+        answer = ask(Place(metrics.port, path))
+    yield answer

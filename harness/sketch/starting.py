@@ -8,6 +8,7 @@ import os
 import re
 import shlex
 import signal
+import socket
 import subprocess
 import tempfile
 import time
@@ -32,6 +33,10 @@ _SECRET: Final = re.compile(r"(?i)token|secret|passw|api[-_]?key|credential|priv
 _NO_SECRET: Final = re.compile(r"(?i)[^=]*(=|[-_.](file|path|dir)(=.*)?)")
 """An option that is set to nothing, or says where a secret lies."""
 _MARK: Final = "LOOKED_AT_BY_HARNESS"
+_LISTENING: Final = {
+    "127.0.0.1": "it takes the connection and says nothing: look why, or name another path",
+    "::1": "it listens on [::1] alone: let it listen on 127.0.0.1, or on all addresses",
+}
 _REMEDY_PORT: Final = "write the port that --metrics names into it, as an argument or as PORT=… in front"
 
 
@@ -148,8 +153,17 @@ def _await(process: subprocess.Popen[bytes], places: Sequence[Place], outputs: d
         if time.monotonic() > until:
             if status:
                 return
-            raise ConfigError(f"{waiting[0]} does not answer {_READY_S:g} s after --start", remedy=_REMEDY_PORT)
+            problem = f"{waiting[0]} does not answer {_READY_S:g} s after --start"
+            raise ConfigError(problem, remedy=_why_silent(waiting[0].port))
         time.sleep(_POLL_S)
+
+
+def _why_silent(port: int) -> str:
+    """What to do about a service that runs and does not answer at the port."""
+    for host, remedy in _LISTENING.items():
+        with contextlib.suppress(OSError), socket.create_connection((host, port), timeout=1.0):
+            return remedy
+    return _REMEDY_PORT
 
 
 def _last_words(outputs: dict[str, Path]) -> str:

@@ -162,6 +162,23 @@ def test_json_lines_are_refused_or_allowed_alike(table: Any) -> None:
     assert judge(clause, banner, line('{"status": "1"}', 2, "json")).verdict == "violated"
 
 
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("\tat a.B.c(B.java:1)", "record_begins"),
+        ("java.lang.IllegalStateException: no", "record_begins"),
+        ('{"msg": "d\ufffdne"}', "no UTF-8"),
+        ("Server started", ""),
+    ],
+)
+def test_a_line_out_of_the_format_says_what_is_mostly_the_matter(table: Any, text: str, hint: str) -> None:
+    records = [CellStarted("story", T, 1, 1, 1, ("s-0",)), LogLine("story", T + 1, "app", "s-0", "a", 1, None, text)]
+    found = table("format: json")[ENVELOPE].judge(Evidence(records, ("story",)))
+    assert found.verdict == "violated"
+    assert found.details[0] == text
+    assert (hint in found.details[-1]) if hint else len(found.details) == 1
+
+
 def test_other_lines_are_counted_and_violate_nothing(table: Any) -> None:
     clauses = table(ALLOWED)
     banner, trace = line("Server started"), line("\tat a.B(C.java:1)", 2)

@@ -169,6 +169,12 @@ def test_the_part_that_a_clause_needs_is_named_first(bench: Any, story: Any) -> 
     assert bench.one(story, "TinyFailing::resolves").message == "prometheus ended with exit code 137 during the run"
 
 
+def test_a_subject_that_goes_into_the_background_is_told_to_stay(bench: Any, story: Any) -> None:
+    story.add(ComponentState(CELL, at(80), "tiny-0", "subject", "exited", False, 0))
+    details = bench.one(story, "subject::tiny-0::stays_up").details
+    assert details == ("a service that goes into the background by itself is to be started so that it stays in front",)
+
+
 def test_the_subject_dies_unasked(bench: Any, story: Any) -> None:
     died(story, "tiny-0", "subject", 80)
     story.add(HttpAnswer(CELL, at(80.1), "tiny-0", "health", 0, 0.001, error="refused"))

@@ -248,6 +248,10 @@ def test_it_never_writes_over_anything(url: str, capsys: pytest.CaptureFixture[s
         (["--metrics", "http://ann:s3cret@127.0.0.1/metrics"], "--metrics carries a secret"),
         (["--metrics", "http://127.0.0.1/metrics?token=s3cret"], "--metrics carries a secret"),
         (["--metrics", "http://10.0.0.1/metrics"], "not on this machine's 127.0.0.1"),
+        (
+            ["--metrics", "http://[::1]:80/metrics"],
+            "--metrics http://[::1]:80/metrics: the harness reaches services by",
+        ),
         (["--metrics", "{url}/healthz"], "is application/json, not an exposition"),
         (["--metrics", "{url}/nowhere"], "/nowhere answered 404"),
         (["--metrics", "{url}/bare"], "shows no metric"),
@@ -447,3 +451,34 @@ def test_a_family_that_comes_with_the_first_request_is_optional() -> None:
     (first, second), _odd = promising(families, {"b"})
     assert (first.rule, second.rule) == ("{type: counter}", "{type: gauge, optional: true}")
     assert second.note == "1 series seen, none before the first request"
+
+
+@pytest.mark.parametrize("status", [302, 401])
+def test_metrics_that_are_closed_and_no_usual_place(monkeypatch: pytest.MonkeyPatch, status: int) -> None:
+    from harness.sketch import looking
+
+    metrics = looking.Place(80, "/app/metrics", {"Authorization": "Bearer s3cret"})
+
+    def ask(place: looking.Place, _option: str = "") -> looking.Answered:
+        text, code = b"a_total 1\n", 200 if place.entry else status if place.path == metrics.path else 404
+        return looking.Answered(place, code, "text/plain", text, 0.01)
+
+    monkeypatch.setattr(looking, "ask", ask)
+    seen = looking.look(metrics, (), ())
+    assert [(each.place.path, each.status) for each in seen.health] == [("/app/metrics", status)]
+    assert seen.stranger.status == 404
+
+
+@pytest.mark.parametrize(("host", "told"), [("127.0.0.1", "says nothing"), ("::1", "on [::1] alone"), ("", "the port")])
+def test_why_a_service_is_silent(monkeypatch: pytest.MonkeyPatch, host: str, told: str) -> None:
+    import socket
+
+    from harness.sketch.starting import _why_silent
+
+    def connect(address: tuple[str, int], timeout: float) -> socket.socket:
+        if address[0] != host:
+            raise ConnectionRefusedError
+        return socket.socket()
+
+    monkeypatch.setattr(socket, "create_connection", connect)
+    assert told in _why_silent(80)
