@@ -136,7 +136,8 @@ class HealthMonitor:
         failure: Exception = CheckFailed("not tried")
         for _ in range(self._retries):
             try:
-                details = await asyncio.wait_for(check.run(), self._timeout_wall_s)
+                async with asyncio.timeout(self._timeout_wall_s):
+                    details = await check.run()
             except TimeoutError:
                 return False, "no answer in time", {"timeout_wall_s": self._timeout_wall_s}
             except Exception as error:

@@ -37,7 +37,9 @@ class _Kept(MetricWrapperBase):
         self.samples: list[Sample] = []
         self.text = ""
         self._names = tuple(labelnames)
+        self._series: list[tuple[dict[str, str], str]] = []
         self._children: dict[tuple[str, ...], Self] = {}
+        self._told: KeptMetric | None = None
         super().__init__(name, documentation, self._names, **rest)
 
     def labels(self, *values: Any, **named: Any) -> Self:
@@ -52,18 +54,21 @@ class _Kept(MetricWrapperBase):
         """Forget the child of these label values."""
         super().remove(*values)
         self._children.pop(tuple(str(value) for value in values), None)
+        self._told = None
 
     def collect(self) -> Iterable[Metric]:
         """The family as it is now; of children that did not move, what they said before."""
         if not self._children:
             return super().collect()
-        for values, child in list(self._children.items()):
-            if child.moved:
-                child.moved = False  # before it is read: what moves meanwhile is read again
-                child._read(dict(zip(self._names, values, strict=True)))
-        return [self._family()]
+        moved = [(values, child) for values, child in list(self._children.items()) if child.moved]
+        for values, child in moved:
+            child.moved = False  # before it is read: what moves meanwhile is read again
+            child._read(dict(zip(self._names, values, strict=True)))
+        if moved or self._told is None:
+            self._told = self._tell()
+        return [self._told]
 
-    def _family(self) -> KeptMetric:
+    def _tell(self) -> KeptMetric:
         [plain] = self.describe()
         family = KeptMetric(plain.name, plain.documentation, plain.type)
         family.samples = [sample for child in self._children.values() for sample in child.samples]
@@ -72,8 +77,11 @@ class _Kept(MetricWrapperBase):
 
     def _read(self, labels: dict[str, str]) -> None:
         [metric] = super().collect()
-        self.samples = [sample._replace(labels=labels | sample.labels) for sample in metric.samples]
-        self.text = "".join(map(line_of, self.samples))
+        if not self._series:
+            self._series = [(labels | sample.labels, series_of(sample, labels)) for sample in metric.samples]
+        told = list(zip(metric.samples, self._series, strict=True))
+        self.samples = [Sample(sample.name, labels, sample.value) for sample, (labels, _) in told]
+        self.text = "".join([f"{series} {_value(sample)}\n" for sample, (_, series) in told])
 
 
 def _moving(move: Callable[Concatenate[Any, P], None]) -> Callable[Concatenate[Any, P], None]:
@@ -114,6 +122,15 @@ def head_of(family: Metric) -> str:
 
 def line_of(sample: Sample) -> str:
     """One sample in the text format."""
-    value = floatToGoString(sample.value)  # type: ignore[no-untyped-call]
-    labels = ",".join([f'{name}="{text.translate(_ESCAPES)}"' for name, text in sorted(sample.labels.items())])
-    return f"{sample.name}{{{labels}}} {value}\n" if labels else f"{sample.name} {value}\n"
+    return f"{series_of(sample, {})} {_value(sample)}\n"
+
+
+def series_of(sample: Sample, labels: dict[str, str]) -> str:
+    """A line of the text format up to its value: the name of ``sample`` with its labels and these."""
+    pairs = sorted((labels | sample.labels).items())
+    text = ",".join([f'{name}="{value.translate(_ESCAPES)}"' for name, value in pairs])
+    return f"{sample.name}{{{text}}}" if text else sample.name
+
+
+def _value(sample: Sample) -> str:
+    return str(floatToGoString(sample.value))  # type: ignore[no-untyped-call]

@@ -6,7 +6,7 @@ import asyncio
 import math
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -15,6 +15,7 @@ from uvicorn.protocols.http.auto import AutoHTTPProtocol
 __all__ = ["Listener", "open_socket"]
 
 KEEP_ALIVE_WALL_S = 75
+TICK_WALL_S = 1.0
 
 
 def open_socket(host: str, port: int) -> socket.socket:
@@ -26,15 +27,28 @@ def open_socket(host: str, port: int) -> socket.socket:
 
 
 class _Server(uvicorn.Server):
-    """Leaves signals to the process's owner and tells when it serves."""
+    """Leaves signals to the process's owner, tells when it serves, and is told when to end."""
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
         self.serving = asyncio.Event()
+        self._ending = asyncio.Event()
+
+    def end(self) -> None:
+        """Accept nothing more, from now on."""
+        self.should_exit = True
+        self._ending.set()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         self.serving.set()
+
+    async def main_loop(self) -> None:
+        """Wake once a second, for the date that answers carry; uvicorn's own wakes ten times, to see whether to end."""
+        while not await self.on_tick(0):
+            with suppress(TimeoutError):
+                async with asyncio.timeout(TICK_WALL_S):
+                    await self._ending.wait()
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -88,7 +102,7 @@ class Listener:
         """Accept nothing more, let requests finish, cancel what is still there after the drain time."""
         if self._task is None:
             return
-        self._server.should_exit = True
+        self._server.end()
         await self._task
         left = self._server.server_state.tasks
         if left:
