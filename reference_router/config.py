@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import socket
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from reference_router import __version__
 
-__all__ = ["DEFAULT_MODELS", "ENGINES", "Launch", "Settings", "SettingsError", "parse"]
+__all__ = ["DEFAULT_MODELS", "ENGINES", "Launch", "Settings", "SettingsError", "parse", "parser"]
 
 ENGINES = ("simulated", "cpu", "gpu")
 DEFAULT_MODELS = ("ember-7b", "spark-1b")
@@ -89,6 +90,7 @@ def _names(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
+@functools.cache
 def parser() -> argparse.ArgumentParser:
     """The command line of ``python -m reference_router``."""
     build = argparse.ArgumentParser(prog="reference_router", description="An LLM router, fully instrumented.")

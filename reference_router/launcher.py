@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 import orjson
 from uvicorn.loops.auto import auto_loop_factory
 
-from reference_router.config import Settings, SettingsError, parse
+from reference_router.config import Settings, SettingsError, parse, parser
 from reference_router.instance import serve
 
 __all__ = ["main", "say", "warm"]
@@ -61,7 +61,9 @@ def run_instance(settings: Settings, parent: socket.socket | None = None) -> int
 
 
 def warm(engines: Iterable[str], *, admin: bool) -> None:
-    """Import here, once, what instances would each import when they need it."""
+    """Import and build here, once, what instances would each need to when they start."""
+    auto_loop_factory()  # imports the loop; each instance makes its own
+    parser()
     for engine in engines:
         importlib.import_module(f"reference_router.engines.{engine}")
     if admin:
