@@ -168,7 +168,8 @@ def _timed_out(evidence: Evidence, cell: str) -> Iterator[str]:
         if not _in_fault(evidence, reading, reading.value, _ANY):
             first.setdefault(reading.component, reading.value)
     for target, length_s in first.items():
-        yield f"a scrape of {target} ran out of time after {length_s:g} s, which is more at the speed of production"
+        told = f"a scrape of {target} ran out of time after {length_s:g} s, which is more at the speed of production"
+        yield f"{told}: give the story a lower speed, unless its metrics hang"
 
 
 def _starved(evidence: Evidence, cell: str) -> Iterator[str]:

@@ -40,6 +40,7 @@ from harness.artefacts import (
     read_rules,
     with_recorded_families,
 )
+from harness.contract.joining import Joining
 from harness.core.errors import Location
 from harness.core.source import Document, load_yaml, parse_yaml
 from harness.provision import Tool, ensure
@@ -305,6 +306,35 @@ def test_filebeat_says_whose_line_it_is(tmp_path: Path, fixture: Fixture, filebe
     assert sorted(each["harness"]["cell"] for each in events) == ["a", "b"]
     assert all(f"hello from {each['harness']['cell']}" in each["message"] for each in events)
     assert {each["harness"]["stream"] for each in events} == {"access"}
+
+
+RECORDS = ["2027-01-01 one", "2027-01-01 two\nTraceback:\n  File x\n\nError: no", "2027-01-01 three\n\tat a.B"]
+
+
+def test_a_filestream_whose_parsers_this_filebeat_passes_over_ships_records(tmp_path: Path, filebeat: Tool) -> None:
+    multiline = {"type": "pattern", "pattern": r"^\d{4}-", "negate": True, "match": "after"}
+    entry = {"type": "filestream", "id": "a", "paths": ["/var/log/a.log"], "parsers": [{"multiline": multiline}]}
+    text = json.dumps({"filebeat.inputs": [entry], "output.file": {"path": "/var/spool/events", "filename": "events"}})
+    log_file = tmp_path / "a.log"
+    log_file.write_text("\n".join(RECORDS) + "\n")
+    place = FilebeatPlace(
+        str(tmp_path / "data"), str(tmp_path / "logs"), None, {"seccomp.enabled": False}, parses=False
+    )
+    topology = Topology(
+        logs={"/var/log/a.log": (LogSource(str(log_file), "c", "one", "a"),)},
+        files={"/var/spool/events": (str(tmp_path / "out"),)},
+        filebeat=place,
+    )
+    config = tmp_path / "filebeat.yml"
+    config.write_text(bind_filebeat(parse_yaml(text, "filebeat.yml"), topology).text)
+    config.chmod(0o600)
+    written = tmp_path / "out" / "events"
+    with running(filebeat.executable, "-c", config, "--path.home", tmp_path, "-e", cwd=tmp_path) as log:
+        eventually(lambda: len(written.read_text().splitlines()) == len(RECORDS), log)
+    events = [json.loads(line)["message"] for line in written.read_text().splitlines()]
+    joining = Joining(re.compile(r"\d{4}-"))
+    lines = [line for n, one in enumerate(log_file.read_bytes().splitlines()) for line in joining.add(0.0, "a", n, one)]
+    assert events == RECORDS == [entry.text.decode() for entry in (*lines, *joining.end())]
 
 
 def _with_file_output(text: str) -> str:
