@@ -72,7 +72,7 @@ def parser() -> argparse.ArgumentParser:
     add("--metrics", required=True, metavar="URL", help="the metrics text, as in http://127.0.0.1:8080/metrics")
     add("--health", action="append", default=[], metavar="URL", help="a health endpoint (repeatable)")
     add("--request", action="append", default=[], metavar="URL", help="what a client asks, by GET (repeatable)")
-    add("--logs", default="", metavar="FILE", help="a log of JSON or logfmt lines; stdout or stderr with --start")
+    add("--logs", default="", metavar="FILE", help="a log of JSON, logfmt or dated text; stdout or stderr with --start")
     add("--rules", type=Path, metavar="FILE", help="a rule file of Prometheus")
     add("--start", default="", metavar="CMD", help="how the service starts, port included; else it has to be running")
     add("--bearer-from", default="", metavar="VAR", help="the variable that holds the bearer token of the metrics")
