@@ -150,7 +150,7 @@ def _add_up(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 
 
 def _add_lint(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    verb = verbs.add_parser("lint", help="load and compile everything, start nothing")
+    verb = verbs.add_parser("lint", help="load, compile and bind everything, start nothing")
     _add_paths(verb)
     verb.add_argument("-v", "--verbose", action="store_true", help="list the ids of all clauses")
     verb.set_defaults(run=_lint)
@@ -303,8 +303,10 @@ def _lint(options: argparse.Namespace) -> int:
     from harness.clauses.alert_places import alert_gaps
     from harness.clauses.production import read_production
     from harness.clauses.unscaled import unscaled_notes
+    from harness.front.binding import binds
     from harness.front.choosing import load_chosen
 
+    all_bind = True
     for item in load_chosen(options.paths):
         if options.verbose:
             print(*(clause.id for clause in item.clauses), sep="\n")
@@ -313,8 +315,9 @@ def _lint(options: argparse.Namespace) -> int:
         print(f"{item.campaign.name}: {stories}, {len(item.clauses)} clauses")
         gaps = alert_gaps(item.campaign, item.clauses)
         notes = unscaled_notes(item.campaign, read_production(item.campaign))
-        print(*(f"  {each}\n" for each in (*gaps, *notes)), sep="", end="")
-    return 0
+        print(*(f"  {each}\n" for each in (*gaps, *notes)), sep="", end="", flush=True)
+        all_bind = binds(item.paths) and all_bind
+    return 0 if all_bind else _EXIT_ERROR
 
 
 def _coverage(options: argparse.Namespace) -> int:

@@ -69,7 +69,7 @@ def _by_address(editor: Editor, topology: Topology, job: ScrapeJob, written: lis
     for address in [*([] if found.is_relayed else written), *found.fixed_addresses]:
         link = topology.addresses.get(address)
         if link is not None:
-            yield Target(link, address)
+            yield Target(link, address, path=topology.paths.get(address, ""))
         elif address not in topology.absent:
             problem = f"the job {job.name!r} scrapes {address!r}, which nothing binds"
             editor.problem((*job.path, "static_configs"), problem)

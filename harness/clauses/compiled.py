@@ -41,6 +41,7 @@ def compile_campaign(campaign: Campaign) -> tuple[Clause, ...]:
     production = read_production(campaign)
     for scenario in campaign.scenarios:
         check_cuts(campaign, production, scenario)
+        _check_may_fire(campaign, production, scenario)
         check_unscaled(campaign, production, scenario)
     clauses = [clause for scenario in campaign.scenarios for clause in _story(campaign, production, scenario)]
     clauses += compile_dashboards(campaign, production)
@@ -60,6 +61,18 @@ def compile_campaign(campaign: Campaign) -> tuple[Clause, ...]:
         for phase in scenario.phases:
             awaited(scenario, phase, clauses)
     return tuple(clauses)
+
+
+def _check_may_fire(campaign: Campaign, production: Production, scenario: Scenario) -> None:
+    """A story may allow any alert of production's rules, whether the contract speaks of it or not."""
+    known = dict.fromkeys([*campaign.contract.alerts, *production.alert_names])
+    for index, name in enumerate(scenario.spec.may_fire):
+        if name not in known:
+            raise ConfigError(
+                f"neither production's rules nor the contract have the alert {name!r}",
+                location=scenario.place("may_fire", index),
+                remedy=nearest(name, known) or f"known: {', '.join(known) or 'none'}",
+            )
 
 
 def _story(campaign: Campaign, production: Production, scenario: Scenario) -> Iterator[Clause]:

@@ -234,7 +234,7 @@ def _check_names(campaign: Campaign) -> None:
 
 
 def _check_scenario(campaign: Campaign, scenario: Scenario) -> None:
-    profile, contract = campaign.profile, campaign.contract
+    profile = campaign.profile
     names = [phase.name for phase in scenario.phases]
     for index, phase in enumerate(scenario.phases):
         if names.index(phase.name) != index:
@@ -243,8 +243,6 @@ def _check_scenario(campaign: Campaign, scenario: Scenario) -> None:
         for fault in phase.fault:
             known(fault, profile.faults, "fault", scenario.place("phases", index, "fault", fault, key=True))
         check_load(campaign, scenario, index)
-    for index, name in enumerate(scenario.spec.may_fire):
-        known(name, contract.alerts, "alert", scenario.place("may_fire", index))
     for item in scenario.expectations:
         _check_expectation(campaign, item, names)
     for threshold in scenario.thresholds:
@@ -254,20 +252,33 @@ def _check_scenario(campaign: Campaign, scenario: Scenario) -> None:
 def _check_expectation(campaign: Campaign, item: Expected, phases: Sequence[str]) -> None:
     contract = campaign.contract
     tables: dict[str, Any] = {
-        "alert": contract.alerts,
         "log": contract.logs.streams if contract.logs else {},
         "health": contract.health,
     }
+    if item.subject == "alert":
+        _check_declared(campaign, item.about, item.source)
     if item.subject in tables:
         known(item.about, tables[item.subject], item.subject, item.source)
     for name in ("before", "inhibits"):
         other = getattr(item.rule, name, None)
         if other is not None:
-            known(other, contract.alerts, "alert", item.source)
+            _check_declared(campaign, other, item.source)
     for name in ("during", "rises_in"):
         phase = getattr(item.rule, name, None)
         if phase is not None:
             known(phase, phases, "phase", item.source)
+
+
+def _check_declared(campaign: Campaign, name: str, where: Location) -> None:
+    """What a story claims of an alert is held against the contract, even where production's rules have the alert."""
+    alerts = campaign.contract.alerts
+    if name not in alerts:
+        suggested = nearest(name, alerts) or f"known: {', '.join(alerts) or 'none is declared'}"
+        raise ConfigError(
+            f"the contract declares no alert {name!r}",
+            location=where,
+            remedy=f"{suggested}; one that production's rules alone have is declared under alerts of the contract",
+        )
 
 
 def _check_threshold(campaign: Campaign, scenario: Scenario, item: Threshold) -> None:
@@ -275,7 +286,7 @@ def _check_threshold(campaign: Campaign, scenario: Scenario, item: Threshold) ->
     if item.during is not None:
         known(item.during, [phase.name for phase in scenario.phases], "phase", item.places["during"])
     if item.subject == "alert":
-        known(item.about, campaign.contract.alerts, "alert", item.places["alert"])
+        _check_declared(campaign, item.about, item.places["alert"])
     if item.subject == "log":
         logs = campaign.contract.logs
         known(item.about, logs.streams if logs else {}, "log", item.places["stream"])

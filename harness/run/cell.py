@@ -25,6 +25,7 @@ from harness.run.parts import Spec, Told
 from harness.run.placement import (
     CellPlace,
     InstancePlace,
+    asked_paths,
     fill,
     helper_values,
     image_values,
@@ -132,7 +133,13 @@ class Cell:
             if entry.exposition and entry.exposition not in self.stand_ins:
                 text = read_text(source.folder / entry.exposition)
                 usual = {name: flows[0] for name, flows in entry.does.items()}
-                self.stand_ins[entry.exposition] = ExpositionStandIn(self.context.sinks, text, usual, speed=self.speed)
+                self.stand_ins[entry.exposition] = ExpositionStandIn(
+                    self.context.sinks,
+                    text,
+                    usual,
+                    speed=self.speed,
+                    paths=asked_paths(self.context.campaign, self.context.production, entry.exposition),
+                )
         return {name: stand_in.address for name, stand_in in self.stand_ins.items()}
 
     def _receivers(self) -> Receivers | None:
@@ -310,7 +317,7 @@ class Cell:
         if not client.ready():
             raise NotYet("not ready")
         down = [target for target in client.targets() if target.get("health") != "up"]
-        if down and not self._own_fault(down):
+        if down and not self._is_final(down):
             raise NotYet(f"{down[0]['scrapeUrl']} is {down[0]['health']}: {down[0].get('lastError', '')}")
         waiting = [
             rule["name"]
@@ -322,16 +329,23 @@ class Cell:
             raise NotYet(f"the rule {waiting[0]} was not evaluated")
         return True
 
-    def _own_fault(self, down: Sequence[Mapping[str, Any]]) -> bool:
-        """Whether all targets that are down are instances that go on answering scrapes wrongly, or refuse them.
+    def _is_final(self, down: Sequence[Mapping[str, Any]]) -> bool:
+        """Whether all targets that are down go on answering scrapes wrongly, or are instances that refuse them.
 
-        What the subject does wrong is for clauses to tell; only what the stack does wrong keeps it from being ready.
+        What the subject or production's jobs do wrong is for clauses to tell; only what has yet to start keeps the
+        stack from being ready.
         """
         if time.monotonic() - self._began["prometheus"] < _WRONG_S:
             return False
         own = {instance.address(port) for instance in self.place.instances for port in instance.ports}
         own |= {address for (hop, _), address in self.place.proxied.items() if hop == "scrape"}
-        return all(urlsplit(target["scrapeUrl"]).netloc in own and _is_wrong(target) for target in down)
+        if not all(_is_wrong(target, refused=urlsplit(target["scrapeUrl"]).netloc in own) for target in down):
+            return False
+        for target in down:
+            if urlsplit(target["scrapeUrl"]).netloc not in own:
+                job, error = target.get("labels", {}).get("job", ""), target.get("lastError", "")
+                self.context.recorder.note(f"{self.name}: the job {job} scrapes in vain: {error}", warning=True)
+        return True
 
     def urls(self) -> dict[str, str]:
         """Addresses to look at while the cell lives."""
@@ -356,9 +370,11 @@ class Cell:
                 process.stop()
 
 
-def _is_wrong(target: Mapping[str, Any]) -> bool:
-    """Errors of transport quote the request, and may pass, unless nobody listens or is trusted; others are final."""
+def _is_wrong(target: Mapping[str, Any], *, refused: bool) -> bool:
+    """Errors of transport quote the request, and may pass, unless nobody listens or is trusted; others are final.
+
+    ``refused``: nobody listens there, and nobody will.
+    """
     error = str(target.get("lastError", ""))
-    return bool(error) and (
-        not error.startswith("Get ") or any(final in error for final in ("connection refused", "tls: failed to verify"))
-    )
+    finals = ("tls: failed to verify", *(("connection refused",) if refused else ()))
+    return bool(error) and (not error.startswith("Get ") or any(final in error for final in finals))

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from harness.artefacts.prometheus_config import ScrapeJob
 from harness.artefacts.topology import JobBinding, Link, LogSource, Target, Topology
 from harness.clauses.production import Production
 from harness.contract import Campaign
@@ -20,12 +21,14 @@ from harness.core.source import nearest
 __all__ = [
     "CellPlace",
     "InstancePlace",
+    "asked_paths",
     "client_of",
     "fill",
     "helper_values",
     "image_values",
     "log_path",
     "secret",
+    "secret_names",
     "secret_values",
     "topology_of",
     "values_of",
@@ -140,6 +143,7 @@ def topology_of(campaign: Campaign, production: Production, place: CellPlace, bu
     """Who stands for whom in the cell; raises ``ConfigError`` for a profile that cannot say."""
     jobs: dict[str, JobBinding] = {}
     addresses: dict[str, Link] = {}
+    paths: dict[str, str] = {}
     logs: dict[str, tuple[LogSource, ...]] = {}
     # nothing judged here is read back from there, and nothing may leave the machine
     absent = {"remote_write", "remote_read"}
@@ -154,6 +158,7 @@ def topology_of(campaign: Campaign, production: Production, place: CellPlace, bu
             nodes = _nodes(campaign, entry, place, where)
             if nodes:
                 addresses[entry.address] = place.way("scrape", nodes[0])
+                paths[entry.address] = _path(entry)
             else:
                 absent.add(entry.address)  # an instance that this story does not start
         elif entry.logs and not entry.drop:
@@ -163,6 +168,7 @@ def topology_of(campaign: Campaign, production: Production, place: CellPlace, bu
     return Topology(
         jobs=jobs,
         addresses=addresses,
+        paths=paths,
         alertmanager=place.way("alertmanager", place.part("alertmanager")) if place.alertmanager else None,
         elasticsearch=_http(place.way("elasticsearch", place.elasticsearch)) if place.elasticsearch else None,
         sinks=dict(place.sinks),
@@ -181,10 +187,36 @@ def _http(way: Link) -> Link:
     return Link(f"http://{way.peer}", f"http://{way.harness}")
 
 
+def asked_paths(campaign: Campaign, production: Production, exposition: str) -> frozenset[str]:
+    """Where production's jobs ask the exporter for which the file ``exposition`` stands, and nowhere else.
+
+    That is the path of the job, one that discovery tells in a label, or the one that the profile says instead.
+    """
+    jobs = production.prometheus.jobs if production.prometheus else ()
+    found: set[str] = set()
+    for entry in campaign.profile.stands_for:
+        if entry.exposition == exposition and entry.path:
+            found.add(entry.path)
+        elif entry.exposition == exposition:
+            found |= {value for value in entry.labels.values() if value.startswith("/")}
+            found |= {job.metrics_path for job in jobs if _asks(job, entry)}
+    return frozenset(path.partition("?")[0] for path in found) or frozenset({"/metrics"})
+
+
+def _asks(job: ScrapeJob, entry: StandsFor) -> bool:
+    addresses = {*job.discovery.static_targets, *job.discovery.fixed_addresses}
+    return job.name == entry.job or entry.address in addresses
+
+
 def _targets(campaign: Campaign, entry: StandsFor, place: CellPlace, where: Location) -> list[Target]:
-    path = "/metrics" if entry.exposition else (entry.path or "")
+    path = _path(entry)
     nodes = _nodes(campaign, entry, place, where)
     return [Target(place.way("scrape", node), labels=entry.labels, scheme=entry.scheme, path=path) for node in nodes]
+
+
+def _path(entry: StandsFor) -> str:
+    """Where it answers, if not where production's job asks: parts of the stack run without a prefix."""
+    return entry.path or ("/metrics" if entry.part else "")
 
 
 def client_of(credentials: Credentials, where: Location) -> dict[str, Any]:
@@ -202,11 +234,16 @@ def client_of(credentials: Credentials, where: Location) -> dict[str, Any]:
 
 def secret_values(campaign: Campaign) -> frozenset[str]:
     """Every secret that the profile refers to and the environment holds: nothing of it may reach a bundle."""
+    values = {os.environ.get(name, "") for name in secret_names(campaign)}
+    return frozenset(value for value in values if value)
+
+
+def secret_names(campaign: Campaign) -> frozenset[str]:
+    """Variables that hold the secrets to which the profile refers."""
     profile = campaign.profile
     entered = [entry.credentials for entry in profile.stands_for] + [profile.metrics and profile.metrics.credentials]
     names = {name for each in entered if each for name in (each.password_from, each.bearer_from) if name}
-    values = {os.environ.get(name, "") for name in names | set(profile.start.secrets.values())}
-    return frozenset(value for value in values if value)
+    return frozenset(names | set(profile.start.secrets.values()))
 
 
 def secret(variable: str, where: Location) -> str:

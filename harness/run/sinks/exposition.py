@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from harness.contract.exposition import Course
 from harness.contract.flows import Flow
@@ -18,16 +18,23 @@ _TEXT_FORMAT = "text/plain; version=0.0.4; charset=utf-8"
 
 
 class ExpositionStandIn:
-    """Serves a text in the Prometheus text format at ``/metrics``; its samples move, and can be changed while it does.
+    """Serves a text in the Prometheus text format at ``paths`` alone; its samples move, and can be changed meanwhile.
 
     ``usual`` says what series do beside keeping their value, in production time, of which ``speed`` seconds pass in
     one of the wall. ``fault`` (None: none) is answered instead, for example ``Answer(500)`` or ``Answer(hang=True)``;
-    ``scrapes`` counts the requests for ``/metrics``.
+    ``scrapes`` counts the requests for ``paths``: those at which production's jobs ask, so that they are proved too.
     """
 
     def __init__(
-        self, loop: SinkLoop, text: str, usual: Mapping[str, Flow] | None = None, *, speed: float = 1.0
+        self,
+        loop: SinkLoop,
+        text: str,
+        usual: Mapping[str, Flow] | None = None,
+        *,
+        speed: float = 1.0,
+        paths: Collection[str] = ("/metrics",),
     ) -> None:
+        self._paths = frozenset(paths)
         self._course = Course(text, usual or {})
         self._speed, self._began = speed, time.monotonic()
         self._lock = threading.Lock()
@@ -59,8 +66,8 @@ class ExpositionStandIn:
         await serve_http(reader, writer, self._reply)
 
     async def _reply(self, request: Request) -> Answer:
-        if request.path.partition("?")[0] != "/metrics":
-            return Answer(404, b"only /metrics is served here\n")
+        if request.path.partition("?")[0] not in self._paths:
+            return Answer(404, f"only {', '.join(sorted(self._paths))} is served here\n".encode())
         with self._lock:
             self.scrapes += 1
             return self.fault or Answer(200, self._course.render(self._production_s()).encode(), _TEXT_FORMAT)

@@ -192,6 +192,12 @@ def test_a_stand_in_serves_its_text_and_follows_its_change(sinks: SinkLoop) -> N
     assert stand_in.scrapes == 4
 
 
+def test_a_stand_in_answers_nowhere_else_than_it_is_asked(sinks: SinkLoop) -> None:
+    stand_in = ExpositionStandIn(sinks, "up 1\n", paths=("/probe",))
+    assert post(f"http://{stand_in.address}/probe?target=x") == (200, b"up 1.0\n")
+    assert post(f"http://{stand_in.address}/metrics") == (404, b"only /probe is served here\n")
+
+
 def test_a_trap_counts_and_remembers_who_dialled(sinks: SinkLoop) -> None:
     trap = Trap(sinks, "127.0.0.77")
     assert (trap.count, trap.dialled) == (0, ())

@@ -36,6 +36,14 @@ scrape_configs:
       - role: pod
         api_server: http://{outside}
         bearer_token_file: /var/run/secrets/token
+  - job_name: prometheus
+    metrics_path: /prefix/metrics
+    static_configs:
+      - targets: [localhost:9090]
+  - job_name: probe
+    metrics_path: /probe
+    static_configs:
+      - targets: ["{outside}"]
 """
 ALERTMANAGER = """global:
   smtp_smarthost: "{outside}"
@@ -68,6 +76,13 @@ receivers:
 """
 
 
+STANDS_FOR = """stands_for:
+  - {job: kubernetes-pods, drop: true}
+  - {job: prometheus, part: prometheus}
+  - {job: probe, exposition: probe.prom}
+"""
+
+
 @pytest.fixture
 def trap() -> Iterator[Trap]:
     """Stands for every outward address."""
@@ -79,7 +94,8 @@ def test_nothing_of_production_is_dialled_and_everybody_is_told(home: Home, tiny
     tiny.write("production/prometheus.yml", PROMETHEUS.format(outside=trap.address))
     tiny.write("production/alertmanager.yml", ALERTMANAGER.format(outside=trap.address))
     tiny.replace("production/filebeat.yml", ("http://elasticsearch:9200", f"http://{trap.address}"))
-    tiny.replace("profile.yaml", ("stands_for:\n", "stands_for:\n  - {job: kubernetes-pods, drop: true}\n"))
+    tiny.replace("profile.yaml", ("stands_for:\n", STANDS_FOR))
+    tiny.write("probe.prom", "# TYPE probe_success gauge\nprobe_success 1\n")
     ended = home.gate(tiny.folder, "-v")
     assert ended.code == 0, ended.out + ended.err
     assert trap.count == 0

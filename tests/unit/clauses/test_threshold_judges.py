@@ -237,7 +237,7 @@ def test_lines_without_an_instant_of_their_own_count_when_they_were_read(campaig
         ("response p95 of wrk < 1s wall", r"failing.yaml:21:21: there is no request of kind 'wrk'.*'work'"),
         ("response p95 < 1s wall during basline", r"failing.yaml:21:35: there is no phase 'basline'.*'baseline'"),
         ("log request count < 5", r"failing.yaml:21:9: there is no log 'request'.*'requests'"),
-        ("alert Tiny is quiet", r"failing.yaml:21:11: there is no alert 'Tiny'"),
+        ("alert Tiny is quiet", r"failing.yaml:21:11: the contract declares no alert 'Tiny'"),
         ("respons p95 < 1s wall", r"failing.yaml:21:5: 'respons' is nothing.*'response'"),
     ],
 )

@@ -137,14 +137,6 @@ ERRORS: dict[str, tuple[str, str, str, str, str, str]] = {
         "no request kind 'wrk'",
         "did you mean 'work'?",
     ),
-    "unknown alert in may_fire": (
-        "failing.yaml",
-        "may_fire: [TinyFailing]",
-        "may_fire: [TinyFail]",
-        "TinyFail]",
-        "no alert 'TinyFail'",
-        "did you mean 'TinyFailing'?",
-    ),
     "unknown alert": (
         "failing.yaml",
         "alert TinyFailing:",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -168,6 +169,17 @@ def test_lint_counts_and_lists(run: Run, capfd: pytest.CaptureFixture[str]) -> N
         f"tiny: 1 scenario, {len(lines) - 2} clauses",
         "  no story shows that these alerts stay quiet: TinyFailing",
     ]
+
+
+def test_lint_tells_what_the_gate_could_not_bind(run: Run, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / "tiny"
+    shutil.copytree(TINY, folder)
+    prometheus = folder / "production" / "prometheus.yml"
+    prometheus.write_text(prometheus.read_text().replace("job_name: tiny", "job_name: other"))
+    assert run("lint", folder) == 2
+    told = capfd.readouterr()
+    assert told.out.startswith("tiny: 1 scenario")
+    assert "prometheus.yml:15:7: the job 'other' scrapes 'tiny:8080', which nothing binds" in told.err
 
 
 def test_explain_says_what_a_clause_promises(
