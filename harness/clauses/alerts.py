@@ -39,6 +39,10 @@ def story_of(
     if facts is None:
         known = ", ".join(production.alert_names) or "none"
         raise ConfigError(f"no rule file defines the alert {alert}", location=source, remedy=f"defined: {known}")
+    if meant is None and facts.ways:
+        told = "; ".join(f"{', '.join(names)} with {values}" for values, names in facts.ways.items())
+        remedy = f"say pages: RECEIVER here, or reaches: in the contract; it reaches {told}"
+        raise ConfigError(f"whom {alert} reaches depends on a template", location=source, remedy=remedy)
     phase = trigger_phase(scenario, alert)
     if phase is None:
         raise ConfigError(

@@ -14,6 +14,7 @@ from harness.artefacts.chains import Chains, Recording
 from harness.artefacts.clock import Clock
 from harness.artefacts.dashboard import Dashboard, read_dashboard
 from harness.artefacts.filebeat_config import FilebeatConfig, read_filebeat
+from harness.artefacts.label_templates import ways_of
 from harness.artefacts.leaving_out import LeftOut, left_out
 from harness.artefacts.prometheus_config import PrometheusConfig, TargetGroup, read_prometheus, read_targets
 from harness.artefacts.routing import Route
@@ -38,6 +39,8 @@ class AlertFacts:
     """Names of the receiver's integrations, such as ``email`` and, of several, ``slack 2``."""
     resolved_to: tuple[str, ...]
     """Those of them that are told of recovery."""
+    ways: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Where a template among its labels decides who is told: the receivers by its values."""
     recordings: tuple[Recording, ...] = ()
     """The recording rules without which its expression is empty, what is recorded first first."""
 
@@ -115,7 +118,8 @@ class Production:
             recorded_s=self.chains.recorded_s(rule),
             offset_s=self.chains.offset_s(group),
         )
-        return AlertFacts(rule, group, timing, route, kinds, resolved, self.chains.needed_by(rule))
+        ways = ways_of(self.alertmanager, labels) if self.alertmanager else {}
+        return AlertFacts(rule, group, timing, route, kinds, resolved, ways, self.chains.needed_by(rule))
 
     @cached_property
     def chains(self) -> Chains:

@@ -138,12 +138,11 @@ def _told(
     """Where the pages go of every alert that is ``wanted``; all others may silence it."""
     if production.alertmanager is None:
         return ()
-    labels = {
-        each.name: report.fired.get(each.name) or (each.static_labels,)
-        for each in examined_alerts(campaign, production)
-    }
-    external = rule_set(production).external_labels
-    found = routed(campaign, production.alertmanager, amtool, labels, external)
+    known = examined_alerts(campaign, production)
+    labels = {each.name: report.fired.get(each.name) or (each.static_labels,) for each in known}
+    external, written = rule_set(production).external_labels, {each.name: each.labels for each in known}
+    fired = {name for name, sets in report.fired.items() if sets}
+    found = routed(campaign, production.alertmanager, amtool, labels, external, written, fired)
     return tuple(each for each in found if not wanted or each.labels["alertname"] in wanted)
 
 
@@ -208,11 +207,11 @@ def _as_json(report: Report) -> str:
 
 def _route_lines(found: Sequence[Routed]) -> Iterator[str]:
     for each in found:
-        told = ", ".join(each.receivers) + (f" ({', '.join(each.kinds)})" if each.kinds else "")
+        told = each.told + (f" ({', '.join(each.kinds)})" if each.kinds else "")
         group = ", ".join(f"{name}={value}" for name, value in each.group_labels.items())
         yield f"{each.alert} → {told}"
         yield f"    group {group}; inhibited by {', '.join(each.inhibited_by) or 'nothing'}"
-        yield f"    {each.problem or 'amtool agrees'}"
+        yield f"    {each.problem or each.open_question or 'amtool agrees'}"
 
 
 def _routes_json(found: Sequence[Routed]) -> str:
@@ -225,6 +224,7 @@ def _routes_json(found: Sequence[Routed]) -> str:
             "group": dict(each.group_labels),
             "inhibited_by": each.inhibited_by,
             "amtool": each.amtool,
+            "depends": {values: list(names) for values, names in each.ways.items()},
             "problem": each.problem,
         }
         for each in found

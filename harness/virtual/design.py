@@ -54,6 +54,11 @@ class Examined:
         }
 
     @property
+    def labels(self) -> dict[str, str]:
+        """Labels as the rule writes them, templates included."""
+        return {**self.group.labels, **self.rule.labels, "alertname": self.rule.name}
+
+    @property
     def fixed_labels(self) -> dict[str, str]:
         """What tells its alerts from all others; an empty value is a label that they do not carry."""
         return self.static_labels | dict.fromkeys(self.lacks, "")

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Final
 
 from harness.artefacts.alertmanager_config import AlertmanagerConfig
+from harness.artefacts.label_templates import templated, ways_of
 from harness.contract import Campaign
 from harness.core.errors import Location, MachineError
 from harness.virtual.verdicts import Cell
@@ -46,11 +47,36 @@ class Routed:
     strangers: tuple[str, ...] = ()
     """Those of them that silence it although they are about something else, as in ``Down of another service``."""
 
+    ways: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Where templates of its labels lead apart: the receivers by their values."""
+    is_rendered: bool = True
+    """Whether it was seen firing, so that ``labels`` holds what its templates came to."""
+
+    @property
+    def told(self) -> str:
+        """Who is told, and of whom it depends."""
+        ways = "; ".join(f"with {values}: {', '.join(names)}" for values, names in self.ways.items())
+        if not ways:
+            return ", ".join(self.receivers)
+        return f"{', '.join(self.receivers)}; {ways}" if self.is_rendered else ways
+
+    @property
+    def open_question(self) -> str:
+        """Why who is told cannot be said, or nothing: another value of a template leads to whom the contract means."""
+        meant = {self.promised, *self.listeners}
+        if not self.ways or (self.is_rendered and (self.promised is None or set(self.receivers) == meant)):
+            return ""
+        if self.promised is not None and meant not in [set(names) for names in self.ways.values()]:
+            return ""
+        return "it depends on a label that is a template"
+
     @property
     def route_problem(self) -> str:
         """What is wrong with who is told, or nothing."""
         if self.amtool != self.receivers:
             return f"amtool routes it to {', '.join(self.amtool) or 'nobody'}"
+        if self.open_question:
+            return ""
         if self.promised is not None and set(self.receivers) != {self.promised, *self.listeners}:
             return f"the contract says {', '.join((self.promised, *self.listeners))}"
         return ""
@@ -80,9 +106,12 @@ def routed(
     amtool: Path,
     alerts: Mapping[str, Sequence[Mapping[str, str]]],
     external: Mapping[str, str],
+    written: Mapping[str, Mapping[str, str]] | None = None,
+    fired: Collection[str] = (),
 ) -> tuple[Routed, ...]:
     """One answer for every label set of ``alerts`` (by name, without the server's external labels).
 
+    ``written`` are the labels as the rules have them, ``fired`` the alerts whose templates were rendered.
     Raises ``MachineError`` when amtool cannot be run.
     """
     file = campaign.artefact("alertmanager")
@@ -93,9 +122,15 @@ def routed(
     with ThreadPoolExecutor(2) as pool:
         answers = list(pool.map(lambda labels: amtool_receivers(amtool, file, labels), asked))
     told = iter(answers)
-    return tuple(
+    found = [
         _routed(campaign, config, name, labels, full, next(told)) for name, sets in full.items() for labels in sets
-    )
+    ]
+    return tuple(_with_ways(each, config, {**external, **(written or {}).get(each.alert, {})}, fired) for each in found)
+
+
+def _with_ways(each: Routed, config: AlertmanagerConfig, written: Mapping[str, str], fired: Collection[str]) -> Routed:
+    ways = ways_of(config, {**each.labels, **templated(written)})
+    return replace(each, ways=ways, is_rendered=each.alert in fired) if ways else each
 
 
 def route_cells(campaign: Campaign, found: Sequence[Routed]) -> Iterator[Cell]:
@@ -105,9 +140,10 @@ def route_cells(campaign: Campaign, found: Sequence[Routed]) -> Iterator[Cell]:
         if name not in campaign.contract.alerts:
             continue
         place = partial(campaign.promise, "alerts", name)
-        told = ", ".join(each.receivers)
         should = ", ".join((each.promised, *each.listeners)) if each.promised else ""
-        yield _cell(each, "reaches", told, should, each.route_problem, place("reaches"))
+        cell = _cell(each, "reaches", each.told, should, each.route_problem, place("reaches"))
+        open_question = each.open_question
+        yield replace(cell, verdict="inconclusive", why=open_question) if open_question else cell
         silences = ", ".join(each.inhibited_by) or "nothing"
         should = ", ".join(each.yields_to or ()) or "nothing"
         yield _cell(each, "yields to", silences, should, each.inhibition_problem, place("yields_to"))

@@ -37,3 +37,37 @@ def routed(**facts: object) -> Routed:
 )  # fmt: skip
 def test_each_disagreement_is_named(facts: dict, problem: str) -> None:
     assert routed(**facts).problem == problem
+
+
+BY_SEVERITY = {"severity=critical": ("pager",), "severity=warning": ("chat",)}
+
+
+@pytest.mark.parametrize(
+    ("facts", "told", "question"),
+    [
+        ({}, "on-call", ""),
+        (
+            {"receivers": ("chat",), "ways": BY_SEVERITY, "promised": "chat"},
+            "chat; with severity=critical: pager; with severity=warning: chat",
+            "",
+        ),
+        (
+            {"receivers": ("chat",), "ways": BY_SEVERITY, "promised": "pager"},
+            "chat; with severity=critical: pager; with severity=warning: chat",
+            "it depends on a label that is a template",
+        ),
+        (
+            {"ways": BY_SEVERITY, "promised": "pager", "is_rendered": False},
+            "with severity=critical: pager; with severity=warning: chat",
+            "it depends on a label that is a template",
+        ),
+    ],
+)
+def test_who_is_told_may_depend_on_a_template(facts: dict, told: str, question: str) -> None:
+    found = routed(**{"amtool": facts.get("receivers", ("on-call",)), **facts})
+    assert (found.told, found.open_question, found.route_problem) == (told, question, "")
+
+
+def test_no_value_of_a_template_leads_to_whom_the_contract_means() -> None:
+    found = routed(ways=BY_SEVERITY, promised="mail")
+    assert (found.open_question, found.route_problem) == ("", "the contract says mail")
