@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor
 
 from harness.core.events import ComponentEnded
 from harness.evidence.records import CAMPAIGN, CellFinished, ComponentState
@@ -23,7 +24,8 @@ __all__ = ["play"]
 
 _TAIL = 12
 _KEPT_LINES = 400
-_LOOK_S = 0.05
+_LOOK_S = 0.2
+"""How soon a cancelled run is noticed, or that there are other processors than before."""
 _COMING_UP_CORES = 0.75
 """What the start of the shared parts occupies: stories that began beside it were late and unfit."""
 Listen = Callable[[Callable[[object], None]], None]
@@ -53,6 +55,8 @@ class _Stage:
         self.cells: dict[str, Cell] = {}
         self.conductors: dict[str, Conductor] = {}
         self._starting: set[str] = set()
+        self._changed = threading.Event()
+        """A story or the start of the shared parts is over, or a story needs no start any more."""
         self._ending = False
 
     # --- start
@@ -83,6 +87,7 @@ class _Stage:
         playing: dict[Weighed, Future[None]] = {}
         with ThreadPoolExecutor(max_workers=len(waiting) + 1, thread_name_prefix="cell") as pool:
             shared = pool.submit(self.shared.come_up, list(self.cells.values()))
+            shared.add_done_callback(lambda _: self._changed.set())
             try:
                 while waiting or playing:
                     self._raise_what_failed(shared, playing)
@@ -92,7 +97,9 @@ class _Stage:
                         waiting = tuple(other for other in waiting if other is not story)
                         self._starting.add(story.name)
                         playing[story] = pool.submit(self._play, self.cells[story.name])
-                    wait(playing.values(), timeout=_LOOK_S, return_when=FIRST_COMPLETED)
+                        playing[story].add_done_callback(lambda _: self._changed.set())
+                    self._changed.wait(_LOOK_S)
+                    self._changed.clear()
             except BaseException:
                 self.context.cancel.set()  # the threads of the pool are waited for, and must not go on
                 raise
@@ -119,6 +126,7 @@ class _Stage:
                 return
             cell.wait_calm()
             self._starting.discard(cell.name)
+            self._changed.set()
             self.conductors[cell.name].run()
         except TooFastError as error:
             self.context.too_fast[cell.name] = error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -52,7 +53,7 @@ def played(campaign: Any, start_s: float) -> tuple[Cell, Any, Evidence]:
     cell = Cell(next(story for story in loaded.scenarios if story.name == "rolling_restart"))
     stage.shared = SimpleNamespace(wait_for=lambda cell: cell.done.append("shared parts"))
     stage.conductors = {cell.name: SimpleNamespace(run=lambda: cell.done.append("story"))}
-    stage._starting = {cell.name}
+    stage._starting, stage._changed = {cell.name}, threading.Event()
     stage._play(cell)
     assert not stage._starting
     return cell, stage.context, evidence
