@@ -301,6 +301,7 @@ def _up(options: argparse.Namespace) -> int:
 
 def _lint(options: argparse.Namespace) -> int:
     from harness.clauses.alert_places import alert_gaps
+    from harness.clauses.changing_labels import changing_labels
     from harness.clauses.production import read_production
     from harness.clauses.unscaled import unscaled_notes
     from harness.front.binding import binds
@@ -314,7 +315,8 @@ def _lint(options: argparse.Namespace) -> int:
         stories = f"{count} scenario{'s' if count != 1 else ''}"
         print(f"{item.campaign.name}: {stories}, {len(item.clauses)} clauses")
         gaps = alert_gaps(item.campaign, item.clauses)
-        notes = unscaled_notes(item.campaign, read_production(item.campaign))
+        production = read_production(item.campaign)
+        notes = (*unscaled_notes(item.campaign, production), *changing_labels(production))
         print(*(f"  {each}\n" for each in (*gaps, *notes)), sep="", end="", flush=True)
         all_bind = binds(item.paths) and all_bind
     return 0 if all_bind else _EXIT_ERROR
