@@ -37,6 +37,8 @@ def judge_scraped(name: str) -> Judge:
             found = evidence.of(Federated, cell)
             if not found:
                 continue
+            for told in _twice(evidence, cell, name):
+                return violated(told, "Prometheus keeps the first of them", hop="exposition")
             exposed = _standing(evidence, cell, found[-1].t, name)
             if _is_native(found[-1].text, name):
                 natively = " as a native histogram, whose buckets the text does not show"
@@ -52,6 +54,17 @@ def judge_scraped(name: str) -> Judge:
         return still_open("nothing was compared at rest" if not compared else "the stories are not over")
 
     return judge
+
+
+def _twice(evidence: Evidence, cell: str, name: str) -> Iterator[str]:
+    """Series that a text holds more than once, with different values."""
+    for instance, texts in by_instance(evidence, cell).items():
+        family = (families_of(texts[-1]) or {}).get(name)
+        values: dict[SeriesKey, set[float]] = defaultdict(set)
+        for sample in family.samples if family else ():
+            values[_normal(key_of(sample))].add(sample.value)
+        for key in (key for key, found in values.items() if len(found) > 1):
+            yield f"{shown_series(key)} stands {len(values[key])} times in one text, with different values ({instance})"
 
 
 def _is_native(text: str, name: str) -> bool:

@@ -171,6 +171,24 @@ def test_a_native_histogram_is_compared_by_count_and_sum(text: str, said: str) -
         assert "2 series are in Prometheus as exposed as a native histogram" in found.message
 
 
+@pytest.mark.parametrize(
+    ("name", "line", "told"),
+    [
+        ("jobs_total", 'jobs_total{kind="a",who="x"} 3\n', 'jobs_total{kind="a",who="x"}'),
+        ("held", "held 0\n", "held"),
+    ],
+)
+def test_a_series_that_is_exposed_twice_is_named(name: str, line: str, told: str) -> None:
+    clause: Any = SimpleNamespace(judge=judge_scraped(name))
+    for value, verdict in (("5", "violated"), (line.split()[-1], "held")):
+        twice = TEXT.replace(line, line + line.rpartition(" ")[0] + f" {value}\n")
+        records = [record for record in ended(twice) if not isinstance(record, Federated)]
+        found = judge(clause, *records, Federated("story", T + 64, TEXT))
+        assert found.verdict == verdict
+        if verdict == "violated":
+            assert found.message == f"{told} stands 2 times in one text, with different values (s-0)"
+
+
 def test_a_label_without_a_value_is_no_label_to_prometheus(table: dict[str, Clause]) -> None:
     empty, none = TEXT.replace('who="x"', 'who=""'), TEXT.replace(',who="x"', "")
     records = [record for record in ended(empty) if not isinstance(record, Federated)]
