@@ -131,7 +131,10 @@ class Instance:
         self._admin: Listener | None = None
 
     async def start(self) -> dict[str, int | None]:
-        """Metrics first, then models, then traffic. Returns the ports. Raises whatever prevented it."""
+        """Metrics first, then models, then health, then traffic: whoever asks early waits, and hears no alarm.
+
+        Returns the ports. Raises whatever prevented it.
+        """
         router, settings = self.router, self.router.settings
         app_socket = open_socket(settings.host, settings.app_port)
         metrics_socket = open_socket(settings.host, settings.metrics_port)
@@ -141,11 +144,11 @@ class Instance:
             await router.models.load(name)
         protocol = tracked_protocol(router.connections)
         self._app = Listener(router.app, app_socket, drain_wall_s=settings.drain_wall_s, protocol=protocol)
-        await self._app.start()
         await self._start_admin()
         router.lifecycle.name = "serving"
-        self._tasks = [asyncio.create_task(router.health.watch()), asyncio.create_task(router.lag.watch())]
         await router.health.fresh()
+        await self._app.start()
+        self._tasks = [asyncio.create_task(router.health.watch()), asyncio.create_task(router.lag.watch())]
         router.recorder.started(self._app.port, settings.environment)
         return self.ports
 

@@ -9,6 +9,9 @@ import socket
 import subprocess
 import sys
 import threading
+import urllib.error
+import urllib.request
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +62,27 @@ def test_a_shutdown_lets_requests_finish_and_shows_their_count(launch: Any, serv
     assert one.lines("application", "shutting down")[0]["signal"] == "SIGTERM"
     with pytest.raises(OSError, match="refused"):
         socket.create_connection(("127.0.0.1", one.ports["app"]))
+
+
+def test_whoever_asks_from_the_first_moment_on_is_answered_once_it_is_ready(launch: Any, served: Any) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    running = launch(f"--app-port={port}", "--metrics-port=0", "--admin-port=0", "--speed=60", ports=False)
+    statuses: list[int] = []
+
+    def ask() -> None:
+        while not statuses:
+            with suppress(urllib.error.URLError):
+                statuses.append(urllib.request.urlopen(f"http://127.0.0.1:{port}/health/ready", timeout=5).status)
+
+    asking = [threading.Thread(target=ask) for _ in range(2)]
+    for each in asking:
+        each.start()
+    one = served(running.fact())
+    for each in asking:
+        each.join()
+    assert set(statuses) == {200}
+    assert one.lines("application", "health changed") == []
 
 
 def test_without_the_compiled_loop_and_parser_it_serves_as_well(
