@@ -26,6 +26,8 @@ __all__ = ["WORTH_S", "Calibration", "Spent", "StoryRatios", "calibrated", "lear
 
 WORTH_S: Final = 30.0
 """CPU seconds by plan below which a campaign teaches nothing."""
+_FIGURES: Final = 2
+"""Which figures of ``costs`` the ratios belong to: to be raised with every change of them."""
 _STALE_S: Final = 30 * 86400.0
 _LEAST, _MOST = 0.2, 10.0
 """Factors outside say that something else was measured."""
@@ -78,7 +80,7 @@ def calibrated(file: Path, now: float) -> Calibration:
     """What is known of this machine, nothing where it was not measured lately (``now`` is epoch seconds)."""
     try:
         kept = orjson.loads(file.read_bytes())
-        if kept["machine"] == _machine() and now - kept["t"] < _STALE_S:
+        if (kept["machine"], kept["figures"]) == (_machine(), _FIGURES) and now - kept["t"] < _STALE_S:
             stories = {name: StoryRatios(float(cpu), float(wall)) for name, (cpu, wall) in kept["stories"].items()}
             return Calibration(float(kept["factor"]), stories)
     except (OSError, orjson.JSONDecodeError, AttributeError, KeyError, TypeError, ValueError):
@@ -124,7 +126,7 @@ def _moved(before: float, ratio: float) -> float:
 
 def _keep(file: Path, known: Calibration) -> None:
     stories = {name: (ratios.cpu, ratios.wall) for name, ratios in known.stories.items()}
-    kept = {"machine": _machine(), "t": time.time(), "factor": known.factor, "stories": stories}
+    kept = {"machine": _machine(), "figures": _FIGURES, "t": time.time(), "factor": known.factor, "stories": stories}
     half = file.with_suffix(f".{os.getpid()}")
     with contextlib.suppress(OSError):
         half.write_bytes(orjson.dumps(kept))

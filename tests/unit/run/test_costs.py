@@ -78,6 +78,9 @@ def test_a_machine_is_learned_and_forgotten(tmp_path: Path) -> None:
     assert calibrated(file, now + 31 * 86400) == Calibration(), "that was long ago"
     file.write_bytes(orjson.dumps({**orjson.loads(file.read_bytes()), "machine": "another"}))
     assert calibrated(file, now) == Calibration()
+    learn(file, PLANNED, 2.0, Spent(20.0))
+    file.write_bytes(orjson.dumps({**orjson.loads(file.read_bytes()), "figures": 1}))
+    assert calibrated(file, now) == Calibration(), "those were ratios of other figures"
     for damaged in (b"no JSON", b"[1]", b'{"factor": 2.0}'):
         file.write_bytes(damaged)
         assert calibrated(file, now) == Calibration()
