@@ -38,6 +38,7 @@ _CONTROL: Final[Mapping[str, str]] = {
 }
 _PROMISES: Final[Mapping[tuple[str, str], str]] = {
     ("metrics", "agrees"): _CONTROL["barriers"],
+    ("metrics", "answers"): "single scrapes are watched while a story is played",
     ("logs", "no_others"): "shippers add fields of their own to documents",
 }
 _TEXT: Final = frozenset({"takes_at_most", "holds_at_most"})

@@ -23,6 +23,7 @@ from harness.clauses.model import Clause
 from harness.clauses.monitoring import compile_monitoring, noticing
 from harness.clauses.production import Production, read_production
 from harness.clauses.readings import compile_metric_expectation
+from harness.clauses.scrape_answers import compile_scrape_answers
 from harness.clauses.series_growth import compile_series_expectation
 from harness.clauses.subject import compile_subject
 from harness.clauses.thresholds import compile_thresholds
@@ -50,6 +51,7 @@ def compile_campaign(campaign: Campaign) -> tuple[Clause, ...]:
     clauses += compile_monitoring(campaign, production)
     clauses += compile_places(campaign, clauses)
     clauses += compile_metrics(campaign)
+    clauses += compile_scrape_answers(campaign, production)
     clauses += compile_logs(campaign)
     clauses += compile_endpoints(campaign)
     clauses += compile_checks(campaign)

@@ -46,6 +46,7 @@ def change(file: str, *changes: tuple[str, str]) -> Callable[[Story], object]:
 RULES, SERVICE = "production/rules.yml", "service/main.go"
 ARCHIVE = "receivers:\n  - {name: archive, webhook_configs: [{url: 'http://archive.example.test/'}]}\n"
 METRICS = "campaign::metrics::tiny_"
+ANSWERS = "campaign::metrics::exposition::answers"
 PLANTED = (
     ("requests:\n", "canaries: [key]\nrequests:\n"),
     ("    path: /work\n", '    path: /work\n    headers: {Authorization: "Bearer {{canary.key}}"}\n'),
@@ -71,7 +72,22 @@ SABOTAGES = {
                 for name in ("failures_total", "requests_total", "request_seconds")
             },
         },
-        after("pends") | {f"{LOAD}promql_sum(rate(tiny_failures_total[40s]))_below::holds"},
+        after("pends") | {f"{LOAD}promql_sum(rate(tiny_failures_total[40s]))_below::holds", ANSWERS},
+    ),
+    "a scrape that fails now and then": Sabotage(
+        change(
+            SERVICE,
+            ("\tapplied  int\n", "\tapplied  int\n\tscrapes  int\n"),
+            (
+                "metrics(w http.ResponseWriter, _ *http.Request) {\n\ts.mu.Lock()\n\tdefer s.mu.Unlock()\n",
+                "metrics(w http.ResponseWriter, r *http.Request) {\n\ts.mu.Lock()\n\tdefer s.mu.Unlock()\n"
+                '\tif s.applied > 0 && s.ratio == 0 && r.Header.Get(SCRAPE) != "" {\n\t\ts.scrapes++\n'
+                "\t\tif s.scrapes == 4 {\n\t\t\tw.WriteHeader(500)\n\t\t\treturn\n\t\t}\n\t}\n".replace(
+                    "SCRAPE", '"X-Prometheus-Scrape-Timeout-Seconds"'
+                ),
+            ),
+        ),
+        {ANSWERS: "scrapes of tiny tiny:8080 in failing failed\nfirst missing hop: scrape"},
     ),
     "a waiting time beyond the phase": Sabotage(
         lambda story: (

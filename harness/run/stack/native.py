@@ -15,9 +15,6 @@ __all__ = ["alertmanager_spec", "elasticsearch_spec", "filebeat_spec", "promethe
 # It collects later, too: heaps are small beside what a run may use, and a collection costs as much as a dozen scrapes.
 _GO = {"GOMAXPROCS": "1", "GOGC": "400"}
 
-_YIELDS = 5
-"""Of what stores logs: it may be late by seconds, while a scrape that is late by a tenth makes a story unfit."""
-
 
 def _environment(more: Mapping[str, str]) -> dict[str, str]:
     keep = ("PATH", "HOME", "TMPDIR", "LANG", "LC_ALL", "TZ")
@@ -62,16 +59,14 @@ def filebeat_spec(tool: Tool, id: str, folder: Path, port: int, config: Path) ->
         f"--path.logs={folder / 'logs'}",
         "--strict.perms=false",
     )
-    env = _environment(_GO)
-    return ProcessSpec(id, argv, folder, folder / "output.log", env=env, niceness=_YIELDS, ports=(port,))
+    return ProcessSpec(id, argv, folder, folder / "output.log", env=_environment(_GO), ports=(port,))
 
 
 def elasticsearch_spec(tool: Tool, id: str, folder: Path, port: int, transport: int) -> ProcessSpec:
     """One Elasticsearch node on loopback."""
     settings = {"http.port": str(port), "transport.port": str(transport)}
     argv = tuple(elasticsearch_command(tool, folder / "home", settings))
-    env = _environment({})
-    return ProcessSpec(id, argv, folder, folder / "output.log", env=env, niceness=_YIELDS, ports=(port, transport))
+    return ProcessSpec(id, argv, folder, folder / "output.log", env=_environment({}), ports=(port, transport))
 
 
 def toxiproxy_spec(tool: Tool, id: str, folder: Path, port: int) -> ProcessSpec:

@@ -159,7 +159,8 @@ def test_the_end_of_input_ends_master_and_workers(server: Any, share: Share) -> 
     driver.close()
     assert driver.process.returncode == 0
     Driver.wait_for(lambda: all(ended(pid) for pid in left), "the workers end too")
-    assert len(driver.rows()) == server.requests["/ok"]
+    rows = driver.rows()  # one that was on its way may have been cut off before it was heard, or before it was answered
+    assert sum(1 for row in rows if row.status) <= server.requests["/ok"] <= len(rows)
 
 
 def test_users_are_shared_out_and_a_ceiling_is_kept_by_all_together(server: Any, share: Share) -> None:

@@ -260,6 +260,7 @@ def _metrics(story: Story, sent: list[tuple[float, bool]]) -> None:
         }
         for query, value in values.items():
             story.add(Series(CELL, at(p), query, {}, ((at(p), value),)), p + 15)
+        story.add(Series(CELL, at(p), "up", {"job": "tiny", "instance": "tiny:8080"}, ((at(p), 1.0),)), p + 15)
     for p in (0.1, BEGINS, HEALS, ENDS, 134.5):
         done = [bad for t, bad in sent if t < p]
         total = len(done)

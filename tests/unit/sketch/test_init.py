@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -364,8 +365,17 @@ def test_a_service_that_is_not_ready_at_once_is_waited_for_and_ended_with_all_th
     metrics, health = (f"http://127.0.0.1:{port}/{path}" for path in ("metrics", "healthz"))
     init("--metrics", metrics, "--health", health, "--start", f"{sys.executable} slow.py {port}")
     child = int((here / "child.pid").read_text())
-    status = Path(f"/proc/{child}/status")
-    assert not status.exists() or "State:\tZ" in status.read_text()
+    until = time.monotonic() + 5  # whoever is killed still has to die
+    while is_alive(child) and time.monotonic() < until:
+        time.sleep(0.01)
+    assert not is_alive(child)
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        return "State:\tZ" not in Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return False
 
 
 @pytest.mark.parametrize(
