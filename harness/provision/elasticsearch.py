@@ -13,6 +13,7 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
+from harness.core.cores import cores
 from harness.provision.sets import ELASTICSEARCH_JARS, read_jars
 from harness.provision.tool import Tool
 
@@ -81,6 +82,8 @@ def elasticsearch_command(
         f"-Xms{heap_mb}m",
         f"-Xmx{heap_mb}m",
         *_JVM,
+        # it asks more than once, and does not start if one was taken away meanwhile
+        f"-XX:ActiveProcessorCount={cores()}",
         f"-Djava.io.tmpdir={home / 'tmp'}",
         f"-XX:ErrorFile={home / 'logs' / 'crash-%p.log'}",
         *(["-Dharness.stopOnStdinEof=true"] if stop_with_parent else []),
