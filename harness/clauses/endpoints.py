@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from typing import Final
 
+from harness.clauses.cutting import fault_stretches
 from harness.clauses.model import Clause, Judge, Judgement, Need, held, inconclusive, still_open, violated
 from harness.clauses.timeline import unconfirmed
 from harness.clauses.values import ABSENT, at_pointer, broken_fields
@@ -13,7 +13,7 @@ from harness.contract import Campaign
 from harness.contract.campaign import Expected, Scenario
 from harness.contract.expectations import ExpectHealth
 from harness.contract.planes import Endpoint, HealthStates
-from harness.evidence.records import CAMPAIGN, ComponentState, FaultAction, HttpAnswer
+from harness.evidence.records import CAMPAIGN, ComponentState, HttpAnswer
 from harness.evidence.store import Evidence
 
 __all__ = ["compile_endpoints", "compile_health_expectation", "state_of"]
@@ -92,16 +92,8 @@ def _judge_answers(name: str, endpoint: Endpoint) -> Judge:
 
 def _was_cut(evidence: Evidence, answer: HttpAnswer) -> bool:
     """Whether a fault that stops, kills or cuts off the subject was in force: it cannot answer then."""
-    since: dict[str, float] = {}
-    ended = answer.t + answer.duration_s
-    for fault in evidence.of(FaultAction, answer.cell):
-        if fault.kind in {"hook", "cut"}:
-            continue
-        if fault.action == "inject":
-            since.setdefault(fault.fault, fault.t)
-        elif fault.action == "healed" and since.pop(fault.fault, math.inf) <= ended and answer.t <= fault.t:
-            return True
-    return any(begun <= ended for begun in since.values())
+    lasted = fault_stretches(evidence, answer.cell, lambda fault: fault.kind not in {"hook", "cut"})
+    return any(each.begun_t <= answer.t + answer.duration_s and answer.t <= each.ended_t for each in lasted)
 
 
 def _no_answer(evidence: Evidence, answer: HttpAnswer, problem: str) -> Judgement:

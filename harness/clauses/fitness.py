@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from typing import Final
 
+from harness.clauses.cutting import fault_stretches
 from harness.evidence.records import FaultAction, Reading, Request
 from harness.evidence.store import Evidence
 
@@ -93,15 +94,8 @@ def _in_fault(evidence: Evidence, reading: Reading, back_s: float, kinds: frozen
     """Whether a fault of ``kinds``, or an explaining cut, lasted within ``back_s`` before a reading, or just had."""
     start = evidence.started(reading.cell)
     after_s = start.scrape_s + start.evaluation_s if start else 0.0
-    since: dict[str, float] = {}
-    for fault in evidence.of(FaultAction, reading.cell):
-        if fault.action == "inject" and _explains(fault, reading, kinds):
-            since.setdefault(fault.fault, fault.t)
-        elif fault.action == "healed":
-            begun = since.pop(fault.fault, math.inf)
-            if begun <= reading.t and reading.t - back_s <= fault.t + after_s:
-                return True
-    return any(begun <= reading.t for begun in since.values())
+    lasted = fault_stretches(evidence, reading.cell, lambda fault: _explains(fault, reading, kinds))
+    return any(each.begun_t <= reading.t and reading.t - back_s <= each.ended_t + after_s for each in lasted)
 
 
 def _explains(fault: FaultAction, reading: Reading, kinds: frozenset[str]) -> bool:

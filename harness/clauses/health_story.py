@@ -8,12 +8,11 @@ own. What one writes while the story stops or restarts it is about its end, whic
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
-from harness.clauses.cutting import cut_stretches
+from harness.clauses.cutting import cut_stretches, fault_stretches
 from harness.clauses.endpoints import state_of
 from harness.clauses.fitness import timed_out
 from harness.clauses.hops import scraped_jobs
@@ -24,7 +23,7 @@ from harness.clauses.values import at_path
 from harness.contract import Campaign
 from harness.contract.campaign import Scenario
 from harness.contract.planes import HealthStates
-from harness.evidence.records import FaultAction, HttpAnswer, LogLine, Series
+from harness.evidence.records import HttpAnswer, LogLine, Series
 from harness.evidence.store import Evidence
 
 __all__ = ["compile_one_story"]
@@ -179,13 +178,8 @@ def _said(evidence: Evidence, cell: str, plot: _Plot) -> Iterator[_Said]:
 
 def _being_ended(evidence: Evidence, cell: str) -> Iterator[tuple[float, float]]:
     """Wall stretches in which the story stops, kills or restarts instances."""
-    since: dict[str, float] = {}
-    for fault in evidence.of(FaultAction, cell):
-        if fault.kind == "signal" and fault.action == "inject":
-            since.setdefault(fault.fault, fault.t)
-        elif fault.action == "healed" and fault.fault in since:
-            yield since.pop(fault.fault), fault.t
-    yield from ((begin, math.inf) for begin in since.values())
+    stretches = fault_stretches(evidence, cell, lambda fault: fault.kind == "signal")
+    return ((each.begun_t, each.ended_t) for each in stretches)
 
 
 def _by_endpoint(evidence: Evidence, cell: str, other: HealthStates) -> Iterator[_Said]:

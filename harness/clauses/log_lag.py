@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from harness.clauses.cutting import fault_stretches
 from harness.clauses.model import Clause, Judge, Judgement, Need, held, still_open, violated
 from harness.clauses.signals import event_time, event_time_at
 from harness.contract import Campaign
@@ -68,15 +69,11 @@ class _Cut:
 
 
 def _cuts(evidence: Evidence, cell: str) -> Iterator[_Cut]:
-    since: dict[str, tuple[float, bool]] = {}
-    for fault in evidence.of(FaultAction, cell):
-        link = fault.kind == "link" or fault.fault == "cut elasticsearch"
-        if fault.action == "inject" and (link or fault.fault == "cut filebeat"):
-            since[fault.fault] = fault.t, link
-        elif fault.action == "healed" and fault.fault in since:
-            begun, link = since.pop(fault.fault)
-            yield _Cut(begun, fault.t, link)
-    yield from (_Cut(begun, math.inf, link) for begun, link in since.values())
+    def is_link(fault: FaultAction) -> bool:
+        return fault.kind == "link" or fault.fault == "cut elasticsearch"
+
+    for each in fault_stretches(evidence, cell, lambda fault: is_link(fault) or fault.fault == "cut filebeat"):
+        yield _Cut(each.begun_t, each.ended_t, is_link(each.injection))
 
 
 def _judge(cell: str, stream: str, path: str, limit_s: float) -> Judge:

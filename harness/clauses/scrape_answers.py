@@ -7,13 +7,14 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from harness.clauses.cutting import fault_stretches
 from harness.clauses.fitness import timed_out
 from harness.clauses.hops import scraped_jobs
 from harness.clauses.model import Clause, Judge, Judgement, Need, held, still_open, violated
 from harness.clauses.production import Production
 from harness.clauses.scrapes import refusals
 from harness.contract import Campaign
-from harness.evidence.records import CAMPAIGN, ComponentState, FaultAction, Series
+from harness.evidence.records import CAMPAIGN, ComponentState, Series
 from harness.evidence.store import Evidence
 
 __all__ = ["compile_scrape_answers"]
@@ -103,16 +104,6 @@ def _is_excused(evidence: Evidence, cell: str, stretch: _Stretch) -> bool:
     start = evidence.started(cell)
     scrape_s = start.scrape_s if start else 0.0
     ends = (each.t for each in evidence.of(ComponentState, cell) if each.role == "subject" and each.action == "exited")
-    about = [*_faults(evidence, cell), *((t, math.inf) for t in ends)]
+    faults = ((each.begun_t, each.ended_t) for each in fault_stretches(evidence, cell))
+    about = [*faults, *((t, math.inf) for t in ends)]
     return any(begin <= stretch.end and stretch.begin <= end + 2 * scrape_s for begin, end in about)
-
-
-def _faults(evidence: Evidence, cell: str) -> Iterator[tuple[float, float]]:
-    """From the injection of each fault to its healing."""
-    since: dict[str, float] = {}
-    for fault in evidence.of(FaultAction, cell):
-        if fault.action == "inject":
-            since.setdefault(fault.fault, fault.t)
-        elif fault.action == "healed" and fault.fault in since:
-            yield since.pop(fault.fault), fault.t
-    yield from ((begin, math.inf) for begin in since.values())
