@@ -10,9 +10,9 @@ from functools import lru_cache
 from typing import Final
 
 from prometheus_client.metrics_core import Metric
-from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
+from harness.clauses.families import read_families
 from harness.evidence.records import Exposition, PhaseMark
 from harness.evidence.store import Evidence
 
@@ -44,7 +44,7 @@ def parse_exposition(text: str) -> dict[str, Metric]:
     families: dict[str, Metric] = {}
     written = _Written.of(text)
     try:
-        for family in text_string_to_metric_families(text):
+        for family in read_families(text):
             if written.is_only_a_date(family):
                 continue
             name = written.name_of(family)
