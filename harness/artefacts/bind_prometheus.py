@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from harness.artefacts.bind_common import default_duration, files, references, scale_duration
-from harness.artefacts.bind_targets import bind_targets
+from harness.artefacts.bind_targets import bind_targets, client_of
 from harness.artefacts.clock import Clock
 from harness.artefacts.edits import BoundArtefact, Editor
 from harness.artefacts.prometheus_config import DEFAULT_INTERVAL_S, PrometheusConfig, ScrapeJob, read_prometheus
@@ -124,8 +124,7 @@ def _job(editor: Editor, topology: Topology, clock: Clock, job: ScrapeJob) -> No
     editor.remove((*job.path, "scrape_failure_log_file"), "paths: a file of the production machine")
     _plain(editor, clock, job.path)
     strip_client(editor, job.path)
-    binding = topology.jobs.get(job.name)
-    for key, value in (binding.client if binding else {}).items():
+    for key, value in client_of(editor, topology, job).items():
         editor.set((*job.path, key), value, "credentials and transport security: those of the local node")
     _refuse_relabelled_intervals(editor, clock, job)
     bind_targets(editor, topology, job)

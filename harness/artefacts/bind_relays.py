@@ -39,8 +39,10 @@ def relayed_rules(
             editor.problem((*job.path, "static_configs"), problem)
         for parameter in parameters if link else ():
             assert link is not None
+            known = host if host in topology.addresses else written
+            local = f"{topology.schemes.get(known, 'http')}://"
             why = f"addresses: {host} is {link.peer} here, whoever asks it"
-            for before, scheme in (("https?://(?:[^/@]*@)?", "http://"), ("", "")):
+            for before, scheme in (("https?://(?:[^/@]*@)?", local), ("", "")):
                 yield _instead(parameter, f"{before}{re.escape(host)}(.*)", f"{scheme}{link.peer}"), why
 
 

@@ -8,7 +8,7 @@ of production, and nothing else can be dialled, whatever discovery or relabellin
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -19,7 +19,7 @@ from harness.artefacts.prometheus_config import ScrapeJob
 from harness.artefacts.topology import JobBinding, Target, Topology
 from harness.core.source import DocumentPath
 
-__all__ = ["bind_targets"]
+__all__ = ["bind_targets", "client_of"]
 
 _INSTANCE = {
     "source_labels": ["instance", "__address__"],
@@ -34,7 +34,7 @@ def bind_targets(editor: Editor, topology: Topology, job: ScrapeJob) -> None:
     written = [target for target in job.discovery.static_targets if target not in topology.absent]
     binding = topology.jobs.get(job.name)
     if binding is None:
-        targets = list(_by_address(editor, topology, job, written))
+        targets = list(_by_address(editor, topology, job))
     else:  # what is asked by way of an exporter is not scraped itself
         targets = _by_job(binding, list(job.discovery.fixed_addresses) if job.discovery.is_relayed else written)
     for kind in job.discovery.live_kinds:
@@ -46,6 +46,23 @@ def bind_targets(editor: Editor, topology: Topology, job: ScrapeJob) -> None:
     _bind_files(editor, topology, job)
     _write_targets(editor, job, targets)
     _write_guard(editor, job, [*relayed_rules(editor, topology, job, targets), *_rules(targets)])
+
+
+def client_of(editor: Editor, topology: Topology, job: ScrapeJob) -> Mapping[str, Any]:
+    """Client settings of the local nodes that a job scrapes; nodes that take different ones are a problem."""
+    if binding := topology.jobs.get(job.name):
+        return binding.client
+    found = [client for address in _addresses(job) if (client := topology.clients.get(address))]
+    if any(client != found[0] for client in found):
+        problem = f"the targets of the job {job.name!r} are entered in different ways, and a job has but one"
+        editor.problem((*job.path, "static_configs"), problem)
+    return found[0] if found else {}
+
+
+def _addresses(job: ScrapeJob) -> list[str]:
+    """Addresses that the job itself scrapes, as far as its files tell."""
+    found = job.discovery
+    return [*([] if found.is_relayed else found.static_targets), *found.fixed_addresses]
 
 
 def _bind_files(editor: Editor, topology: Topology, job: ScrapeJob) -> None:
@@ -64,12 +81,12 @@ def _by_job(binding: JobBinding, written: list[str]) -> list[Target]:
     ]
 
 
-def _by_address(editor: Editor, topology: Topology, job: ScrapeJob, written: list[str]) -> Iterator[Target]:
-    found = job.discovery
-    for address in [*([] if found.is_relayed else written), *found.fixed_addresses]:
+def _by_address(editor: Editor, topology: Topology, job: ScrapeJob) -> Iterator[Target]:
+    for address in _addresses(job):
         link = topology.addresses.get(address)
         if link is not None:
-            yield Target(link, address, path=topology.paths.get(address, ""))
+            scheme = topology.schemes.get(address, "http")
+            yield Target(link, address, scheme=scheme, path=topology.paths.get(address, ""))
         elif address not in topology.absent:
             problem = f"the job {job.name!r} scrapes {address!r}, which nothing binds"
             editor.problem((*job.path, "static_configs"), problem)

@@ -85,7 +85,8 @@ class Topology:
     """All nodes and links of one cell (for Filebeat: of the campaign).
 
     - ``jobs``: scrape job name → its targets; wins over ``addresses``, which maps single production addresses.
-      ``paths``: where such an address answers scrapes, if not where the job asks.
+      ``paths``: where such an address answers scrapes, if not where the job asks; ``schemes``: how it is spoken to, if
+      not by http; ``clients``: what a client of it needs, as a scrape job writes it.
     - ``sinks``: (receiver, integration such as ``slack-0``) → URL, or ``host:port`` for mail.
     - ``outputs``: Filebeat outputs other than Elasticsearch → their hosts.
     - ``logs``: log path as the artefact writes it → local files. ``files``: other file patterns → local files.
@@ -98,6 +99,8 @@ class Topology:
     jobs: Mapping[str, JobBinding] = field(default_factory=dict)
     addresses: Mapping[str, Link] = field(default_factory=dict)
     paths: Mapping[str, str] = field(default_factory=dict)
+    schemes: Mapping[str, str] = field(default_factory=dict)
+    clients: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     alertmanager: Link | None = None
     remote_write: Link | None = None
     elasticsearch: Link | None = None

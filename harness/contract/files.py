@@ -24,6 +24,7 @@ from harness.contract.subject import (
     Scrape,
     StandsFor,
     Start,
+    TlsPort,
 )
 from harness.core.units import WallSeconds
 
@@ -91,6 +92,10 @@ class ProfileFile(Strict):
     helpers: dict[str, Helper] = {}
     instances: int = Field(default=1, ge=1)
     ports: list[str] = Field(min_length=1)
+    host: Literal["127.0.0.1", "::1"] = "127.0.0.1"
+    """Where on loopback instances listen."""
+    tls: dict[str, TlsPort] = {}
+    """Ports that speak https → how they are entered."""
     ready: Readiness
     clock: Literal["scaled", "wall"] = "wall"
     """``scaled``: the subject divides its own durations by ``{speed}``."""
@@ -113,6 +118,8 @@ class ProfileFile(Strict):
         image = self.start.image
         if image and image.ports and set(image.ports) != set(self.ports):
             raise ValueError(f"ports of the image must name each of {', '.join(self.ports)}, and no other")
+        if image and image.ports and self.host != "127.0.0.1":
+            raise ValueError("ports of an image are published on 127.0.0.1: leave out host")
         return self
 
     @model_validator(mode="after")

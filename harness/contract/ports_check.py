@@ -21,6 +21,8 @@ def check_ports(campaign: Campaign) -> None:
     _port(campaign, None, profile.ready.port, written, ("ready", "port"))
     if profile.metrics:
         _port(campaign, profile.metrics.helper, profile.metrics.port, written, ("metrics", "port"))
+    for name in profile.tls:
+        known(name, profile.ports, "port", written.locate(("tls", name), key=True))
     for name, helper in profile.helpers.items():
         if helper.ready:
             known(helper.ready.port, helper.ports, "port", written.locate(("helpers", name, "ready", "port")))

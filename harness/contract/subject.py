@@ -25,6 +25,7 @@ __all__ = [
     "StandsFor",
     "Start",
     "SubjectImage",
+    "TlsPort",
 ]
 
 
@@ -76,11 +77,11 @@ class SubjectImage(Strict):
 class Start(Strict):
     """How one instance starts.
 
-    ``{port.NAME}``, ``{logs}``, ``{data}``, ``{build}``, ``{speed}``, ``{seed}``, ``{instance}``, ``{index}``,
-    ``{python}`` and ``{helper.NAME.PORT}`` are replaced in command and environment. ``secrets`` maps a variable to the
-    environment variable of the caller that holds its value: it is never written to a bundle. A subject that runs
-    already has ``running`` alone: it is neither started nor signalled nor ended. With an ``image`` the containers
-    backend starts that; the others need a ``command``.
+    ``{port.NAME}``, ``{host}``, ``{logs}``, ``{data}``, ``{build}``, ``{speed}``, ``{seed}``, ``{instance}``,
+    ``{index}``, ``{python}`` and ``{helper.NAME.PORT}`` are replaced in command and environment. ``secrets`` maps a
+    variable to the environment variable of the caller that holds its value: it is never written to a bundle. A subject
+    that runs already has ``running`` alone: it is neither started nor signalled nor ended. With an ``image`` the
+    containers backend starts that; the others need a ``command``.
     """
 
     command: list[str] = []
@@ -155,6 +156,26 @@ class Credentials(Strict):
         return self
 
 
+class TlsPort(Strict):
+    """How a port that speaks https is entered, whoever asks: harness, load and Prometheus. Files are PEM."""
+
+    any_certificate: bool = False
+    authority: str | None = None
+    """Who vouches for the certificate, instead of those whom the machine trusts."""
+    server_name: str | None = None
+    """Whom the certificate is for, where that is not the address."""
+    certificate: str | None = None
+    key: str | None = None
+
+    @model_validator(mode="after")
+    def _whole(self) -> TlsPort:
+        if self.key is not None and self.certificate is None:
+            raise ValueError("a key goes with a certificate")
+        if self.any_certificate and (self.authority or self.server_name):
+            raise ValueError("where any certificate will do, nobody vouches for it, and it is for nobody")
+        return self
+
+
 class StandsFor(Strict):
     """A production address (or all targets of a scrape job) that the subject answers to in a cell."""
 
@@ -164,7 +185,7 @@ class StandsFor(Strict):
     """The job or address is this part of the cell's own stack."""
     instance: int | Literal["all"] = "all"
     port: str | None = None
-    scheme: Literal["http", "https"] = "http"
+    scheme: Literal["http", "https"] | None = None
     path: str | None = None
     """Where the metrics are, if not where the job says."""
     labels: dict[str, str] = {}
@@ -276,6 +297,6 @@ class Scrape(Strict):
     helper: str | None = None
     """The port is this helper's, for a subject that pushes to it."""
     path: str = "/metrics"
-    scheme: Literal["http", "https"] = "http"
+    scheme: Literal["http", "https"] | None = None
     headers: dict[str, str] = {}
     credentials: Credentials | None = None

@@ -14,12 +14,14 @@ from harness.clauses.hops import cuts_pipeline, links_cut
 from harness.clauses.subject import instance_names
 from harness.contract.subject import Helper, Readiness, SubjectImage
 from harness.core.source import read_text
+from harness.core.tls import Tls
 from harness.run.bound import BoundCell, bind_cell, write_edits
 from harness.run.clients.alertmanager import AlertmanagerClient
 from harness.run.clients.filebeat import FilebeatClient
 from harness.run.clients.http import Http, HttpFault
 from harness.run.clients.prometheus import PrometheusClient
 from harness.run.context import Context
+from harness.run.entering import secret, secret_values, tls_of
 from harness.run.filebeat import filebeat_for
 from harness.run.parts import Spec, Told
 from harness.run.placement import (
@@ -29,8 +31,6 @@ from harness.run.placement import (
     fill,
     helper_values,
     image_values,
-    secret,
-    secret_values,
     topology_of,
     values_of,
 )
@@ -83,11 +83,11 @@ class Cell:
 
     def _claim(self, elasticsearch: str, filebeat: str) -> CellPlace:
         profile, claim, parts = self.context.campaign.profile, self.context.ports.claim, self.plan.parts
-        instances = []
+        instances, tls = [], tls_of(self.context.campaign)
         for index, name in enumerate(instance_names(self.context.campaign, self.plan.scenario)):
             folder = self.folder / name
             ports = profile.start.running or {port: claim() for port in profile.ports}
-            place = InstancePlace(name, index, ports, folder / "logs", folder / "data")
+            place = InstancePlace(name, index, ports, folder / "logs", folder / "data", profile.host, tls)
             place.logs.mkdir(parents=True)
             place.data.mkdir()
             instances.append(place)
@@ -239,7 +239,8 @@ class Cell:
         """Wait until every instance answers, Prometheus has scraped and evaluated, and Alertmanager takes alerts."""
         profile = self.context.campaign.profile
         for instance in self.place.instances:
-            self._await_http(instance.name, "subject", instance.url(profile.ready.port), profile.ready)
+            tls = instance.tls.get(profile.ready.port)
+            self._await_http(instance.name, "subject", instance.url(profile.ready.port), profile.ready, tls)
         if self.bound.alertmanager:
             client = AlertmanagerClient(Http(f"http://{self.place.part('alertmanager')}"))
             self._await_part("alertmanager", client.ready)
@@ -273,8 +274,8 @@ class Cell:
         with contextlib.suppress(WaitTimeoutError):
             self._eventually(calm, f"{self.name} to be calm", within_s)
 
-    def _await_http(self, name: str, role: str, base: str, ready: Readiness) -> None:
-        http = Http(base)
+    def _await_http(self, name: str, role: str, base: str, ready: Readiness, tls: Tls | None = None) -> None:
+        http = Http(base, tls=tls)
 
         def answers() -> bool:
             answer = http.send("GET", ready.path)

@@ -9,6 +9,7 @@ from typing import Literal
 from harness.contract.files import Phase
 from harness.contract.stand_ins import changes_of
 from harness.contract.subject import FaultHook, HookCall
+from harness.core.tls import Tls
 from harness.evidence.records import FaultAction
 from harness.run.cell import Cell
 from harness.run.clients.http import Http, HttpFault
@@ -118,7 +119,7 @@ class FaultDesk:
     def _signal(self, name: str, hook: FaultHook, instance: Written) -> Fault:
         place = next(place for place in self.cell.place.instances if place.name == instance)
         ready = self.cell.context.campaign.profile.ready
-        http = Http(place.url(ready.port))
+        http = Http(place.url(ready.port), tls=place.tls.get(ready.port))
 
         def answers() -> bool:
             try:
@@ -132,11 +133,11 @@ class FaultDesk:
     def _calls(self, call: HookCall | None, timeout_s: float = 2.0) -> tuple[Call, ...]:
         assert call is not None
         return tuple(
-            Call(server, call.method, call.path, call.body, dict(call.expect), timeout_s=timeout_s)
-            for server in self._servers(call)
+            Call(server, call.method, call.path, call.body, dict(call.expect), timeout_s=timeout_s, tls=tls)
+            for server, tls in self._servers(call)
         )
 
-    def _servers(self, call: HookCall) -> Sequence[str]:
+    def _servers(self, call: HookCall) -> Sequence[tuple[str, Tls | None]]:
         if call.helper:
-            return [f"http://127.0.0.1:{self.cell.place.helpers[call.helper][call.port]}"]
-        return [place.url(call.port) for place in self.cell.place.instances]
+            return [(f"http://127.0.0.1:{self.cell.place.helpers[call.helper][call.port]}", None)]
+        return [(place.url(call.port), place.tls.get(call.port)) for place in self.cell.place.instances]

@@ -51,6 +51,7 @@ def prepare(backend: str, parts: Collection[str], campaign: Campaign, note: Note
     start, source = campaign.profile.start, campaign.profile_source
     where = source.document.locate(("start", "image"))
     if backend == "containers":
+        _refuse_files_of_tls(campaign)
         engine, images = container_images(parts)
         if start.image and engine.image(start.image.name) is None:
             problem = f"the subject's image {start.image.name} is not there"
@@ -65,6 +66,15 @@ def prepare(backend: str, parts: Collection[str], campaign: Campaign, note: Note
     if "elasticsearch" in parts:
         refuse_lacking(campaign, backend)
     return _Native(ensure(sorted(parts), progress=note))
+
+
+def _refuse_files_of_tls(campaign: Campaign) -> None:
+    """A Prometheus in a container has none of the machine's files but its own folder, where no key should lie."""
+    for name, port in campaign.profile.tls.items():
+        if port.authority or port.certificate:
+            where = campaign.profile_source.document.locate(("tls", name))
+            problem = "a Prometheus in a container cannot be handed these files"
+            raise ConfigError(problem, location=where, remedy="--backend native, or any_certificate: true")
 
 
 def _found(parts: Collection[str]) -> dict[str, Tool]:

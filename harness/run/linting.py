@@ -21,7 +21,8 @@ from harness.clauses.subject import instance_names
 from harness.contract import Campaign, load_campaign
 from harness.core.errors import ConfigError, HarnessError
 from harness.run.bound import bind_cell, bind_pipeline, bound_template
-from harness.run.placement import CellPlace, InstancePlace, secret_names, topology_of
+from harness.run.entering import secret_names, tls_of
+from harness.run.placement import CellPlace, InstancePlace, topology_of
 from harness.run.selection import CellPlan, select
 
 __all__ = ["main", "refusals"]
@@ -79,10 +80,16 @@ def _steps(campaign: Campaign, production: Production, plan: CellPlan, folder: P
 
 def _place(campaign: Campaign, production: Production, plan: CellPlan, folder: Path) -> CellPlace:
     """The cell as if every port were its own."""
-    profile, ports = campaign.profile, count(_FIRST_PORT)
+    profile, ports, tls = campaign.profile, count(_FIRST_PORT), tls_of(campaign)
     instances = tuple(
         InstancePlace(
-            name, index, profile.start.running or {port: next(ports) for port in profile.ports}, folder, folder
+            name,
+            index,
+            profile.start.running or {port: next(ports) for port in profile.ports},
+            folder,
+            folder,
+            profile.host,
+            tls,
         )
         for index, name in enumerate(instance_names(campaign, plan.scenario))
     )

@@ -15,6 +15,7 @@ from harness.evidence.records import Record, Series, Unmet
 from harness.run.bound import scaled_query
 from harness.run.cell import Cell
 from harness.run.clients.http import Http, basic_auth, bearer_auth
+from harness.run.entering import metrics_tls, secret
 from harness.run.observe.cell import CellObserver
 from harness.run.observe.targets import (
     CellTargets,
@@ -24,7 +25,7 @@ from harness.run.observe.targets import (
     LogTarget,
     ProcessTarget,
 )
-from harness.run.placement import log_path, secret
+from harness.run.placement import log_path
 from harness.run.shared import SharedParts
 from harness.run.stack.surface import Process
 
@@ -115,6 +116,7 @@ def _endpoints(cell: Cell) -> list[EndpointTarget]:
                 body=body,
                 every_s=endpoint.every if Need("answers", name) in cell.plan.own else max(endpoint.every, _SPARSE_S),
                 timeout_s=max(2.0, 2 * endpoint.within),
+                tls=instance.tls.get(endpoint.port),
             )
             for instance in cell.place.instances
         ]
@@ -127,14 +129,16 @@ def exposition_targets(cell: Cell) -> list[ExpositionTarget]:
     if scrape is None:
         return []
     headers = {**scrape.headers, **_entering(cell, scrape)}
-    any_certificate = bool(scrape.credentials and scrape.credentials.any_certificate)
+    campaign, first = cell.context.campaign, cell.place.instances[0]
+    tls = metrics_tls(campaign, None if scrape.helper else first.tls.get(scrape.port))
     if scrape.helper is None:
         addresses = {place.name: place.address(scrape.port) for place in cell.place.instances}
     else:  # one text for all of them; a helper that does not run in this cell shows nothing
         ports = cell.place.helpers.get(scrape.helper, {})
-        addresses = {cell.place.instances[0].name: f"127.0.0.1:{ports[scrape.port]}"} if ports else {}
-    urls = {name: f"{scrape.scheme}://{address}{scrape.path}" for name, address in addresses.items()}
-    return [ExpositionTarget(name, url, headers, any_certificate) for name, url in urls.items()]
+        addresses = {first.name: f"127.0.0.1:{ports[scrape.port]}"} if ports else {}
+    scheme = "https" if tls else "http"
+    urls = {name: f"{scheme}://{address}{scrape.path}" for name, address in addresses.items()}
+    return [ExpositionTarget(name, url, headers, tls) for name, url in urls.items()]
 
 
 def _entering(cell: Cell, scrape: Scrape) -> dict[str, str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import sys
 from collections.abc import Iterator, Mapping
@@ -14,22 +13,20 @@ from harness.artefacts.prometheus_config import ScrapeJob
 from harness.artefacts.topology import JobBinding, Link, LogSource, Target, Topology
 from harness.clauses.production import Production
 from harness.contract import Campaign
-from harness.contract.subject import Credentials, StandsFor
+from harness.contract.subject import StandsFor
 from harness.core.errors import ConfigError, Location
 from harness.core.source import nearest
+from harness.core.tls import Tls
+from harness.run.entering import client_of
 
 __all__ = [
     "CellPlace",
     "InstancePlace",
     "asked_paths",
-    "client_of",
     "fill",
     "helper_values",
     "image_values",
     "log_path",
-    "secret",
-    "secret_names",
-    "secret_values",
     "topology_of",
     "values_of",
 ]
@@ -39,21 +36,27 @@ _FIELD = re.compile(r"\{([a-z][\w.-]*)\}")
 
 @dataclass(frozen=True, slots=True)
 class InstancePlace:
-    """One instance of the subject: its named ports on loopback, its folders."""
+    """One instance of the subject: its named ports on ``host``, which of them are entered by TLS, its folders."""
 
     name: str
     index: int
     ports: Mapping[str, int]
     logs: Path
     data: Path
+    host: str = "127.0.0.1"
+    tls: Mapping[str, Tls] = field(default_factory=dict)
 
     def address(self, port: str) -> str:
         """``host:port`` of one of its named ports."""
-        return f"127.0.0.1:{self.ports[port]}"
+        return f"[{self.host}]:{self.ports[port]}" if ":" in self.host else f"{self.host}:{self.ports[port]}"
+
+    def scheme(self, port: str) -> str:
+        """How one of its named ports is spoken to."""
+        return "https" if port in self.tls else "http"
 
     def url(self, port: str, path: str = "") -> str:
         """Address of ``path`` on one of its named ports."""
-        return f"http://{self.address(port)}{path}"
+        return f"{self.scheme(port)}://{self.address(port)}{path}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +113,7 @@ def values_of(place: CellPlace, instance: InstancePlace, build: Path, seed: int)
         "data": str(instance.data),
         "instance": instance.name,
         "index": str(instance.index),
+        "host": instance.host,
     }
     return own | _common_values(place, build, seed)
 
@@ -144,6 +148,8 @@ def topology_of(campaign: Campaign, production: Production, place: CellPlace, bu
     jobs: dict[str, JobBinding] = {}
     addresses: dict[str, Link] = {}
     paths: dict[str, str] = {}
+    schemes: dict[str, str] = {}
+    clients: dict[str, Mapping[str, Any]] = {}
     logs: dict[str, tuple[LogSource, ...]] = {}
     # nothing judged here is read back from there, and nothing may leave the machine
     absent = {"remote_write", "remote_read"}
@@ -153,12 +159,14 @@ def topology_of(campaign: Campaign, production: Production, place: CellPlace, bu
             absent.add(entry.address or entry.job or entry.logs or "")
         if entry.job:
             targets = () if entry.drop else tuple(_targets(campaign, entry, place, where))
-            jobs[entry.job] = JobBinding(targets, client_of(entry.credentials, where) if entry.credentials else {})
+            jobs[entry.job] = JobBinding(targets, client_of(entry.credentials, _tls(campaign, entry, place), where))
         elif entry.address and not entry.drop:
             nodes = _nodes(campaign, entry, place, where)
             if nodes:
                 addresses[entry.address] = place.way("scrape", nodes[0])
                 paths[entry.address] = _path(entry)
+                schemes[entry.address] = _scheme(campaign, entry, place)
+                clients[entry.address] = client_of(entry.credentials, _tls(campaign, entry, place), where)
             else:
                 absent.add(entry.address)  # an instance that this story does not start
         elif entry.logs and not entry.drop:
@@ -169,6 +177,8 @@ def topology_of(campaign: Campaign, production: Production, place: CellPlace, bu
         jobs=jobs,
         addresses=addresses,
         paths=paths,
+        schemes=schemes,
+        clients=clients,
         alertmanager=place.way("alertmanager", place.part("alertmanager")) if place.alertmanager else None,
         elasticsearch=_http(place.way("elasticsearch", place.elasticsearch)) if place.elasticsearch else None,
         sinks=dict(place.sinks),
@@ -209,50 +219,25 @@ def _asks(job: ScrapeJob, entry: StandsFor) -> bool:
 
 
 def _targets(campaign: Campaign, entry: StandsFor, place: CellPlace, where: Location) -> list[Target]:
-    path = _path(entry)
+    path, scheme = _path(entry), _scheme(campaign, entry, place)
     nodes = _nodes(campaign, entry, place, where)
-    return [Target(place.way("scrape", node), labels=entry.labels, scheme=entry.scheme, path=path) for node in nodes]
+    return [Target(place.way("scrape", node), labels=entry.labels, scheme=scheme, path=path) for node in nodes]
+
+
+def _tls(campaign: Campaign, entry: StandsFor, place: CellPlace) -> Tls | None:
+    """How the port of the subject that answers is entered; None by plain http, and for whoever else answers."""
+    if entry.part or entry.helper or entry.exposition or entry.drop or entry.scheme == "http":
+        return None
+    return place.instances[0].tls.get(entry.port or campaign.profile.ports[0])
+
+
+def _scheme(campaign: Campaign, entry: StandsFor, place: CellPlace) -> str:
+    return entry.scheme or ("https" if _tls(campaign, entry, place) else "http")
 
 
 def _path(entry: StandsFor) -> str:
     """Where it answers, if not where production's job asks: parts of the stack run without a prefix."""
     return entry.path or ("/metrics" if entry.part else "")
-
-
-def client_of(credentials: Credentials, where: Location) -> dict[str, Any]:
-    """Settings of an HTTP client, as Prometheus writes them."""
-    client: dict[str, Any] = {}
-    if credentials.username is not None and credentials.password_from is not None:
-        password = secret(credentials.password_from, where)
-        client["basic_auth"] = {"username": credentials.username, "password": password}
-    if credentials.bearer_from is not None:
-        client["authorization"] = {"credentials": secret(credentials.bearer_from, where)}
-    if credentials.any_certificate:
-        client["tls_config"] = {"insecure_skip_verify": True}
-    return client
-
-
-def secret_values(campaign: Campaign) -> frozenset[str]:
-    """Every secret that the profile refers to and the environment holds: nothing of it may reach a bundle."""
-    values = {os.environ.get(name, "") for name in secret_names(campaign)}
-    return frozenset(value for value in values if value)
-
-
-def secret_names(campaign: Campaign) -> frozenset[str]:
-    """Variables that hold the secrets to which the profile refers."""
-    profile = campaign.profile
-    entered = [entry.credentials for entry in profile.stands_for] + [profile.metrics and profile.metrics.credentials]
-    names = {name for each in entered if each for name in (each.password_from, each.bearer_from) if name}
-    return frozenset(names | set(profile.start.secrets.values()))
-
-
-def secret(variable: str, where: Location) -> str:
-    """What the caller's environment holds under ``variable``; raises ``ConfigError`` where it holds nothing."""
-    if variable not in os.environ:
-        raise ConfigError(
-            f"the variable {variable}, which holds a secret, is not set", location=where, remedy=f"export {variable}"
-        )
-    return os.environ[variable]
 
 
 def _nodes(campaign: Campaign, entry: StandsFor, place: CellPlace, where: Location) -> list[str]:

@@ -79,7 +79,7 @@ class RestBarrier:
     def check(self) -> str:
         """As the protocol says."""
         for target in self._targets:
-            http, path = server_of(target.url, target.timeout_s)
+            http, path = server_of(target.url, target.timeout_s, tls=target.tls, follow=True)
             text = http.send("GET", path, headers=target.headers).require_ok().text
             self._look(target.instance, _lines_about(text, self._gauges))
         return f"{', '.join(self._gauges)} came to rest"

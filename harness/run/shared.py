@@ -256,7 +256,8 @@ def _cell_plan(context: Context, cell: Cell, folder: Path, canaries: Mapping[str
         name=cell.name,
         ledger=str(folder / f"{cell.name}.ndjson"),
         instances=tuple(
-            Instance(place.name, place.url(profile.ports[0]), ports=dict(place.ports)) for place in cell.place.instances
+            Instance(place.name, place.url(profile.ports[0]), ports=dict(place.ports), tls=dict(place.tls))
+            for place in cell.place.instances
         ),
         kinds=kinds,
         speed=cell.speed,

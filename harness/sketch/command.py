@@ -17,6 +17,7 @@ from harness.clauses.compiled import compile_campaign
 from harness.contract import load_campaign
 from harness.core.errors import ConfigError, HarnessError
 from harness.core.source import load_yaml, parse_yaml
+from harness.core.tls import Tls, client_context
 from harness.sketch.draft import OUTPUTS, Draft, Log
 from harness.sketch.entry import Entry
 from harness.sketch.log_lines import read_stream
@@ -78,6 +79,10 @@ def parser() -> argparse.ArgumentParser:
     add("--bearer-from", default="", metavar="VAR", help="the variable that holds the bearer token of the metrics")
     add("--username", default="", metavar="NAME", help="who may read the metrics, by basic authentication")
     add("--password-from", default="", metavar="VAR", help="the variable that holds the password")
+    add("--any-certificate", action="store_true", help="accept whatever certificate https shows")
+    add("--authority", default="", metavar="FILE", help="who vouches for the certificates of https (PEM)")
+    add("--certificate", default="", metavar="FILE", help="what https is shown of us (PEM)")
+    add("--key", default="", metavar="FILE", help="the key of --certificate, where it is another file")
     add("--into", type=Path, default=Path("scenarios"), metavar="DIR", help="where the files go (scenarios)")
     return made
 
@@ -85,9 +90,12 @@ def parser() -> argparse.ArgumentParser:
 def _drafted(options: argparse.Namespace) -> Draft:
     _refuse_overwriting(options.into)
     entry = Entry(options.username, options.password_from, options.bearer_from)
-    metrics = replace(place_of(options.metrics, "--metrics"), entry=entry.headers())
-    health = [place_of(url, "--health") for url in options.health]
-    requests = [place_of(url, "--request") for url in options.request]
+    tls = _tls(options)
+    metrics = replace(place_of(options.metrics, "--metrics", tls), entry=entry.headers())
+    health = [place_of(url, "--health", tls) for url in options.health]
+    requests = [place_of(url, "--request", tls) for url in options.request]
+    if any(place.host != metrics.host for place in (*health, *requests)):
+        raise ConfigError("127.0.0.1 and [::1] are two addresses", remedy="name all places by the same one")
     if options.logs in OUTPUTS and not options.start:
         raise ConfigError(f"--logs {options.logs} is an output of --start", remedy="name the log file, or the command")
     starter = starter_of(options.start) if options.start else None
@@ -98,6 +106,16 @@ def _drafted(options: argparse.Namespace) -> Draft:
         log = _log(options.logs, outputs, starter) if options.logs else None
         took_s = min(ask(metrics).took_s for _ in range(_READS))
     return Draft(options.into, seen, rules, log, starter, _speed(took_s, rules), entry.written)
+
+
+def _tls(options: argparse.Namespace) -> Tls:
+    """How https is entered; raises ``ConfigError`` for files of no use."""
+    if options.key and not options.certificate:
+        raise ConfigError("--key goes with --certificate", remedy="name both, or neither")
+    names = {name: getattr(options, name) for name in ("authority", "certificate", "key")}
+    tls = Tls(options.any_certificate, **{name: str(Path(file).resolve()) for name, file in names.items() if file})
+    client_context(tls)
+    return tls
 
 
 def _log(named: str, outputs: dict[str, Path], starter: Starter | None) -> Log:

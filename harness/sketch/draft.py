@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from harness.core.tls import Tls
 from harness.sketch.families import word_of
 from harness.sketch.log_lines import Stream
 from harness.sketch.looking import Answered, Place, Seen
@@ -84,6 +85,12 @@ class Draft:
         answers = (*self.seen.health, *self.seen.requests)
         numbers = dict.fromkeys((self.seen.metrics.port, *(answer.place.port for answer in answers)))
         return {number: "app" if i == 0 else f"port{number}" for i, number in enumerate(numbers)}
+
+    @property
+    def secured(self) -> dict[str, Tls]:
+        """Names of ports that speak https → how they were entered."""
+        places = (self.seen.metrics, *(answer.place for answer in (*self.seen.health, *self.seen.requests)))
+        return {self.ports[place.port]: place.tls for place in places if place.tls}
 
     def at(self, place: Place) -> str:
         """A place as files write it."""

@@ -17,6 +17,7 @@ from prometheus_client.metrics_core import Metric
 
 from harness.clauses.exposition import parse_exposition
 from harness.core.errors import ConfigError
+from harness.core.tls import Tls, client_context
 
 __all__ = ["Answered", "Place", "Seen", "ask", "look", "place_of"]
 
@@ -25,6 +26,7 @@ _LONGEST_BYTES: Final = 64 * 1024 * 1024
 _USUAL: Final = ("/healthz", "/health", "/-/healthy", "/livez", "/health/live", "/-/ready", "/ready", "/")
 _NOWHERE: Final = "/a-path-that-nobody-serves"
 _HOPS: Final = 10
+_PORTS: Final = {"http": 80, "https": 443}
 _LOCKED: Final = frozenset({401, 403})
 _SECRET: Final = re.compile(r"(?i)token|secret|passw|api_?key|auth|signature|credential")
 _ACCEPT: Final = {"Accept": "text/plain;version=0.0.4;q=1,*/*;q=0.1"}
@@ -38,9 +40,16 @@ class Place:
     path: str
     entry: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
     """Headers that open it: secrets, written nowhere."""
+    host: str = "127.0.0.1"
+    tls: Tls | None = None
 
     def __str__(self) -> str:
-        return f"http://127.0.0.1:{self.port}{self.path}"
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{'https' if self.tls else 'http'}://{host}:{self.port}{self.path}"
+
+    def at(self, path: str) -> Place:
+        """Another path of the same server, as who has no key to it asks there."""
+        return replace(self, path=path, entry={})
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,26 +86,28 @@ class Seen:
     """Families that came with the first requests."""
 
 
-def place_of(url: str, option: str) -> Place:
-    """The place that ``url`` names; raises ``ConfigError`` for what init cannot use, or must not write down."""
-    parts = urlsplit(url)
+def place_of(url: str, option: str, tls: Tls) -> Place:
+    """The place that ``url`` names, entered by ``tls`` where it is https.
+
+    Raises ``ConfigError`` for what init cannot use, or must not write down.
+    """
     try:
-        port = parts.port or 80
+        parts = urlsplit(url)
+        port = parts.port or _PORTS.get(parts.scheme, 0)
     except ValueError:
-        port = 0
-    if parts.scheme != "http" or not parts.hostname or not port:
-        remedy = "write it as in http://127.0.0.1:8080/metrics; for https write the profile by hand, see scheme there"
-        raise ConfigError(f"{option} {_harmless(url)} is not an address of plain http", remedy=remedy)
+        parts, port = urlsplit(""), 0
+    if not parts.hostname or not port:
+        remedy = "write it as in http://127.0.0.1:8080/metrics"
+        raise ConfigError(f"{option} {_harmless(url)} is not an address of http or https", remedy=remedy)
     if parts.username is not None or any(_SECRET.search(name) for name, _ in parse_qsl(parts.query, True)):
         remedy = "name the address without it, and add credentials to the profile (metrics: {credentials: …})"
         raise ConfigError(f"{option} carries a secret, which init would write down", remedy=remedy)
-    if parts.hostname == "::1":
-        remedy = "let it listen on 127.0.0.1, or on all addresses (0.0.0.0 or ::), and name it by 127.0.0.1"
-        raise ConfigError(f"{option} {_harmless(url)}: the harness reaches services by IPv4", remedy=remedy)
-    if parts.hostname not in {"127.0.0.1", "localhost"}:
+    if parts.hostname not in {"127.0.0.1", "localhost", "::1"}:
         remedy = f"start the service here (--start), or forward its port: ssh -L {port}:127.0.0.1:{port} HOST"
-        raise ConfigError(f"{option} {_harmless(url)} is not on this machine's 127.0.0.1", remedy=remedy)
-    return Place(port, (parts.path or "/") + (f"?{parts.query}" if parts.query else ""))
+        raise ConfigError(f"{option} {_harmless(url)} is not on this machine's 127.0.0.1 or [::1]", remedy=remedy)
+    host = "::1" if parts.hostname == "::1" else "127.0.0.1"
+    path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    return Place(port, path, host=host, tls=tls if parts.scheme == "https" else None)
 
 
 def _harmless(url: str) -> str:
@@ -107,7 +118,7 @@ def _harmless(url: str) -> str:
 def ask(place: Place, option: str = "") -> Answered:
     """One GET, without redirects, proxies or retries; raises ``ConfigError`` where there is no answer."""
     began = time.monotonic()
-    connection = http.client.HTTPConnection("127.0.0.1", place.port, timeout=_TIMEOUT_S)
+    connection = _connection(place)
     try:
         connection.request("GET", place.path, headers={**_ACCEPT, **place.entry})
         answer = connection.getresponse()
@@ -115,12 +126,21 @@ def ask(place: Place, option: str = "") -> Answered:
     except (OSError, EOFError, zlib.error, http.client.HTTPException) as error:
         why = str(error) or type(error).__name__
         remedy = "start the service first, or name the command that starts it: --start 'CMD'"
+        if "CERTIFICATE" in why.upper():
+            remedy = "say whom to trust and who you are: --authority FILE, --certificate FILE, or --any-certificate"
         raise ConfigError(f"{option} {place} does not answer: {why}".strip(), remedy=remedy) from None
     finally:
         connection.close()
     kind = (answer.getheader("Content-Type") or "").partition(";")[0].strip().lower()
     location = answer.getheader("Location") or ""
     return Answered(place, answer.status, kind, body, time.monotonic() - began, location)
+
+
+def _connection(place: Place) -> http.client.HTTPConnection:
+    if place.tls is None:
+        return http.client.HTTPConnection(place.host, place.port, timeout=_TIMEOUT_S)
+    context = client_context(place.tls)
+    return http.client.HTTPSConnection(place.host, place.port, timeout=_TIMEOUT_S, context=context)
 
 
 def _plain(body: bytes, coding: str) -> bytes:
@@ -133,7 +153,7 @@ def look(metrics: Place, health: Sequence[Place], requests: Sequence[Place]) -> 
     before = _families(_scraped(metrics))
     answers = tuple(_well(place, "--health") for place in health) or tuple(_usual(metrics))
     asked = tuple(_well(place, "--request") for place in requests)
-    stranger = ask(Place(answers[0].place.port, _NOWHERE))
+    stranger = ask(answers[0].place.at(_NOWHERE))
     # many a series is born with the first request
     text = _scraped(metrics)
     families = _families(text)
@@ -180,9 +200,9 @@ def _well(place: Place, option: str) -> Answered:
 
 def _usual(metrics: Place) -> Iterator[Answered]:
     """The first usual place that answers well; else the metrics, as who has no key to them sees them."""
-    answer = ask(Place(metrics.port, _USUAL[0]))
+    answer = ask(metrics.at(_USUAL[0]))
     for path in (*_USUAL[1:], metrics.path):
         if answer.status == 200:
             break
-        answer = ask(Place(metrics.port, path))
+        answer = ask(metrics.at(path))
     yield answer

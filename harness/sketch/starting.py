@@ -14,7 +14,7 @@ import tempfile
 import time
 import uuid
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Final
 
@@ -33,10 +33,7 @@ _SECRET: Final = re.compile(r"(?i)token|secret|passw|api[-_]?key|credential|priv
 _NO_SECRET: Final = re.compile(r"(?i)[^=]*(=|[-_.](file|path|dir)(=.*)?)")
 """An option that is set to nothing, or says where a secret lies."""
 _MARK: Final = "LOOKED_AT_BY_HARNESS"
-_LISTENING: Final = {
-    "127.0.0.1": "it takes the connection and says nothing: look why, or name another path",
-    "::1": "it listens on [::1] alone: let it listen on 127.0.0.1, or on all addresses",
-}
+_HOSTS: Final = ("127.0.0.1", "::1")
 _REMEDY_PORT: Final = "write the port that --metrics names into it, as an argument or as PORT=… in front"
 
 
@@ -154,15 +151,17 @@ def _await(process: subprocess.Popen[bytes], places: Sequence[Place], outputs: d
             if status:
                 return
             problem = f"{waiting[0]} does not answer {_READY_S:g} s after --start"
-            raise ConfigError(problem, remedy=_why_silent(waiting[0].port))
+            raise ConfigError(problem, remedy=_why_silent(waiting[0]))
         time.sleep(_POLL_S)
 
 
-def _why_silent(port: int) -> str:
-    """What to do about a service that runs and does not answer at the port."""
-    for host, remedy in _LISTENING.items():
-        with contextlib.suppress(OSError), socket.create_connection((host, port), timeout=1.0):
-            return remedy
+def _why_silent(place: Place) -> str:
+    """What to do about a service that runs and does not answer at the place."""
+    for host in sorted(_HOSTS, key=lambda each: each != place.host):
+        with contextlib.suppress(OSError), socket.create_connection((host, place.port), timeout=1.0):
+            if host == place.host:
+                return "it takes the connection and says nothing: look why, or name another path (or https)"
+            return f"it listens on another address: name it as in {replace(place, host=host)}"
     return _REMEDY_PORT
 
 

@@ -34,12 +34,16 @@ def campaign_lines(draft: Draft) -> Iterator[str]:
 def profile_lines(draft: Draft) -> Iterator[str]:
     """The lines of profile.yaml."""
     seen, (word, count) = draft.seen, word_of(draft.seen.families)
-    first = seen.health[0]
+    first, host = seen.health[0], seen.metrics.host
     yield "# All that the harness knows of the service, as `harness init` saw it: it is yours now, correct it."
     yield "harness: profile/1"
     yield f"subject: {word} # {f'{count} metrics begin so' if count else 'a name for reports: choose your own'}"
     yield _start(draft)
     yield f"ports: [{', '.join(draft.ports.values())}]"
+    if host != "127.0.0.1":
+        yield f"host: {json.dumps(host)} # where on this machine it listens"
+    if draft.secured:
+        yield f"tls: {{{', '.join(_entered(draft))}}} # they speak https"
     yield f"ready: {{{draft.at(first.place)}, status: [{first.status}]}} # it answered so"
     shown = f"{len(seen.families)} families in {seen.size_bytes} bytes"
     yield f"metrics: {{{draft.at(seen.metrics)}{draft.credentials}}} # {shown}"
@@ -53,6 +57,14 @@ def profile_lines(draft: Draft) -> Iterator[str]:
     port, status = draft.ports[seen.stranger.place.port], seen.stranger.status
     yield "  # a path that nobody serves, another one every time: it must not become a label"
     yield f'  stranger: {{port: {port}, path: "/{{{{random}}}}", method: GET, expects: [{status}]}}'
+
+
+def _entered(draft: Draft) -> Iterator[str]:
+    for name, tls in draft.secured.items():
+        files = {kind: getattr(tls, kind) for kind in ("authority", "certificate", "key")}
+        said = [f"{kind}: {bare(os.path.relpath(file, draft.folder))}" for kind, file in files.items() if file]
+        said += ["any_certificate: true"] if tls.any_certificate else []
+        yield f"{name}: {{{', '.join(said)}}}"
 
 
 def _start(draft: Draft) -> str:
@@ -88,6 +100,8 @@ def prometheus_lines(draft: Draft) -> Iterator[str]:
         yield f"rule_files: [{json.dumps(os.path.relpath(draft.rules.path.resolve(), draft.folder.resolve()))}]"
     yield "scrape_configs:"
     yield f"  - job_name: {bare(draft.job)} # {'as the rules name it' if draft.rules and draft.rules.job else 'choose'}"
+    if draft.seen.metrics.tls:
+        yield "    scheme: https"
     if path != "/metrics":
         yield f"    metrics_path: {bare(path)}"
     if query:

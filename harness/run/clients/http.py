@@ -16,6 +16,7 @@ import urllib3
 from urllib3.util import Retry
 
 from harness.core.errors import HarnessError
+from harness.core.tls import Tls, client_context
 
 __all__ = ["Answer", "Http", "HttpFault", "Params", "basic_auth", "bearer_auth", "server_of"]
 
@@ -43,13 +44,22 @@ def _shared_pool() -> urllib3.PoolManager:
 
 
 @functools.cache
-def _trusting_pool() -> urllib3.PoolManager:
-    urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)  # somebody wrote that any certificate will do
-    return urllib3.PoolManager(num_pools=_POOLS, maxsize=_CONNECTIONS_PER_POOL, retries=False, cert_reqs="CERT_NONE")
+def _pool_by(tls: Tls) -> urllib3.PoolManager:
+    if tls.any_certificate:
+        urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)  # somebody wrote that any will do
+    return urllib3.PoolManager(
+        num_pools=_POOLS,
+        maxsize=_CONNECTIONS_PER_POOL,
+        retries=False,
+        ssl_context=client_context(tls),
+        cert_reqs="CERT_NONE" if tls.any_certificate else "CERT_REQUIRED",
+        server_hostname=tls.server_name or None,
+        assert_hostname=False if tls.any_certificate else tls.server_name or None,
+    )
 
 
 # Connections inherited over a fork would be read by two processes.
-for _pool in (_shared_pool, _trusting_pool):
+for _pool in (_shared_pool, _pool_by):
     os.register_at_fork(after_in_child=_pool.cache_clear)
 
 
@@ -123,8 +133,8 @@ class Answer:
 class Http:
     """One server: ``base`` may have a path prefix and credentials (which are never shown in an error).
 
-    ``headers`` go with every request. ``timeout_s`` bounds connecting and every single read. ``any_certificate``
-    accepts what nobody vouches for. ``follow`` takes redirects, without credentials to another host. Threads may share
+    ``headers`` go with every request. ``timeout_s`` bounds connecting and every single read. ``tls`` says
+    how https is entered. ``follow`` takes redirects, without credentials to another host. Threads may share
     it.
     """
 
@@ -134,7 +144,7 @@ class Http:
         *,
         headers: Mapping[str, str] | None = None,
         timeout_s: float = 2.0,
-        any_certificate: bool = False,
+        tls: Tls | None = None,
         follow: bool = False,
         pool: urllib3.PoolManager | None = None,
     ) -> None:
@@ -142,7 +152,7 @@ class Http:
         self.timeout_s = timeout_s
         self._headers = {"user-agent": "observability-harness", **credentials, **(headers or {})}
         self._pool = pool
-        self._pool_of = _trusting_pool if any_certificate else _shared_pool
+        self._pool_of = functools.partial(_pool_by, tls) if tls else _shared_pool
         self._follow = follow
 
     def send(
@@ -195,11 +205,11 @@ class Http:
         return self.send("POST", path, body=urlencode(form, doseq=True).encode(), headers=_FORM)
 
 
-def server_of(url: str, timeout_s: float, *, any_certificate: bool = False, follow: bool = False) -> tuple[Http, str]:
+def server_of(url: str, timeout_s: float, *, tls: Tls | None = None, follow: bool = False) -> tuple[Http, str]:
     """The server of ``url`` and the path, with its query, to ask it for."""
     parts = urlsplit(url)
     base = urlunsplit((parts.scheme, parts.netloc, "", "", ""))
-    http = Http(base, timeout_s=timeout_s, any_certificate=any_certificate, follow=follow)
+    http = Http(base, timeout_s=timeout_s, tls=tls, follow=follow)
     return http, urlunsplit(("", "", parts.path or "/", parts.query, ""))
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 
+from harness.core.tls import Tls
 from harness.run.clients.http import Answer, Http, HttpFault
 from harness.run.faults.value import Value, fill, fill_path, mismatch
 from harness.run.stack.wait import NotYet
@@ -30,12 +31,13 @@ class Call:
     expect: Mapping[str, Any] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
     timeout_s: float = 2.0
+    tls: Tls | None = None
 
     def send(self, value: Value) -> Answer:
         """Make the call; raises ``HttpFault`` unless the answer is 2xx."""
         content = None if self.body is None else orjson.dumps(fill(self.body, value))
         headers = {"content-type": "application/json"} if content is not None else {}
-        http = Http(self.server, headers=self.headers, timeout_s=self.timeout_s)
+        http = Http(self.server, headers=self.headers, timeout_s=self.timeout_s, tls=self.tls)
         return http.send(self.method, fill_path(self.path, value), body=content, headers=headers).require_ok()
 
     def seen(self, value: Value) -> str:

@@ -22,7 +22,7 @@ from harness.run.load.ledger import Request
 from harness.run.load.plan import CellPlan, DriverPlan
 from harness.run.load.schedule import LoadPhase, traced
 from harness.run.load.tally import Allowance, Stripe
-from harness.run.load.wire import Target
+from harness.run.load.wire import Target, entry_of
 
 __all__ = ["Cells", "clock_of", "targets_of"]
 
@@ -161,7 +161,11 @@ def targets_of(
     """A target for each instance and port of ``cell``, by their names; ``addresses`` are numeric, by host."""
     return {
         (item.name, port): Target(
-            (addresses[item.host], item.port(port)), item.authority(port), idle_s=cell.idle_s, clock=clock
+            (addresses[item.host], item.port(port)),
+            item.authority(port),
+            idle_s=cell.idle_s,
+            clock=clock,
+            entry=entry_of(item.entered(port), item.host),
         )
         for item in cell.instances
         for port in {kind.port for kind in cell.kinds}

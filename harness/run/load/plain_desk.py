@@ -22,6 +22,7 @@ from locust.runners import MasterRunner, WorkerRunner
 from harness.contract import Campaign
 from harness.core.errors import ConfigError, HarnessError
 from harness.run.canaries import canaries_of
+from harness.run.entering import tls_of
 from harness.run.load.courses import PLAIN, Course, plain_course, story_course
 from harness.run.load.ledger import Request
 from harness.run.load.plan import Ceiling, CellPlan, DriverPlan, Instance, resolved
@@ -134,10 +135,15 @@ class PlainDesk:
         first = Instance("host", host.rstrip("/"))
         ports = {profile.ports[0]: first.port(), **_ports(self.options.ports)}
         kinds = {name: kind for name, kind in self.kinds.items() if kind.port in ports}
+        tls = {name: each for name, each in tls_of(self.campaign).items() if name in ports}
+        if (entry := first.entered()) is None:  # as the host says
+            tls.pop(profile.ports[0], None)
+        else:
+            tls.setdefault(profile.ports[0], entry)
         plan = CellPlan(
             "plain",
             "",
-            (Instance("host", first.url, ports=ports),),
+            (Instance("host", first.url, ports=ports, tls=tls),),
             tuple(kinds.values()),
             speed=self.course().speed,
             seed=self.options.seed,

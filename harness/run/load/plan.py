@@ -11,39 +11,44 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 import orjson
 
 from harness.core.errors import ConfigError, Location
+from harness.core.tls import Tls
 from harness.run.load.requests import RequestKind, from_mapping
 
 __all__ = ["Ceiling", "CellPlan", "DriverPlan", "Instance", "Workers", "read_plan", "resolved", "write_plan"]
+
+_PORTS: Final = {"http": 80, "https": 443}
 
 
 @dataclass(frozen=True, slots=True)
 class Instance:
     """One address of the subject, ``http://127.0.0.1:8000``; load is shared in proportion to ``weight``.
 
-    ``ports`` are further ports of the same host, by the name under which a request kind asks for one.
+    ``ports`` are further ports of the same host, by the name under which a request kind asks for one. Those that speak
+    https stand in ``tls``; that of the address does by its scheme, under the name ``""``.
     """
 
     name: str
     url: str
     weight: float = 1.0
     ports: Mapping[str, int] = field(default_factory=dict)
+    tls: Mapping[str, Tls] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         try:
             parts = urlsplit(self.url)
-            fits = parts.scheme == "http" and bool(parts.hostname) and (parts.port is None or parts.port > 0)
+            fits = parts.scheme in _PORTS and bool(parts.hostname) and (parts.port is None or parts.port > 0)
         except ValueError:
             fits = False
         if not fits or parts.path not in ("", "/") or parts.query or parts.fragment or parts.username:
             raise ConfigError(
                 f"instance {self.name!r}: {self.url!r} is not an address that can be driven",
-                remedy="write scheme http, host and port only, such as http://127.0.0.1:8000",
+                remedy="write scheme, host and port only, such as http://127.0.0.1:8000",
             )
         if not (math.isfinite(self.weight) and self.weight >= 0):
             raise ConfigError(f"instance {self.name!r}: weight must be 0 or more, not {self.weight}")
@@ -54,8 +59,21 @@ class Instance:
         return urlsplit(self.url).hostname or ""
 
     def port(self, name: str = "") -> int:
-        """The port called ``name``; else that of the address, 80 where none is written."""
-        return self.ports.get(name) or urlsplit(self.url).port or 80
+        """The port called ``name``; else that of the address, as its scheme says where none is written."""
+        written = urlsplit(self.url)
+        return self.ports.get(name) or written.port or _PORTS[written.scheme]
+
+    def entered(self, name: str = "") -> Tls | None:
+        """How the port called ``name`` is entered by https; None by http."""
+        if name in self.ports or name in self.tls:
+            return self.tls.get(name)
+        return Tls() if urlsplit(self.url).scheme == "https" else None
+
+    @classmethod
+    def from_json(cls, written: Mapping[str, Any]) -> Instance:
+        """The instance in a mapping. Raises ``ConfigError`` for missing, unknown or unusable fields."""
+        tls = {name: from_mapping(Tls, each) for name, each in written.get("tls", {}).items()}
+        return from_mapping(cls, {**written, "tls": tls})
 
     def authority(self, name: str = "") -> str:
         """The value of the Host header for the port called ``name``."""
@@ -99,7 +117,7 @@ class CellPlan:
     def from_json(cls, written: Mapping[str, Any]) -> CellPlan:
         """The cell in a mapping. Raises ``ConfigError`` for missing, unknown or unusable fields."""
         values = dict(written)
-        values["instances"] = tuple(from_mapping(Instance, item) for item in values.get("instances", ()))
+        values["instances"] = tuple(Instance.from_json(item) for item in values.get("instances", ()))
         values["kinds"] = tuple(RequestKind.from_json(item) for item in values.get("kinds", ()))
         return from_mapping(cls, values)
 

@@ -8,24 +8,28 @@ Only the driver process uses this module.
 from __future__ import annotations
 
 import errno
+import functools
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 
 import gevent
-from gevent import socket
+from gevent import socket, ssl
 from geventhttpclient.response import HTTPParseError, HTTPResponse
 
+from harness.core.tls import Tls, client_context
 from harness.run.load.answer import TokenStream
 from harness.run.load.ledger import ErrorKind
 from harness.run.load.requests import RequestKind
 
-__all__ = ["Exchange", "Target"]
+__all__ = ["Entry", "Exchange", "Target", "entry_of"]
 
 _BLOCK_BYTES = 65536
 _OWN_LIMITS = frozenset({errno.EMFILE, errno.ENFILE, errno.EADDRNOTAVAIL, errno.ENOBUFS})
 
 Clock = Callable[[], float]
+Entry = Callable[[socket.socket], socket.socket]
+"""Makes a connection by TLS of a plain one."""
 
 
 class Exchange(HTTPResponse):
@@ -84,15 +88,26 @@ class Exchange(HTTPResponse):
         return [bytes(self.body)] if self.tokens is None else self.tokens.documents
 
 
+def entry_of(tls: Tls | None, host: str) -> Entry | None:
+    """How a connection to ``host`` becomes one by TLS; None where it stays plain."""
+    if tls is None:
+        return None
+    context = client_context(tls, ssl.SSLContext)
+    return functools.partial(context.wrap_socket, server_hostname=tls.server_name or host)
+
+
 class Target:
     """One address with its kept connections."""
 
-    def __init__(self, address: tuple[str, int], authority: str, *, idle_s: float, clock: Clock) -> None:
+    def __init__(
+        self, address: tuple[str, int], authority: str, *, idle_s: float, clock: Clock, entry: Entry | None = None
+    ) -> None:
         self.authority = authority
         self._address = address
         self._family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
         self._idle_s = idle_s
         self._clock = clock
+        self._entry = entry
         self._idle: deque[tuple[float, socket.socket]] = deque()
 
     def exchange(self, request: bytes, kind: RequestKind) -> Exchange:
@@ -145,6 +160,8 @@ class Target:
         try:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             sock.connect(self._address)
+            if self._entry is not None:
+                sock = self._entry(sock)
         except BaseException:
             sock.close()
             raise
@@ -174,8 +191,9 @@ def _is_open(sock: socket.socket) -> bool:
     # An unused connection has nothing to read: data or an end here means that the target let go of it.
     sock.settimeout(0.0)
     try:
-        sock.recv(1, socket.MSG_PEEK)
-    except BlockingIOError:
+        # what TLS itself has to say is taken in here, and is nothing to read
+        sock.recv(1, 0 if isinstance(sock, ssl.SSLSocket) else socket.MSG_PEEK)
+    except (BlockingIOError, ssl.SSLWantReadError):
         sock.settimeout(None)
         return True
     except OSError:

@@ -30,7 +30,7 @@ class AnswerSource:
         self.cells = (cell,)
         self._cell, self._target, self._clock = cell, target, clock
         self._http, self._path = (
-            (target.server, target.url) if target.server else server_of(target.url, target.timeout_s)
+            (target.server, target.url) if target.server else server_of(target.url, target.timeout_s, tls=target.tls)
         )
 
     def read(self, now: float, moment: Moment) -> Sequence[Record]:  # noqa: ARG002 (part of the interface)
@@ -68,7 +68,7 @@ class ExpositionSource:
         self._http, self._path = (
             (target.server, target.url)
             if target.server
-            else server_of(target.url, target.timeout_s, any_certificate=target.any_certificate, follow=True)
+            else server_of(target.url, target.timeout_s, tls=target.tls, follow=True)
         )
 
     def read(self, now: float, moment: Moment) -> Sequence[Record]:  # noqa: ARG002 (part of the interface)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from harness.clauses.model import Need
+from harness.core.tls import Tls
 from harness.core.units import parse_duration
 from harness.evidence.records import Reading, Record, ScrapeRefused, Series
 from harness.run.clients.http import HttpFault, server_of
@@ -15,6 +16,10 @@ from harness.run.observe.series import PROMETHEUS, SampleSource
 from harness.run.observe.source import Clock, Moment
 
 __all__ = ["ScrapeSource"]
+
+
+_UNASKED: Final = Tls(any_certificate=True)
+"""Whoever answers lives; who it is, Prometheus asks."""
 
 
 class ScrapeSource:
@@ -143,7 +148,7 @@ class _Target:
             return
         asked_t = clock()
         try:
-            http, path = server_of(self._url, self._interval_s)
+            http, path = server_of(self._url, self._interval_s, tls=_UNASKED)
             if http.send("GET", path).ok:
                 self._answered_t = asked_t
         except HttpFault:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from harness.contract.line_formats import Parse, parse_json
+from harness.core.tls import Tls
 from harness.run.clients.http import Http
 
 __all__ = [
@@ -32,6 +33,7 @@ class EndpointTarget:
     body: bytes | None = None
     every_s: float = 0.25
     timeout_s: float = 2.0
+    tls: Tls | None = None
     server: Http | None = None
     """Where set, ``url`` is a path below it."""
 
@@ -43,7 +45,7 @@ class ExpositionTarget:
     instance: str
     url: str
     headers: Mapping[str, str] = field(default_factory=dict)
-    any_certificate: bool = False
+    tls: Tls | None = None
     timeout_s: float = 2.0
     server: Http | None = None
     """Where set, ``url`` is a path below it."""

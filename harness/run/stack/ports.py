@@ -29,6 +29,7 @@ __all__ = ["Holder", "PortLease", "PortTakenError", "require_free", "who_listens
 _BLOCK = 32
 _LOWEST, _SPAN = 10_000, 16_384
 _LISTENING = "0A"
+_LOOPBACK = {socket.AF_INET: "127.0.0.1", socket.AF_INET6: "::1"}
 
 
 class PortTakenError(MachineError):
@@ -65,7 +66,7 @@ class PortLease:
         self.close()
 
     def claim(self) -> int:
-        """A port on 127.0.0.1 that is free now and that no other campaign will be given."""
+        """A port of loopback that is free now and that no other campaign will be given."""
         while True:
             while self._free:
                 port = self._free.pop()
@@ -124,15 +125,23 @@ def _ephemeral_start() -> int:
 
 
 def is_free(port: int, *, strict: bool = False) -> bool:
-    """Whether ``port`` can be bound on loopback; ``strict`` also refuses one with connections that linger."""
-    with socket.socket() as trial:
-        if not strict:
-            trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            trial.bind(("127.0.0.1", port))
-        except OSError as error:
-            if error.errno in (errno.EADDRINUSE, errno.EACCES):
-                return False
+    """Whether ``port`` can be bound on loopback; ``strict`` also refuses one with connections that linger.
+
+    It has to be free in both families, as far as this machine has them: a subject may listen in either.
+    """
+    return all(_binds(family, host, port, strict=strict) for family, host in _LOOPBACK.items())
+
+
+def _binds(family: socket.AddressFamily, host: str, port: int, *, strict: bool) -> bool:
+    try:
+        with socket.socket(family) as trial:
+            if not strict:
+                trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            trial.bind((host, port))
+    except OSError as error:
+        if error.errno in (errno.EADDRINUSE, errno.EACCES):
+            return False
+        if error.errno not in (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL):  # a machine without IPv6
             raise
     return True
 

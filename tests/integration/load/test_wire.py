@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
+from harness.core.tls import Tls
 from harness.run.load.requests import ReadFrom, RequestKind
-from harness.run.load.wire import Target
+from harness.run.load.wire import Target, entry_of
+
+CERTIFICATES = Path(__file__).parents[1] / "tiny/data/odd/certificates"
 
 KIND = RequestKind("k", "/", read=ReadFrom("/id"))
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
@@ -20,7 +26,8 @@ TargetOf = Callable[..., Target]
 class Peer:
     """Answers each request of a connection with the next scripted bytes; None closes the connection."""
 
-    def __init__(self, family: socket.AddressFamily, address: str) -> None:
+    def __init__(self, family: socket.AddressFamily, address: str, secured_by: ssl.SSLContext | None = None) -> None:
+        self._secured_by = secured_by
         self.script: list[bytes | None] = []
         self.connections = 0
         self.requests: list[bytes] = []
@@ -41,8 +48,11 @@ class Peer:
             except OSError:
                 return
             self.connections += 1
-            with connection:
-                self._converse(connection)
+            with contextlib.suppress(ssl.SSLError), connection, self._secured(connection) as talking:
+                self._converse(talking)
+
+    def _secured(self, connection: socket.socket) -> socket.socket:
+        return self._secured_by.wrap_socket(connection, server_side=True) if self._secured_by else connection
 
     def _converse(self, connection: socket.socket) -> None:
         while self.script and (data := connection.recv(65536)):
@@ -98,6 +108,36 @@ def test_a_redirect_is_an_answer_and_is_not_followed(peer: Peer, target_of: Targ
     assert (exchange.status, exchange.header("location"), exchange.error_kind) == (307, "http://192.0.2.1/", None)
     assert target.exchange(REQUEST, KIND).status == 200
     assert (peer.connections, len(peer.requests)) == (1, 2)
+
+
+@pytest.fixture
+def secured() -> Iterator[Peer]:
+    """A peer by TLS, which sends its tickets behind the handshake."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(CERTIFICATES / "server.pem", CERTIFICATES / "server.key")
+    running = Peer(socket.AF_INET, "127.0.0.1", context)
+    yield running
+    running.close()
+
+
+def test_a_connection_by_tls_is_kept_too(secured: Peer) -> None:
+    """What TLS itself still has to say after a request is no end of the connection."""
+    secured.script = [OK, OK, None, OK]
+    known = entry_of(Tls(authority=str(CERTIFICATES / "authority.pem")), "127.0.0.1")
+    target = Target(secured.address, "h", idle_s=1.0, clock=time.time, entry=known)
+    for _ in range(2):
+        assert target.exchange(REQUEST, KIND).status == 200
+    assert secured.connections == 1
+    time.sleep(0.1)  # the end of the connection has to arrive; nothing on this side would show it
+    assert target.exchange(REQUEST, KIND).status == 200
+    assert secured.connections == 2
+    target.close()
+
+
+def test_a_peer_that_nobody_vouches_for_is_not_asked(secured: Peer) -> None:
+    target = Target(secured.address, "h", idle_s=1.0, clock=time.time, entry=entry_of(Tls(), "127.0.0.1"))
+    assert target.exchange(REQUEST, KIND).error_kind == "connect"
+    assert secured.requests == []
 
 
 def test_a_connection_that_the_target_let_go_of_is_not_used_again(peer: Peer, target_of: TargetOf) -> None:

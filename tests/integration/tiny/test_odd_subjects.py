@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 
 import pytest
@@ -69,9 +70,24 @@ STREAM = "campaign::logs::failures::envelope"
 
 @pytest.fixture
 def odd(home: Home, tmp_path: Path) -> Story:
-    """Behind https, a password and a redirect; it logs to its outputs, and stands on an upstream that can fail."""
+    """Behind https, a password and a redirect, on [::1] where there is one; its requests show a certificate.
+
+    It logs to its outputs, and stands on an upstream that can fail.
+    """
     home.env["ODD_TEST_PASSWORD"] = "from the caller alone"
-    return Story(tmp_path / "odd", Path(__file__).parent / "data" / "odd")
+    story = Story(tmp_path / "odd", Path(__file__).parent / "data" / "odd")
+    if _has_ipv6():
+        story.replace("profile.yaml", ('host: "127.0.0.1"', 'host: "::1"'))
+    return story
+
+
+def _has_ipv6() -> bool:
+    try:
+        with socket.socket(socket.AF_INET6) as trial:
+            trial.bind(("::1", 0))
+    except OSError:
+        return False
+    return True
 
 
 def test_a_service_that_does_everything_differently_is_known_by_its_profile(home: Home, odd: Story) -> None:

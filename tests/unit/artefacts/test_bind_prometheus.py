@@ -203,6 +203,19 @@ def test_instances_stand_for_written_targets_in_order_and_extra_ones_are_added()
     assert shop["basic_auth"] == {"username": "u"}
 
 
+def test_an_address_is_asked_as_the_local_node_is_to_be() -> None:
+    text = "scrape_configs: [{job_name: a, scheme: https, static_configs: [{targets: ['x:1', 'y:1']}]}]"
+    addresses = {"x:1": LOCAL, "y:1": Link.direct("127.0.0.1:2")}
+    client = {"tls_config": {"insecure_skip_verify": True}}
+    entered = job(bind(text, Topology(addresses=addresses, schemes={"x:1": "https"}, clients={"x:1": client})), "a")
+    rules = entered["relabel_configs"]
+    assert [each["replacement"] for each in rules if each.get("target_label") == "__scheme__"] == ["https", "http"]
+    assert entered["tls_config"] == client["tls_config"]
+    other = {"y:1": {"basic_auth": {"username": "u"}}}
+    with pytest.raises(ConfigError, match="targets of the job 'a' are entered in different ways"):
+        bind(text, Topology(addresses=addresses, clients={"x:1": client, **other}))
+
+
 def test_a_conditional_address_adds_to_the_written_ones() -> None:
     rule = "{source_labels: [zone], regex: b, target_label: __address__, replacement: 'relay:1'}"
     text = f"scrape_configs: [{{job_name: a, static_configs: [{{targets: ['x:1']}}], relabel_configs: [{rule}]}}]"

@@ -1,6 +1,7 @@
 """Probes: the exporter is the local one, and it is told to ask local addresses, never those of production."""
 
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -51,6 +52,11 @@ def test_the_local_exporter_asks_the_local_service(topology: Topology, target: s
     labels = asked(topology, target)
     assert (labels["__address__"], labels["__param_target"]) == ("127.0.0.1:4001", told)
     assert labels["instance"] == target, "labels stay those of production"
+
+
+def test_a_local_service_behind_tls_is_asked_by_https() -> None:
+    topology = replace(BY_JOB, schemes={"shop:8080": "https"})
+    assert asked(topology, "http://shop:8080/x")["__param_target"] == "https://127.0.0.1:4002/x"
 
 
 def test_an_exporter_that_is_a_program_never_asks_production() -> None:

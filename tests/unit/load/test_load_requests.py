@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from harness.core.errors import ConfigError
+from harness.core.tls import Tls
 from harness.run.load.answer import TokenStream, at_pointer, read_answer
 from harness.run.load.ledger import Gaps
 from harness.run.load.plan import Ceiling, CellPlan, DriverPlan, Instance, read_plan, resolved, write_plan
@@ -140,7 +141,7 @@ def test_a_missing_plan_file_is_named(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "url",
-    ["https://127.0.0.1", "127.0.0.1:80", "http://", "http://h:0", "http://h:99999", "http://h/p", "http://u@h"],
+    ["ftp://127.0.0.1", "127.0.0.1:80", "http://", "http://h:0", "http://h:99999", "http://h/p", "http://u@h"],
 )
 def test_an_address_that_cannot_be_driven_is_refused(url: str) -> None:
     with pytest.raises(ConfigError, match="not an address that can be driven"):
@@ -152,6 +153,19 @@ def test_an_address_is_taken_apart() -> None:
     assert (six.host, six.port(), six.authority()) == ("::1", 8080, "[::1]:8080")
     assert (six.port("admin"), six.authority("admin")) == (9, "[::1]:9")
     assert (plain.host, plain.port(), plain.authority()) == ("localhost", 80, "localhost")
+
+
+def test_each_port_says_how_it_is_entered(tmp_path: Path) -> None:
+    known = Tls(authority="/ca.pem")
+    instance = Instance("i", "http://[::1]:8080", ports={"app": 8080, "admin": 9}, tls={"app": known})
+    assert (instance.entered("app"), instance.entered("admin"), instance.entered()) == (known, None, None)
+    bare = Instance("j", "https://localhost")
+    assert (bare.port(), bare.entered()) == (443, Tls())
+    path = tmp_path / "plan.json"
+    kinds = (RequestKind("k", "/", port="app"),)
+    written = DriverPlan((CellPlan("c", "ledger", (instance,), kinds),))
+    write_plan(written, path)
+    assert read_plan(path) == written
 
 
 def test_impossible_cells_are_refused() -> None:

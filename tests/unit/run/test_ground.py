@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from harness.contract.subject import Start
+from harness.contract.subject import Start, TlsPort
 from harness.core.errors import ConfigError, MachineError
 from harness.core.source import parse_yaml
 from harness.provision.images import MissingImagesError, read_images
@@ -54,10 +54,15 @@ def test_containers_that_are_asked_for_are_refused_with_what_is_missing(socket: 
     assert refusal.value.remedy == "harness images"
 
 
-def subject(**start: object) -> Any:
+def test_a_prometheus_in_a_container_is_handed_no_key() -> None:
+    with pytest.raises(ConfigError, match="cannot be handed these files"):
+        prepare("containers", {"prometheus"}, subject({"authority": "ca.pem"}, command=["run"]), print)
+
+
+def subject(tls: dict[str, Any] | None = None, **start: object) -> Any:
     """A campaign, as far as it is asked."""
     document = parse_yaml("start: {image: shop:1}", "profile.yaml")
-    profile = SimpleNamespace(start=Start.model_validate(start))
+    profile = SimpleNamespace(start=Start.model_validate(start), tls={"app": TlsPort(**tls)} if tls else {})
     return SimpleNamespace(profile=profile, profile_source=SimpleNamespace(document=document))
 
 

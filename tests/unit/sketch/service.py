@@ -6,6 +6,8 @@ A redirection has its target in place of the type; a path may be followed by the
 from __future__ import annotations
 
 import gzip
+import socket
+import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -39,7 +41,7 @@ go_goroutines 7
 
 
 @contextmanager
-def serving(pages: dict[str, Page]) -> Iterator[str]:
+def serving(pages: dict[str, Page], host: str = "127.0.0.1", secured_by: ssl.SSLContext | None = None) -> Iterator[str]:
     """Serve ``pages``, and 404 for every other path; answers the address."""
 
     class Handler(BaseHTTPRequestHandler):
@@ -59,11 +61,20 @@ def serving(pages: dict[str, Page]) -> Iterator[str]:
         def log_message(self, format: str, *args: Any) -> None:
             pass
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+    class Server(ThreadingHTTPServer):
+        address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
+
+        def handle_error(self, *_: object) -> None:
+            """A handshake that fails is what some tests are about."""
+
+    with Server((host, 0), Handler) as server:
+        if secured_by:
+            server.socket = secured_by.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         try:
-            yield f"http://127.0.0.1:{server.server_address[1]}"
+            shown = f"[{host}]" if ":" in host else host
+            yield f"{'https' if secured_by else 'http'}://{shown}:{server.server_address[1]}"
         finally:
             server.shutdown()
             thread.join()

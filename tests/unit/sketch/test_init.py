@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
+import ssl
 import sys
 import time
 from collections.abc import Iterator
@@ -12,6 +15,7 @@ import pytest
 from harness.clauses.compiled import compile_campaign
 from harness.cli import main
 from harness.contract import Campaign, load_campaign
+from harness.sketch.looking import Place
 from tests.unit.sketch.service import METRICS, Page, serving
 
 RULES = """\
@@ -244,15 +248,15 @@ def test_it_never_writes_over_anything(url: str, capsys: pytest.CaptureFixture[s
     ("arguments", "told"),
     [
         (["--metrics", "http://127.0.0.1:1/metrics"], "does not answer"),
-        (["--metrics", "http://127.0.0.1:99999/metrics"], "not an address of plain http"),
-        (["--metrics", "https://127.0.0.1/metrics"], "not an address of plain http"),
+        (["--metrics", "http://127.0.0.1:99999/metrics"], "not an address of http"),
+        (["--metrics", "http://[::1/metrics"], "not an address of http"),
+        (["--metrics", "ftp://127.0.0.1/metrics"], "not an address of http"),
+        (["--metrics", "https://127.0.0.1:1/metrics", "--key", "k.pem"], "--key goes with --certificate"),
+        (["--metrics", "https://127.0.0.1:1/metrics", "--authority", "k.pem"], "k.pem cannot be used for TLS"),
+        (["--metrics", "{url}/metrics", "--request", "http://[::1]:80/"], "127.0.0.1 and [::1] are two addresses"),
         (["--metrics", "http://ann:s3cret@127.0.0.1/metrics"], "--metrics carries a secret"),
         (["--metrics", "http://127.0.0.1/metrics?token=s3cret"], "--metrics carries a secret"),
-        (["--metrics", "http://10.0.0.1/metrics"], "not on this machine's 127.0.0.1"),
-        (
-            ["--metrics", "http://[::1]:80/metrics"],
-            "--metrics http://[::1]:80/metrics: the harness reaches services by",
-        ),
+        (["--metrics", "http://10.0.0.1/metrics"], "not on this machine's 127.0.0.1 or [::1]"),
         (["--metrics", "{url}/healthz"], "is application/json, not an exposition"),
         (["--metrics", "{url}/nowhere"], "/nowhere answered 404"),
         (["--metrics", "{url}/bare"], "shows no metric"),
@@ -479,10 +483,38 @@ def test_metrics_that_are_closed_and_no_usual_place(monkeypatch: pytest.MonkeyPa
     assert seen.stranger.status == 404
 
 
-@pytest.mark.parametrize(("host", "told"), [("127.0.0.1", "says nothing"), ("::1", "on [::1] alone"), ("", "the port")])
-def test_why_a_service_is_silent(monkeypatch: pytest.MonkeyPatch, host: str, told: str) -> None:
-    import socket
+def _addresses() -> list[str]:
+    """127.0.0.1, and ::1 where this machine has it."""
+    with socket.socket(socket.AF_INET6) as trial, contextlib.suppress(OSError):
+        trial.bind(("::1", 0))
+        return ["127.0.0.1", "::1"]
+    return ["127.0.0.1"]
 
+
+CERTIFICATES = Path(__file__).parents[2] / "integration/tiny/data/odd/certificates"
+
+
+@pytest.mark.parametrize("host", _addresses())
+def test_https_on_either_address(pages: dict[str, Page], host: str, capsys: pytest.CaptureFixture[str]) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(CERTIFICATES / "server.pem", CERTIFICATES / "server.key")
+    with serving(pages, host, context) as url:
+        assert main(["init", "--metrics", f"{url}/metrics"]) == 2
+        assert "--authority FILE, --certificate FILE, or --any-certificate" in capsys.readouterr().err
+        campaign = init("--metrics", f"{url}/metrics", "--authority", str(CERTIFICATES / "authority.pem"))
+        assert main(["init", "--metrics", f"{url}/metrics", "--any-certificate", "--into", "any"]) == 0
+    profile = campaign.profile
+    assert (profile.host, list(profile.tls)) == (host, ["app"])
+    authority = campaign.folder / (profile.tls["app"].authority or "")
+    assert authority.resolve() == CERTIFICATES / "authority.pem"
+    assert "    scheme: https\n" in Path("scenarios/prometheus.yml").read_text()
+    assert load_campaign([Path("any")]).profile.tls["app"].any_certificate
+
+
+@pytest.mark.parametrize(
+    ("host", "told"), [("127.0.0.1", "says nothing"), ("::1", "as in http://[::1]:80/m"), ("", "the port")]
+)
+def test_why_a_service_is_silent(monkeypatch: pytest.MonkeyPatch, host: str, told: str) -> None:
     from harness.sketch.starting import _why_silent
 
     def connect(address: tuple[str, int], timeout: float) -> socket.socket:
@@ -491,4 +523,4 @@ def test_why_a_service_is_silent(monkeypatch: pytest.MonkeyPatch, host: str, tol
         return socket.socket()
 
     monkeypatch.setattr(socket, "create_connection", connect)
-    assert told in _why_silent(80)
+    assert told in _why_silent(Place(80, "/m"))

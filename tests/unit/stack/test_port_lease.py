@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 from collections.abc import Iterator
@@ -46,6 +47,35 @@ def test_a_port_in_use_is_passed_over(tmp_path: Path) -> None:
     with socket.socket() as busy, PortLease(tmp_path, seed=1) as lease:
         busy.bind(("127.0.0.1", first))
         assert lease.claim() != first
+
+
+def test_a_port_is_free_in_both_families_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[int, str]] = []
+
+    class Trial:
+        def __init__(self, family: int) -> None:
+            self.family = family
+
+        def __enter__(self) -> Trial:
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            pass
+
+        def bind(self, address: tuple[str, int]) -> None:
+            asked.append((self.family, address[0]))
+            if self.family == socket.AF_INET6:
+                raise OSError(refusals[-1], "no")
+
+    monkeypatch.setattr(ports.socket, "socket", Trial)
+    refusals: list[int] = []
+    for code, free in ((errno.EADDRINUSE, False), (errno.EADDRNOTAVAIL, True), (errno.EAFNOSUPPORT, True)):
+        refusals.append(code)
+        assert ports.is_free(7, strict=True) is free
+    assert asked[:2] == [(socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")]
+    refusals.append(errno.EINVAL)
+    with pytest.raises(OSError, match="no"):
+        ports.is_free(7, strict=True)
 
 
 def test_when_every_block_is_leased_the_error_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,5 @@
-// Command odd is a service that does everything a little differently: its metrics lie behind https, a password and a
-// redirect, it logs to standard output and error, and it works only where its folder, environment and upstream are.
+// Command odd is a service that does everything a little differently: it answers those alone who show a certificate, its
+// metrics lie behind https, a password and a redirect, it listens where it is told, it logs to standard output and error, and it works only where its folder, environment and upstream are.
 package main
 
 import (
@@ -103,14 +103,33 @@ func main() {
 	closed := http.NewServeMux()
 	closed.HandleFunc("/internal/metrics", s.metrics)
 	closed.Handle("/metrics", http.RedirectHandler("/internal/metrics", http.StatusFound))
-	listener, err := net.Listen("tcp", "127.0.0.1:"+must("ODD_METRICS_PORT"))
-	if err != nil {
-		log.Fatal(err)
-	}
 	secure := &tls.Config{Certificates: []tls.Certificate{certificate()}}
-	go func() { log.Fatal(http.Serve(tls.NewListener(listener, secure), closed)) }()
+	go serve("ODD_METRICS_PORT", secure, closed)
 	http.HandleFunc("/work", s.work)
 	http.HandleFunc("/healthz", func(http.ResponseWriter, *http.Request) {})
 	fmt.Fprintln(os.Stderr, "odd: a line for people")
-	log.Fatal(http.ListenAndServe("127.0.0.1:"+must("ODD_PORT"), nil))
+	serve("ODD_PORT", mutual(must("ODD_CERTIFICATES")), http.DefaultServeMux)
+}
+
+// mutual lets in who shows a certificate of our authority, and shows one itself.
+func mutual(folder string) *tls.Config {
+	own, err := tls.LoadX509KeyPair(folder+"/server.pem", folder+"/server.key")
+	if err != nil {
+		log.Fatal(err)
+	}
+	authority, err := os.ReadFile(folder + "/authority.pem")
+	if err != nil {
+		log.Fatal(err)
+	}
+	clients := x509.NewCertPool()
+	clients.AppendCertsFromPEM(authority)
+	return &tls.Config{Certificates: []tls.Certificate{own}, ClientCAs: clients, ClientAuth: tls.RequireAndVerifyClientCert}
+}
+
+func serve(port string, secure *tls.Config, handler http.Handler) {
+	listener, err := net.Listen("tcp", net.JoinHostPort(must("ODD_HOST"), must(port)))
+	if err != nil {
+		log.Fatal(err)
+	}
+	log.Fatal(http.Serve(tls.NewListener(listener, secure), handler))
 }
