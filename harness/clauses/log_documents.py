@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from harness.clauses.model import Judge, Judgement, held, still_open, violated
-from harness.clauses.values import ABSENT, at_path, reads_as, said
+from harness.clauses.values import ABSENT, at_path, instant_of, reads_as, said
 from harness.contract.fields import Derived
 from harness.evidence.records import Document, LogLine
 from harness.evidence.store import Evidence
@@ -92,13 +91,11 @@ def judge_time(cell: str, stream: str, event_time: str, *, others: bool = False)
             if document.stream != stream or (others and at_path(document.source, event_time) is ABSENT):
                 continue
             seen += 1
-            told, kept = (_instant(at_path(document.source, path)) for path in (event_time, "@timestamp"))
-            if told is None or kept is None or abs((kept - told).total_seconds()) >= 0.001:
-                shown = at_path(document.source, "@timestamp")
-                message = (
-                    f"@timestamp is {shown!r}, the event's own {event_time} {at_path(document.source, event_time)!r}"
-                )
-                return violated(message, f"document {document.id}", hop="Filebeat", at=document.t)
+            own, shown = (at_path(document.source, path) for path in (event_time, "@timestamp"))
+            told, kept = instant_of(own), instant_of(shown)
+            if told is None or kept is None or abs(kept - told) >= _TRUNCATED_S:
+                message = f"@timestamp is {shown!r}, the event's own {event_time} {own!r}"
+                return violated(message, *_why(document, event_time, own), hop="Filebeat", at=document.t)
         if seen and evidence.completed(cell):
             return held(f"{seen} documents keep the time of their event")
         return still_open(f"no document of {stream}" if not seen else "the story is not over")
@@ -106,9 +103,11 @@ def judge_time(cell: str, stream: str, event_time: str, *, others: bool = False)
     return judge
 
 
-def _instant(value: Any) -> datetime | None:
-    try:
-        found = datetime.fromisoformat(value)
-    except (TypeError, ValueError):
-        return None
-    return found if found.tzinfo else None
+_TRUNCATED_S: Final = 0.001
+"""A document keeps whole milliseconds."""
+
+
+def _why(document: Document, event_time: str, own: Any) -> Iterator[str]:
+    yield f"document {document.id}"
+    if instant_of(own) is None:
+        yield f"{event_time} is no instant for everybody: it lacks a time zone (write Z or +02:00), or is none at all"

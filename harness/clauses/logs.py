@@ -19,6 +19,7 @@ from harness.contract import Campaign
 from harness.contract.campaign import Scenario
 from harness.contract.expectations import ExpectLog
 from harness.contract.fields import FieldRule
+from harness.contract.line_formats import strangeness
 from harness.contract.planes import Logs, LogStream
 from harness.core.errors import Location
 from harness.evidence.records import CAMPAIGN, Barrier, Document, LogLine, Reading
@@ -117,8 +118,7 @@ _CONTINUES: Final = re.compile(r"\s|\}|\]|Traceback |Caused by: |goroutine |[\w.
 def _out_of_format(line: LogLine, stream: LogStream) -> Iterator[str]:
     """The line, and what is mostly the matter with such a one."""
     yield line.text[:200]
-    if "\ufffd" in line.text:
-        yield "it holds bytes that are no UTF-8"
+    yield from strangeness(line.text)
     if stream.record_begins is None and _CONTINUES.match(line.text):
         yield "where an event takes several lines, say in the contract how one begins: record_begins"
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import datetime
 from typing import Any
 
 from harness.clauses.model import Judgement, Need, held, still_open, violated
 from harness.clauses.readings import points_in, unrecorded, window_of
 from harness.clauses.timeline import alert_instants, unconfirmed
-from harness.clauses.values import at_path
+from harness.clauses.values import INSTANTS, at_path, instant_of
 from harness.contract import Campaign
 from harness.contract.thresholds import Threshold
 from harness.evidence.records import LogLine, RuleState, Unmet
@@ -36,23 +35,19 @@ def judge_promql(cell: str, item: Threshold, evidence: Evidence) -> Judgement:
 
 
 def event_time_at(campaign: Campaign, stream: str) -> str | None:
-    """The field in which lines of ``stream`` carry the instant of their event, else the first declared timestamp."""
+    """The field in which lines of ``stream`` carry the instant of their event, else the first declared instant."""
     plane = campaign.contract.logs
     if plane is None or stream not in plane.streams:
         return None
     if plane.event_time is not None:
         return plane.event_time
     fields = {**plane.envelope, **plane.streams[stream].fields}
-    return next((name for name, rule in fields.items() if rule.type == "timestamp"), None)
+    return next((name for name, rule in fields.items() if rule.type in INSTANTS), None)
 
 
 def event_time(fields: Mapping[str, Any], path: str) -> float | None:
     """Epoch seconds of the event, None where the field holds no instant."""
-    try:
-        instant = datetime.fromisoformat(str(at_path(fields, path)))
-    except ValueError:
-        return None
-    return instant.timestamp() if instant.tzinfo else None
+    return instant_of(at_path(fields, path))
 
 
 def judge_log(campaign: Campaign, cell: str, item: Threshold, evidence: Evidence) -> Judgement:

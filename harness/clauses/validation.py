@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from functools import partial
 from typing import Any, Final
 
-from harness.clauses.values import is_timestamp, pattern_of, reads_as, said
+from harness.clauses.values import INSTANTS, pattern_of, reads_as, said
 from harness.contract.fields import FieldRule
 
 __all__ = ["Known", "Shapes", "Validator", "kind_of"]
@@ -104,8 +104,8 @@ _MOST_SHAPES: Final = 4096
 
 def _is_of(rule: FieldRule, kind: type) -> bool:
     """Whether values of a type may stand where the rule is for."""
-    if rule.type == "timestamp":
-        return kind is str
+    if rule.type in INSTANTS:
+        return kind is str or (rule.type == "epoch" and kind in (int, float))
     return rule.type == "any" or kind in _TYPES[rule.type]
 
 
@@ -113,7 +113,7 @@ def _of_values(rule: FieldRule, kind: type) -> list[Fits] | None:
     """What of a rule a value of a type can break; None where the type alone breaks it."""
     if not _is_of(rule, kind):
         return None
-    tests: list[Fits] = [is_timestamp] if rule.type == "timestamp" else []
+    tests: list[Fits] = [INSTANTS[rule.type]] if rule.type in INSTANTS else []
     if rule.one_of is not None:
         tests.append(_among(rule.one_of, kind))
     if rule.pattern is not None:

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, Final
 
 from harness.contract.fields import FieldRule
 
 __all__ = [
     "ABSENT",
+    "INSTANTS",
     "at_path",
     "at_pointer",
     "broken_fields",
+    "instant_of",
     "is_among",
+    "is_epoch",
     "is_timestamp",
     "pattern_of",
     "reads_as",
@@ -73,8 +76,8 @@ def _is_type(value: Any, kind: str) -> bool:
         return True
     if isinstance(value, bool):
         return kind == "boolean"
-    if kind == "timestamp":
-        return isinstance(value, str) and is_timestamp(value)
+    if kind in INSTANTS:
+        return INSTANTS[kind](value)
     return isinstance(value, _TYPES[kind])
 
 
@@ -97,8 +100,8 @@ _READS: dict[str, re.Pattern[str]] = {
 
 def reads_as(text: str, kind: str) -> bool:
     """Whether ``text`` reads as a value of a field's type; none reads as an object or an array."""
-    if kind == "timestamp":
-        return is_timestamp(text)
+    if kind in INSTANTS:
+        return INSTANTS[kind](text)
     pattern = _READS.get(kind)
     return kind in ("string", "any") if pattern is None else pattern.fullmatch(text) is not None
 
@@ -113,12 +116,42 @@ def is_among(text: str, values: Iterable[Any]) -> bool:
     return any(text == said(value) for value in values)
 
 
-def is_timestamp(text: str) -> bool:
-    """Whether ``text`` is an instant in ISO 8601 with a time zone."""
+def is_timestamp(value: Any) -> bool:
+    """Whether ``value`` is the text of an instant in ISO 8601 with a time zone."""
     try:
-        return datetime.fromisoformat(text).tzinfo is not None
-    except ValueError:
+        return datetime.fromisoformat(value).tzinfo is not None
+    except (TypeError, ValueError):
         return False
+
+
+def is_epoch(value: Any) -> bool:
+    """Whether ``value`` counts seconds, milli-, micro- or nanoseconds since 1970, and names a day of this century."""
+    return _since_1970(value) is not None
+
+
+INSTANTS: Final[Mapping[str, Callable[[Any], bool]]] = {"timestamp": is_timestamp, "epoch": is_epoch}
+"""Types of fields that hold an instant."""
+_UNITS: Final = (1, 1_000, 1_000_000, 1_000_000_000)
+_CENTURY_S: Final = (946_684_800, 4_102_444_800)
+_NUMBER: Final = re.compile(r"[0-9]{9,20}(?:\.[0-9]+)?")
+
+
+def instant_of(value: Any) -> float | None:
+    """Epoch seconds of the instant that ``value`` holds; None where it is none, or tells no time zone."""
+    if is_timestamp(value):
+        return datetime.fromisoformat(value).timestamp()
+    return _since_1970(value)
+
+
+def _since_1970(value: Any) -> float | None:
+    if isinstance(value, str):
+        if not _NUMBER.fullmatch(value):
+            return None
+        value = float(value) if "." in value else int(value)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    seconds = (value / unit for unit in _UNITS)
+    return next((each for each in seconds if _CENTURY_S[0] <= each < _CENTURY_S[1]), None)
 
 
 @lru_cache(maxsize=256)

@@ -11,7 +11,7 @@ from harness.contract.strict import Strict
 
 __all__ = ["Derived", "FieldRule", "FieldType", "LabelRule", "compile_pattern"]
 
-FieldType = Literal["string", "integer", "number", "boolean", "object", "array", "timestamp", "any"]
+FieldType = Literal["string", "integer", "number", "boolean", "object", "array", "timestamp", "epoch", "any"]
 
 
 def compile_pattern(text: str | None) -> str | None:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Final, Literal
 
 import orjson
 
 from harness.core.logfmt import parse_logfmt
 
-__all__ = ["FORMATS", "LineFormat", "Parse", "of_records", "parse_json", "parser_of"]
+__all__ = ["FORMATS", "LineFormat", "Parse", "of_records", "parse_json", "parser_of", "strangeness"]
 
 LineFormat = Literal["json", "logfmt", "text"]
 Parse = Callable[[bytes], "dict[str, Any] | None"]
@@ -30,6 +30,19 @@ def parse_json(line: bytes) -> dict[str, Any] | None:
     except orjson.JSONDecodeError:
         return None
     return found if isinstance(found, dict) else None
+
+
+def strangeness(text: str) -> Iterator[str]:
+    """What is odd about a line that is out of its format, in words: bytes of another coding, almost JSON."""
+    if "\0" in text:
+        yield "it holds NUL bytes: UTF-16, or a file that was cut while somebody wrote it"
+    if "\ufffd" in text:
+        yield "it holds bytes that are no UTF-8"
+    if text.startswith("{"):
+        try:
+            orjson.loads(text)
+        except orjson.JSONDecodeError as error:
+            yield f"it begins like a JSON object: {error}"
 
 
 def parser_of(kind: LineFormat, pattern: str | None) -> Parse:

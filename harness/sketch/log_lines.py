@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from harness.clauses.values import is_timestamp, reads_as
-from harness.contract.line_formats import LineFormat, Parse, parse_json
+from harness.clauses.values import is_epoch, is_timestamp, reads_as
+from harness.contract.line_formats import LineFormat, Parse, parse_json, strangeness
 from harness.core.errors import ConfigError, Location
 from harness.core.logfmt import parse_logfmt
 from harness.sketch.records import recognised
 
 __all__ = ["FIELD_NAME", "Stream", "kind_of_field", "read_stream"]
 
-_LAST_BYTES: Final = 1_048_576
+_LAST_BYTES: Final = (1_048_576, 33_554_432)
+"""How much is looked at, and how much where not one line ends in that."""
 _MOST_FIELDS: Final = 8
-FIELD_NAME: Final = re.compile(r"@?[A-Za-z][A-Za-z_-]{0,39}")
-"""Names that are words: what holds digits or dots may be somebody's address or id."""
+FIELD_NAME: Final = re.compile(
+    r"@?[A-Za-z_][A-Za-z_-]{0,39}|(?:log|service|event|error|ecs|process|trace)\.[a-z_]{1,20}"
+)
+"""Names that are words: what holds digits, or dots unlike those of common schemas, may be somebody's address or id."""
+_TIME: Final = re.compile(r"(?i)time|^ts$|^t$|date|instant")
 _FORMATS: Final[dict[LineFormat, Parse]] = {"json": parse_json, "logfmt": parse_logfmt}
 _REMEDY: Final = (
     "leave --logs out, and declare the stream with format: text and a pattern, or let the service write one JSON "
@@ -45,14 +49,9 @@ class Stream:
 def read_stream(path: Path, shown: str) -> Stream:
     """The fields of the last lines of ``path``; raises ``ConfigError`` at ``shown`` where there is nothing to learn."""
     try:
-        with path.open("rb") as file:
-            size = file.seek(0, 2)
-            file.seek(max(0, size - _LAST_BYTES))
-            read = file.read(_LAST_BYTES)
+        lines = next(filter(None, (_last_lines(path, most) for most in _LAST_BYTES)), [])
     except OSError as error:
         raise ConfigError(f"the log cannot be read: {error.strerror}", location=Location(shown)) from None
-    whole = read.split(b"\n")[1 if size > len(read) else 0 :]
-    lines = [line.rstrip(b"\r") for line in whole if line.strip()]
     if not lines:
         remedy = "let the service write a line (send it a request), or leave --logs out"
         raise ConfigError("the log is empty", location=Location(shown), remedy=remedy)
@@ -61,10 +60,22 @@ def read_stream(path: Path, shown: str) -> Stream:
         return Stream(_common(found, kind), len(lines), kind, len(lines) - len(found))
     records = recognised(lines)
     if records is None:
-        problem = f"none of its last {len(lines)} lines is a JSON object or logfmt, or begins with an instant"
-        raise ConfigError(problem, location=Location(shown), remedy=_REMEDY)
+        problem = (
+            f"none of its last {len(lines)} lines is a JSON object or logfmt, or begins with an instant or a level"
+        )
+        why = "".join(f"; {each}" for each in strangeness(lines[-1].decode("utf-8", "replace")))
+        raise ConfigError(problem + why, location=Location(shown), remedy=_REMEDY)
     fields, count = _common(list(records.read), records.format), len(records.read) + records.others
     return Stream(fields, count, records.format, records.others, records.pattern, records.begins)
+
+
+def _last_lines(path: Path, most: int) -> list[bytes]:
+    with path.open("rb") as file:
+        size = file.seek(0, 2)
+        file.seek(max(0, size - most))
+        read = file.read(most)
+    whole = read.split(b"\n")[1 if size > len(read) else 0 :]
+    return [line.rstrip(b"\r") for line in whole if line.strip()]
 
 
 def _read(lines: Sequence[bytes]) -> tuple[LineFormat, list[dict[str, Any]]]:
@@ -76,7 +87,16 @@ def _read(lines: Sequence[bytes]) -> tuple[LineFormat, list[dict[str, Any]]]:
 def _common(objects: list[dict[str, Any]], kind: LineFormat) -> dict[str, str]:
     names = [name for name in objects[0] if FIELD_NAME.fullmatch(name) and all(name in each for each in objects)]
     told = _type if kind == "json" else _type_of_texts
-    return {name: told([each[name] for each in objects]) for name in names[:_MOST_FIELDS]}
+    return {name: _instants(name, each) or told(each) for name, each in _values(objects, names[:_MOST_FIELDS])}
+
+
+def _values(objects: list[dict[str, Any]], names: Sequence[str]) -> Iterator[tuple[str, list[Any]]]:
+    return ((name, [each[name] for each in objects]) for name in names)
+
+
+def _instants(name: str, values: list[Any]) -> str:
+    """Numbers count from 1970 where the name says that they are a time."""
+    return "epoch" if _TIME.search(name) and all(map(is_epoch, values)) else ""
 
 
 def _type(values: list[Any]) -> str:

@@ -1,4 +1,5 @@
-"""Logs of which no line is an object or pairs: text that begins with an instant, and events that take several lines."""
+"""Logs of which no line is an object or pairs: text that begins with an instant or a level, and events that take
+several lines."""
 
 from __future__ import annotations
 
@@ -12,20 +13,44 @@ from harness.contract.line_formats import LineFormat, parse_json, parser_of
 
 __all__ = ["Records", "recognised"]
 
+_CLOCK: Final = r"\d\d:\d\d:\d\d"
 _INSTANTS: Final = (
-    r"\[?\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d[^\s\]]*\]?",
-    r"\[?\d{4}/\d\d/\d\d \d\d:\d\d:\d\d[^\s\]]*\]?",
-    r"\[?\d\d/[A-Z][a-z]{2}/\d{4}[: ]\d\d:\d\d:\d\d[^\]]*\]?",
-    r"[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d",
-    r"[IWEF]\d{4} \d\d:\d\d:\d\d[.\d]*",
-    r"\[?\d\d:\d\d:\d\d[^\s\]]*\]?",
+    rf"\d{{4}}-\d\d-\d\d[T ]{_CLOCK}[^\s\]\x1b]*",
+    rf"\d{{4}}/\d\d/\d\d(?: -)? {_CLOCK}[^\s\]\x1b]*",
+    rf"\d\d/[A-Z][a-z]{{2}}/\d{{4}}[: ]{_CLOCK}[^\]]*",
+    rf"\d\d [A-Z][a-z]{{2}} \d{{4}} {_CLOCK}[.,\d]*",
+    rf"[A-Z][a-z]{{2}} [A-Z][a-z]{{2}} [ \d]\d {_CLOCK}[.\d]* \d{{4}}",
+    rf"[A-Z][a-z]{{2}} [ \d]\d {_CLOCK}",
+    rf"[IWEF]\d{{4}} {_CLOCK}[.\d]*",
+    rf"{_CLOCK}[^\s\]\x1b]*",
 )
-"""How a line of text begins, as the loggers of several languages write it."""
-_LEVEL: Final = (
-    r"[^\n]*?\b(?P<level>TRACE|DEBUG|INFO|NOTICE|WARN|WARNING|ERROR|SEVERE|CRITICAL|FATAL|CONFIG|FINE|FINER|FINEST)\b"
-)
+"""How an instant is written by the loggers of several languages."""
+_LEADS: Final = {
+    r"\[?": r"\]?",
+    r"<\d{1,3}>(?:1 )?": "",
+    r"\[[A-Z]+\] ": "",
+    r"\S+ \S+ \S+ \[": r"\]",
+    r"\d+:[A-Z] ": "",
+    r"(?:\x1b\[[\d;]*m)+": "",
+}
+"""What may stand before it, and what then behind: a bracket, syslog's priority, a tag, a client, a process, colour."""
+_LEVELS: Final = "TRACE|DEBUG|INFO|NOTICE|WARN|WARNING|ERROR|SEVERE|CRITICAL|FATAL|CONFIG|FINE|FINER|FINEST"
+_LEVEL: Final = rf"[^\n]*?\b(?P<level>{_LEVELS})\b"
+_FIRST: Final = rf"(?P<level>(?i:{_LEVELS}|fail|crit|warn|info|dbug|trce)): ?"
 _REST: Final = r"\s*(?P<msg>(?s:.*))"
 _FEWEST: Final = 2
+
+
+def _ways() -> Iterator[tuple[str, ...]]:
+    """How a line may begin, and the patterns that take it apart, the one that tells more first."""
+    for instant in _INSTANTS:
+        for lead, close in _LEADS.items():
+            timed = f"{lead}(?P<time>{instant}){close}"
+            yield f"{lead}{instant}", f"{timed}{_LEVEL}{_REST}", f"{timed}{_REST}"
+    yield _FIRST.replace("?P<level>", "?:"), f"{_FIRST}{_REST}"
+
+
+_WAYS: Final = tuple(_ways())
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,18 +79,18 @@ def _objects(lines: Sequence[bytes]) -> Iterator[Records]:
 
 
 def _texts(lines: Sequence[bytes]) -> Iterator[Records]:
-    """Text that begins with an instant, of the shape that most lines have."""
+    """Text that begins in the way in which most lines do."""
     shown = [line.decode("utf-8", "replace") for line in lines]
-    counts = {shape: sum(re.match(shape, line) is not None for line in shown) for shape in _INSTANTS}
-    shape = max(counts, key=lambda each: counts[each])
-    if counts[shape] < min(_FEWEST, len(lines)):
+    counts = {ways[0]: sum(re.match(ways[0], line) is not None for line in shown) for ways in _WAYS}
+    begins = max(counts, key=lambda each: counts[each])
+    if counts[begins] < min(_FEWEST, len(lines)):
         return
-    records = _joined(lines, shape)
-    for pattern in (f"(?P<time>{shape}){_LEVEL}{_REST}", f"(?P<time>{shape}){_REST}"):
+    records = _joined(lines, begins)
+    for pattern in next(ways for ways in _WAYS if ways[0] == begins)[1:]:
         read = [found for each in records if (found := parser_of("text", pattern)(each)) is not None]
-        if len(read) == counts[shape]:
-            begins = shape if len(records) < len(lines) else None
-            yield Records("text", read, len(records) - len(read), pattern, begins)
+        if len(read) == counts[begins]:
+            several = begins if len(records) < len(lines) else None
+            yield Records("text", read, len(records) - len(read), pattern, several)
 
 
 def _joined(lines: Sequence[bytes], begins: str) -> list[bytes]:

@@ -95,6 +95,7 @@ def judge(clause: Clause, *records: Any) -> Any:
 
 RULES = {
     "t": FieldRule(type="timestamp", optional=True),
+    "e": FieldRule(type="epoch", optional=True),
     "i": FieldRule(type="integer", optional=True),
     "n": FieldRule(type="number", optional=True),
     "b": FieldRule(type="boolean", optional=True),
@@ -109,6 +110,7 @@ RULES = {
     ("good", "bad"),
     [
         ({"t": "2026-01-01T00:00:00Z"}, {"t": "yesterday"}),
+        ({"e": "1796072400.123"}, {"e": "1796072400x"}),
         ({"i": "-12"}, {"i": "1.0"}),
         ({"i": "007"}, {"i": ""}),
         ({"n": "1e-3"}, {"n": "1ms"}),

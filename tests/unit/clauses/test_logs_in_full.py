@@ -236,6 +236,11 @@ def test_what_a_field_is_by_what_is_there() -> None:
         ("2027-01-15T08:00:00.123Z", "2027-01-15T08:00:00.124Z", "violated"),
         ("2027-01-15T08:00:00.123Z", "2027-01-15T08:00:00.123", "violated"),
         (7, "2027-01-15T08:00:00.123Z", "violated"),
+        (1800000000.123, "2027-01-15T08:00:00.123Z", "held"),
+        (1800000000123, "2027-01-15T08:00:00.123Z", "held"),
+        ("1800000000123456", "2027-01-15T08:00:00.123Z", "held"),
+        ("1800000000123456789", "2027-01-15T08:00:00.123Z", "held"),
+        (1800000001.123, "2027-01-15T08:00:00.123Z", "violated"),
     ],
 )
 def test_own_time(table: dict[str, Clause], told: Any, kept: str, verdict: str) -> None:
@@ -243,6 +248,11 @@ def test_own_time(table: dict[str, Clause], told: Any, kept: str, verdict: str) 
     other = Document("story", T, "i", "e", "audit", {"n": 1})
     assert judge(table["logs::app::keeps_time"], found, other).verdict == verdict
     assert judge(table["logs::app::keeps_time"]).verdict == "open"
+
+
+def test_an_instant_without_a_zone_says_so(table: dict[str, Clause]) -> None:
+    found = document(time="2027-01-15 08:00:00,123", **{"@timestamp": "2027-01-15T08:00:00.123Z"})
+    assert "it lacks a time zone" in judge(table["logs::app::keeps_time"], found).details[-1]
 
 
 @pytest.mark.parametrize(
@@ -259,8 +269,24 @@ def test_promises_that_cannot_be(tmp_path: Path, before: str, after: str, proble
         load_campaign([tmp_path])
 
 
-RULES = ["string", "string?", "integer", "number", "boolean", "object", "array", "timestamp", "any", ["a", 2], ["a"]]
-VALUES = ["a", "", 2, 2.5, True, None, {}, [], (), "2027-01-15T08:00:00Z", "2027-01-15", ABSENT]
+TYPES = ("string", "string?", "integer", "number", "boolean", "object", "array", "timestamp", "epoch", "any")
+RULES = [*TYPES, ["a", 2], ["a"]]
+VALUES = [
+    1796072400,
+    "1796072400123456789",
+    "a",
+    "",
+    2,
+    2.5,
+    True,
+    None,
+    {},
+    [],
+    (),
+    "2027-01-15T08:00:00Z",
+    "2027-01-15",
+    ABSENT,
+]
 
 
 @pytest.mark.parametrize("rule", [*RULES, {"pattern": "[a-z]+"}, {"type": "string", "one_of": ["a"], "pattern": "a"}])

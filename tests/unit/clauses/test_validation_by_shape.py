@@ -14,10 +14,11 @@ from harness.clauses.values import broken_fields
 from harness.contract.fields import FieldRule
 
 NAMES = ("a", "b", "c", "a.b", "b.c", "a.b.c", "c.a.b")
-TYPES = ("string", "integer", "number", "boolean", "object", "array", "timestamp", "any")
+TYPES = ("string", "integer", "number", "boolean", "object", "array", "timestamp", "epoch", "any")
 VALUES: tuple[Any, ...] = (
     *("x", "y", "", "2027-01-15T08:00:00.123Z", "2027-01-15", "2027-01-15T08:00:00"),
-    *(0, 1, 71, 0.5, True, False, None, [], ["x"], [{"a": 1}, {"a": "x"}], ("x",)),
+    "1796072400123",
+    *(0, 1, 71, 1796072400, 1796072400.5, 0.5, True, False, None, [], ["x"], [{"a": 1}, {"a": "x"}], ("x",)),
 )
 ONE_OF: tuple[list[Any], ...] = (["x"], ["x", "y"], [1, "x"], [True], [None, 0.5], [])
 
