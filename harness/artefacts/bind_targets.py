@@ -17,7 +17,7 @@ from harness.artefacts.bind_relays import relayed_rules
 from harness.artefacts.edits import Editor
 from harness.artefacts.prometheus_config import ScrapeJob
 from harness.artefacts.topology import JobBinding, Target, Topology
-from harness.core.source import DocumentPath
+from harness.core.source import DocumentPath, nearest
 
 __all__ = ["bind_targets", "client_of"]
 
@@ -88,7 +88,8 @@ def _by_address(editor: Editor, topology: Topology, job: ScrapeJob) -> Iterator[
             scheme = topology.schemes.get(address, "http")
             yield Target(link, address, scheme=scheme, path=topology.paths.get(address, ""))
         elif address not in topology.absent:
-            problem = f"the job {job.name!r} scrapes {address!r}, which nothing binds"
+            hint = nearest(job.name, topology.jobs).replace("did you mean", "; stands_for has the job").rstrip("?")
+            problem = f"the job {job.name!r} scrapes {address!r}, which nothing binds{hint}"
             editor.problem((*job.path, "static_configs"), problem)
 
 

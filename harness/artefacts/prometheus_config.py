@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Final
 
 from harness.artefacts.clock import ScrapeIntervals
 from harness.artefacts.promql import Selector
 from harness.artefacts.reading import Node
 from harness.core.errors import ConfigError, Location
-from harness.core.source import Document, DocumentPath
+from harness.core.source import Document, DocumentPath, nearest
 
 __all__ = [
     "DEFAULT_INTERVAL_S",
@@ -122,6 +124,8 @@ def read_prometheus(
     found = discovered or {}
     root = Node.root(document)
     shared = root.get("global")
+    _refuse_slips(root, _SECTIONS)
+    _refuse_slips(shared, _TIMES)
     interval_s = shared.get("scrape_interval").seconds(0) or DEFAULT_INTERVAL_S
     timeout_s = shared.get("scrape_timeout").seconds(0) or min(DEFAULT_TIMEOUT_S, interval_s)
     return PrometheusConfig(
@@ -137,6 +141,22 @@ def read_prometheus(
         remote_write=_urls(root.get("remote_write")),
         remote_read=_urls(root.get("remote_read")),
     )
+
+
+_SECTIONS: Final = ("global", "rule_files", "scrape_configs", "scrape_config_files", "alerting")
+_TIMES: Final = ("scrape_interval", "scrape_timeout", "evaluation_interval", "metrics_path", "honor_labels")
+
+
+def _refuse_slips(node: Node, read: Sequence[str]) -> None:
+    """A key that is almost one of those read here would else count as not written; any other is Prometheus' to know."""
+    for key in node.mapping():
+        if key not in read and get_close_matches(key, read, 1, _ALMOST):
+            problem = f"Prometheus has no key {key!r}"
+            raise ConfigError(problem, location=node.get(key).location, remedy=nearest(key, read))
+
+
+_ALMOST: Final = 0.88
+"""How like a misspelt key is; no two of Prometheus' own are."""
 
 
 def _urls(node: Node) -> tuple[str, ...]:
@@ -165,6 +185,7 @@ def _jobs(roots: Iterable[Node], interval_s: float, timeout_s: float, discovered
 
 
 def _job(node: Node, interval_s: float, timeout_s: float, discovered: Discovered) -> ScrapeJob:
+    _refuse_slips(node, (*_TIMES, "job_name", "static_configs", "relabel_configs", "metric_relabel_configs"))
     own_s = node.get("scrape_interval").seconds(0) or interval_s
     written_timeout_s = node.get("scrape_timeout").seconds(0)
     if written_timeout_s > own_s:

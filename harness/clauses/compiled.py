@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from typing import Final
 
 from harness.clauses.alert_conduct import compile_conduct, compile_others, compile_quiet
 from harness.clauses.alert_places import compile_places
@@ -21,6 +22,7 @@ from harness.clauses.logs import compile_log_arrival, compile_logs
 from harness.clauses.metrics import compile_metrics
 from harness.clauses.model import Clause
 from harness.clauses.monitoring import compile_monitoring, noticing
+from harness.clauses.naming import check_names, check_story_names
 from harness.clauses.production import Production, read_production
 from harness.clauses.readings import compile_metric_expectation
 from harness.clauses.scrape_answers import compile_scrape_answers
@@ -36,11 +38,16 @@ from harness.core.source import nearest
 
 __all__ = ["compile_campaign"]
 
+_STEPS: Final = 3
+"""Of an id behind its scope."""
+
 
 def compile_campaign(campaign: Campaign) -> tuple[Clause, ...]:
     """Every clause that the contract and the scenarios promise; raises ``ConfigError`` for what cannot be."""
     production = read_production(campaign)
+    check_names(campaign, production)
     for scenario in campaign.scenarios:
+        check_story_names(campaign, production, scenario)
         check_cuts(campaign, production, scenario)
         _check_may_fire(campaign, production, scenario)
         check_unscaled(campaign, production, scenario)
@@ -139,7 +146,8 @@ def _check_waivers(campaign: Campaign, clauses: list[Clause]) -> None:
     ids = {clause.id for clause in clauses}
     scopes = {clause.scope for clause in clauses}
     for index, waiver in enumerate(campaign.waivers):
-        if waiver.clause not in ids and waiver.clause.partition("::")[0] in scopes:
+        scope, *steps = waiver.clause.split("::")
+        if waiver.clause not in ids and (scope in scopes or len(steps) < _STEPS):
             raise ConfigError(
                 f"there is no clause {waiver.clause!r} to waive",
                 location=campaign.source.document.locate(("waivers", index, "clause")),

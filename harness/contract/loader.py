@@ -15,6 +15,7 @@ from harness.contract.campaign import Campaign, Expected, Loaded, Scenario
 from harness.contract.expectations import SUBJECTS, WITHOUT_NAME
 from harness.contract.files import CampaignFile, ContractFile, ProfileFile, ScenarioFile
 from harness.contract.load_check import check_load
+from harness.contract.placeholders import check_placeholders
 from harness.contract.ports_check import check_ports
 from harness.contract.stand_ins import check_stand_ins
 from harness.contract.strict import Strict, known, matching_files, relative_file, validate
@@ -188,6 +189,7 @@ def _check(campaign: Campaign) -> None:
             _check_artefact(campaign.contract_source, name, ("artefacts", kind, *step))
     _check_names(campaign)
     _check_canaries(campaign)
+    check_placeholders(campaign)
     for scenario in campaign.scenarios:
         _check_scenario(campaign, scenario)
     check_stand_ins(campaign)

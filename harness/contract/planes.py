@@ -9,7 +9,7 @@ from pydantic import Field, field_validator, model_validator
 
 from harness.contract.fields import Derived, FieldRule, LabelRule, compile_pattern
 from harness.contract.line_formats import FORMATS, LineFormat, Parse, of_records, parser_of
-from harness.contract.quantities import Duration, WallDuration
+from harness.contract.quantities import Duration, HttpPath, WallDuration
 from harness.contract.strict import Strict
 from harness.core.units import WallSeconds
 
@@ -177,7 +177,7 @@ class Endpoint(Strict):
     """An HTTP endpoint that is probed throughout: which codes it may answer, and with what."""
 
     port: str
-    path: str
+    path: HttpPath
     method: Method = "GET"
     headers: dict[str, str] = {}
     body: Any = None

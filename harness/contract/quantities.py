@@ -9,11 +9,11 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
 
 from harness.core.units import ProductionSeconds, WallSeconds, parse_duration
 
-__all__ = ["Duration", "PerSecond", "Ratio", "WallDuration"]
+__all__ = ["Duration", "HttpPath", "PerSecond", "Ratio", "WallDuration"]
 
 _RATE = re.compile(r"(\d+(?:\.\d+)?)\s*/\s*(s|m|h)")
 _PERCENT = re.compile(r"(\d+(?:\.\d+)?)\s*%")
@@ -47,6 +47,15 @@ def _ratio(value: Any) -> float:
         raise ValueError("a share is written in percent, such as 40%")
     return float(found[1]) / 100
 
+
+def _path(value: str) -> str:
+    if not value.startswith("/"):
+        raise ValueError(f"a path begins with /, as in /{value}")
+    return value
+
+
+HttpPath = Annotated[str, AfterValidator(_path), WithJsonSchema({"type": "string", "pattern": "^/"})]
+"""Path of a server, with its query."""
 
 Duration = Annotated[
     ProductionSeconds,

@@ -6,9 +6,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
+from harness.contract.fault_values import COMPARISON
 from harness.contract.flows import Flows
 from harness.contract.planes import Method
-from harness.contract.quantities import WallDuration
+from harness.contract.quantities import HttpPath, WallDuration
 from harness.contract.strict import Strict
 from harness.core.units import WallSeconds
 
@@ -45,7 +46,7 @@ class Readiness(Strict):
     """A subject is ready when ``path`` on ``port`` answers one of ``status``."""
 
     port: str
-    path: str = "/"
+    path: HttpPath = "/"
     status: list[int] = [200]
     within: WallDuration = WallSeconds(30.0)
 
@@ -186,7 +187,7 @@ class StandsFor(Strict):
     instance: int | Literal["all"] = "all"
     port: str | None = None
     scheme: Literal["http", "https"] | None = None
-    path: str | None = None
+    path: HttpPath | None = None
     """Where the metrics are, if not where the job says."""
     labels: dict[str, str] = {}
     """What live discovery would say of the target: ``__meta_…`` labels that production relabels by."""
@@ -221,11 +222,18 @@ class HookCall(Strict):
 
     method: Method = "POST"
     port: str
-    path: str
+    path: HttpPath
     body: Any = None
     helper: str | None = None
     expect: dict[str, Any] = {}
     """JSON pointer → what must stand there: a value, or ``"> 0"`` and the like."""
+
+    @model_validator(mode="after")
+    def _compares(self) -> HookCall:
+        for wanted in self.expect.values():
+            if isinstance(wanted, str) and wanted[:1] in tuple("<>=!") and not COMPARISON.fullmatch(wanted):
+                raise ValueError(f"{wanted!r} compares with nothing: write it as '> 0', with >, >=, <, <=, == or !=")
+        return self
 
 
 class FaultHook(Strict):
@@ -278,7 +286,7 @@ class RequestKind(Strict):
 
     port: str
     method: Method = "POST"
-    path: str
+    path: HttpPath
     headers: dict[str, str] = {}
     body: Any = None
     expects: list[int] = [200]
@@ -296,7 +304,7 @@ class Scrape(Strict):
     port: str
     helper: str | None = None
     """The port is this helper's, for a subject that pushes to it."""
-    path: str = "/metrics"
+    path: HttpPath = "/metrics"
     scheme: Literal["http", "https"] | None = None
     headers: dict[str, str] = {}
     credentials: Credentials | None = None

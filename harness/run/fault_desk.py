@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal
 
+from harness.contract.fault_values import parse_value
 from harness.contract.files import Phase
 from harness.contract.stand_ins import changes_of
 from harness.contract.subject import FaultHook, HookCall
@@ -18,7 +19,6 @@ from harness.run.faults.fault import Fault, FaultControl
 from harness.run.faults.hook import Call, HookFault
 from harness.run.faults.signals import SignalFault
 from harness.run.faults.stand_in import StandInFault
-from harness.run.faults.value import parse_value
 
 __all__ = ["FaultDesk"]
 

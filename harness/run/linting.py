@@ -22,7 +22,7 @@ from harness.contract import Campaign, load_campaign
 from harness.core.errors import ConfigError, HarnessError
 from harness.run.bound import bind_cell, bind_pipeline, bound_template
 from harness.run.entering import secret_names, tls_of
-from harness.run.placement import CellPlace, InstancePlace, topology_of
+from harness.run.placement import CellPlace, InstancePlace, fill, helper_values, topology_of, values_of
 from harness.run.selection import CellPlan, select
 
 __all__ = ["main", "refusals"]
@@ -72,10 +72,27 @@ def _steps(campaign: Campaign, production: Production, plan: CellPlan, folder: P
     speed = campaign.speed_of(plan.scenario)
     yield lambda: bind_cell(campaign, production, topology(), speed, plan.parts & {"prometheus"}, folder)
     yield lambda: bind_cell(campaign, production, topology(), speed, plan.parts & {"alertmanager"}, folder)
+    yield lambda: _fill_commands(campaign, place, folder / "build")
     if "filebeat" in plan.parts:
         filebeat = FilebeatPlace("data", "logs", Link.direct(place.filebeat))
         yield lambda: bind_pipeline(campaign, replace(topology(), filebeat=filebeat), folder)
         yield lambda: bound_template(campaign)
+
+
+def _fill_commands(campaign: Campaign, place: CellPlace, build: Path) -> None:
+    """Every field in braces that a command or its environment names has a value."""
+    profile, locate = campaign.profile, campaign.profile_source.document.locate
+    values = values_of(place, place.instances[0], build, 0)
+    for index, text in enumerate(profile.start.command):
+        fill(text, values, locate(("start", "command", index)))
+    for name, text in profile.start.environment.items():
+        fill(text, values, locate(("start", "environment", name)))
+    for name in place.helpers:
+        values = helper_values(place, name, build, 0)
+        for index, text in enumerate(profile.helpers[name].command):
+            fill(text, values, locate(("helpers", name, "command", index)))
+        for variable, text in profile.helpers[name].environment.items():
+            fill(text, values, locate(("helpers", name, "environment", variable)))
 
 
 def _place(campaign: Campaign, production: Production, plan: CellPlan, folder: Path) -> CellPlace:

@@ -8,9 +8,10 @@ from typing import Any
 
 import orjson
 
+from harness.contract.fault_values import Value
 from harness.core.tls import Tls
 from harness.run.clients.http import Answer, Http, HttpFault
-from harness.run.faults.value import Value, fill, fill_path, mismatch
+from harness.run.faults.value import fill, fill_path, mismatch
 from harness.run.stack.wait import NotYet
 
 __all__ = ["Call", "HookFault"]

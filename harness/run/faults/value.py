@@ -1,25 +1,18 @@
-"""The value of a fault: how it is written, how it goes into templates, and how an answer is compared with it."""
+"""The value of a fault: how it goes into templates, and how an answer is compared with it."""
 
 from __future__ import annotations
 
 import math
 import operator
-import re
 from collections.abc import Callable, Mapping
-from typing import Any, Final, Literal
+from typing import Any, Final
 from urllib.parse import quote
 
-from harness.core.errors import ConfigError
-from harness.core.units import parse_duration
+from harness.contract.fault_values import COMPARISON, Value
 
-__all__ = ["Unit", "Value", "at_pointer", "fill", "fill_path", "mismatch", "parse_value"]
-
-Unit = Literal["ratio", "seconds", "number", "text", "list"]
-Written = str | int | float
-Value = Written | list[str]
+__all__ = ["at_pointer", "fill", "fill_path", "mismatch"]
 
 _MARK: Final = "{{value}}"
-_COMPARISON: Final = re.compile(r"(>=|<=|==|!=|>|<)\s*(.+)")
 _OPERATORS: Final[Mapping[str, Callable[[Any, Any], bool]]] = {
     ">": operator.gt,
     "<": operator.lt,
@@ -29,39 +22,6 @@ _OPERATORS: Final[Mapping[str, Callable[[Any, Any], bool]]] = {
     "!=": operator.ne,
 }
 _ABSENT: Final = object()
-
-
-def parse_value(written: Written, unit: Unit) -> Value:
-    """``40%`` as 0.4, ``35s`` as 35.0 production seconds, ``a, b`` as a list of two, a number as it is.
-
-    A bare number is taken in every unit. Raises ``ConfigError`` for anything that the unit cannot read.
-    """
-    if unit == "text":
-        return str(written)
-    if unit == "list":
-        return [word.strip() for word in str(written).split(",")]
-    if isinstance(written, int | float):
-        return written
-    try:
-        if written.endswith("%"):
-            return _ratio(written, unit)
-        return parse_duration(written) if unit == "seconds" else _number(written)
-    except ValueError:
-        examples = {"ratio": "40%", "seconds": "35s", "number": "250"}
-        raise ConfigError(f"{written!r} is not a value in {unit}", remedy=f"write it as {examples[unit]}") from None
-
-
-def _ratio(written: str, unit: Unit) -> float:
-    if unit != "ratio":
-        raise ValueError
-    return round(float(written.removesuffix("%")) / 100, 12)
-
-
-def _number(written: str) -> float:
-    number = float(written)
-    if not math.isfinite(number):
-        raise ValueError
-    return int(number) if number.is_integer() and "." not in written else number
 
 
 def fill(template: Any, value: Value) -> Any:
@@ -105,7 +65,7 @@ def at_pointer(body: Any, pointer: str) -> Any:
 
 
 def _holds(found: Any, wanted: Any) -> bool:
-    comparison = _COMPARISON.fullmatch(wanted) if isinstance(wanted, str) else None
+    comparison = COMPARISON.fullmatch(wanted) if isinstance(wanted, str) else None
     if comparison is None:
         return _equal(found, wanted)
     try:

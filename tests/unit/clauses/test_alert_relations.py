@@ -54,7 +54,7 @@ phases:
 expect:
   - alert Warn: {before: Crit}
   - alert Crit: {inhibits: Warn}
-  - metric tiny_load: {rises_in: some, above: 2, below: 9, during: some}
+  - metric other_load: {rises_in: some, above: 2, below: 9, during: some}
   - health service: {is: healthy, during: calm}
   - load: {fails: 40%, during: some}
 """
@@ -354,10 +354,10 @@ def test_one_fault_that_goes_on_is_healed_once(table: dict[str, Clause]) -> None
 
 
 def values(*points: tuple[float, float], labels: dict[str, str] | None = None) -> Series:
-    return Series("loud", at(1), "tiny_load", labels or {}, tuple((at(p), v) for p, v in points))
+    return Series("loud", at(1), "other_load", labels or {}, tuple((at(p), v) for p, v in points))
 
 
-LOAD = "loud::metrics::tiny_load::"
+LOAD = "loud::metrics::other_load::"
 NAN = float("nan")
 
 
@@ -378,7 +378,7 @@ def test_values(table: dict[str, Clause], points: Any, rises: str, above: str, b
     assert verdict(table[f"{LOAD}rises_in_some"], *records) == rises
     assert verdict(table[f"{LOAD}above_2_in_some"], *records) == above
     assert verdict(table[f"{LOAD}below_9_in_some"], *records) == below
-    unmet = Unmet("loud", at(3), "query tiny_load", "refused")
+    unmet = Unmet("loud", at(3), "query other_load", "refused")
     assert "violated" not in {verdict(table[LOAD + c], *loud(), unmet) for c in ("rises_in_some", "above_2_in_some")}
 
 

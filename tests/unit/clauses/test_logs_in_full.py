@@ -41,7 +41,7 @@ harness: contract/1
 service: s
 artefacts: {filebeat: filebeat.yml}
 logs:
-  envelope: {n: integer}
+  envelope: {n: integer, pid: "integer?"}
   other_fields: forbidden
   joined_by: id
   event_time: time

@@ -37,7 +37,7 @@ logs:
   derived: {took: duration}
   streams:
     requests:
-      events: {request: {fields: {code: integer}}}
+      events: {request: {fields: {code: integer, request_id: string, time: timestamp, seq: integer}}}
       other_events: forbidden
 endpoints:
   health: {port: app, path: /healthz, answers: {200: {}}}
@@ -122,6 +122,8 @@ def everything(tmp_path_factory: pytest.TempPathFactory) -> tuple[Clause, ...]:
     rules = folder / "production" / "rules.yml"
     rule = {"alert": "TinySlow", "expr": "sum(rate(tiny_request_seconds_sum[40s])) > 1"}
     rules.write_text(rules.read_text() + f"      - {rule}\n")
+    with (folder / "production" / "alertmanager.yml").open("a") as receivers:
+        receivers.write("  - name: chat\n")
     return (*clauses_of(folder), *clauses_of(_running(tmp_path_factory.mktemp("running"))))
 
 

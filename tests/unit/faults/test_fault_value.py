@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from harness.contract.fault_values import Unit, Value, parse_value
 from harness.core.errors import ConfigError
-from harness.run.faults.value import Unit, Value, fill, fill_path, mismatch, parse_value
+from harness.run.faults.value import fill, fill_path, mismatch
 
 
 @pytest.mark.parametrize(

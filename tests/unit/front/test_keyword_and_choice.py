@@ -96,9 +96,11 @@ def test_labels_follow_the_promise_as_parameters_do() -> None:
 def test_brackets_of_an_expression_become_parentheses(tmp_path: Path) -> None:
     folder = shutil.copytree(TINY, tmp_path / "tiny")
     story = folder / "failing.yaml"
-    story.write_text(story.read_text().replace("metric sum(tiny_requests_total):", "metric max(x_total[1m:]):"))
+    story.write_text(
+        story.read_text().replace("metric sum(tiny_requests_total):", "metric max_over_time(x_total[1m:]):")
+    )
     nodes = [item.nodes for item in Library().clauses_in(story)]
-    assert ("metrics", "max(x_total(1m:))", "one_per_work") in nodes
+    assert ("metrics", "max_over_time(x_total(1m:))", "one_per_work") in nodes
 
 
 def test_a_story_without_a_campaign_is_a_configuration_error(tmp_path: Path) -> None:
