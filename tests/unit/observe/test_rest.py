@@ -33,7 +33,7 @@ class Answers:
 
 def test_gauges_rest_when_every_series_does(monkeypatch: pytest.MonkeyPatch) -> None:
     server = Answers(TEXT % 0)
-    monkeypatch.setattr("harness.run.rest.server_of", lambda url, timeout_s: (server, "/metrics"))
+    monkeypatch.setattr("harness.run.rest.server_of", lambda *_args, **_how: (server, "/metrics"))
     barrier = RestBarrier([ExpositionTarget("s-0", "http://127.0.0.1:1/metrics")], {"held": 0.0})
     assert barrier.check() == "held came to rest"
     server.text = TEXT % 3
