@@ -303,8 +303,8 @@ def _help(action: Any) -> str:
 
 
 def _bundle(what: str) -> str:
-    table, module = {"records": (records.RECORD_TYPES, records), "events": (events.EVENT_TYPES, events)}[what]
-    return "\n\n".join(_dataclass(name, kind, module) for name, kind in table.items())
+    table = {"records": records.RECORD_TYPES, "events": events.EVENT_TYPES}[what]
+    return "\n\n".join(_dataclass(name, kind, sys.modules[kind.__module__]) for name, kind in table.items())
 
 
 def _dataclass(name: str, kind: type[Any], module: ModuleType) -> str:

@@ -39,6 +39,7 @@ def ensure_environment(root: Path = ROOT) -> Path:
             with locked(root / ".venv.d" / "lock"):
                 folder = make_current(root, key)
         keep_in_use(folder)
+    keep_compiled()
     return folder
 
 
@@ -147,6 +148,14 @@ def keep_in_use(folder: Path) -> None:
     descriptor = os.open(stamp_of(folder), os.O_RDONLY)
     os.set_inheritable(descriptor, True)
     fcntl.flock(descriptor, fcntl.LOCK_SH)
+
+
+def keep_compiled() -> None:
+    """Let what runs in the environment keep its byte code, whatever this shell forbids.
+
+    A gate starts three processes: compiling the harness anew in each takes longer than all else that they import.
+    """
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
 def remove_others(folder: Path) -> None:

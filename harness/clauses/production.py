@@ -85,6 +85,16 @@ class Production:
 
         Of several routes that it takes, those are about the one to ``receiver``, else about the first.
         """
+        key = (name, delivery_s, receiver)
+        if key not in self._known_facts:
+            self._known_facts[key] = self._found_facts(*key)
+        return self._known_facts[key]
+
+    @cached_property
+    def _known_facts(self) -> dict[tuple[str, float, str | None], AlertFacts | None]:
+        return {}  # clauses ask for the same few a thousand times
+
+    def _found_facts(self, name: str, delivery_s: float, receiver: str | None) -> AlertFacts | None:
         for file in self.rules:
             for group in file.groups:
                 for rule in group.rules:

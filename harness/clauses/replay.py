@@ -13,6 +13,7 @@ from harness.clauses.conclusion import conclude, conclude_search, planned
 from harness.clauses.model import Clause, Judge, inconclusive
 from harness.contract import Campaign, load_campaign
 from harness.core.errors import ConfigError, HarnessError, Location
+from harness.core.event_lines import decode_event
 from harness.core.events import (
     CampaignEnded,
     CampaignPlanned,
@@ -25,7 +26,6 @@ from harness.core.events import (
     Note,
     PhaseEnded,
     PhaseStarted,
-    decode_event,
 )
 from harness.core.source import nearest
 from harness.evidence.bundle import read_evidence, read_manifest

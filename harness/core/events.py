@@ -1,20 +1,15 @@
 """The event vocabulary: everything a campaign tells the outside world, typed and versioned.
 
 A campaign appends events to ``events.ndjson`` in its bundle; fronts and reporters read that file and
-know nothing else. One JSON object per line, key ``event`` first. Adding a field with a default keeps
-the version; any other change raises ``SCHEMA_VERSION``.
+know nothing else; ``harness.core.event_lines`` writes and reads its lines. Adding a field with a default
+keeps the version; any other change raises ``SCHEMA_VERSION``.
 """
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, Literal
-
-import orjson
-
-from harness.core.errors import HarnessError
 
 __all__ = [
     "EVENT_TYPES",
@@ -42,8 +37,6 @@ __all__ = [
     "PlannedClause",
     "StoryPlan",
     "Verdict",
-    "decode_event",
-    "encode_event",
 ]
 
 SCHEMA_VERSION: Final = 1
@@ -326,6 +319,8 @@ class CampaignFailed:
 
     t: float
     error: str
+    refused: bool = False
+    """Whether what is written was refused before anything else was done: there is no evidence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -380,39 +375,3 @@ EVENT_TYPES: Final[dict[str, type[Any]]] = {
     "campaign_failed": CampaignFailed,
     "campaign_ended": CampaignEnded,
 }
-_NAMES: Final = {kind: name for name, kind in EVENT_TYPES.items()}
-
-
-def encode_event(event: Event) -> bytes:
-    """One line of ``events.ndjson``, newline included."""
-    fields = {item.name: getattr(event, item.name) for item in dataclasses.fields(event)}
-    return orjson.dumps({"event": _NAMES[type(event)], **fields}, option=orjson.OPT_APPEND_NEWLINE)
-
-
-def decode_event(line: bytes | str) -> Event:
-    """The event on one line; raises ``HarnessError`` for a line that this version cannot read."""
-    try:
-        fields = orjson.loads(line)
-        kind = EVENT_TYPES[fields.pop("event")]
-        if fields.get("schema", SCHEMA_VERSION) != SCHEMA_VERSION:
-            raise HarnessError(
-                f"events of schema {fields['schema']} cannot be read by this version (schema {SCHEMA_VERSION})",
-                remedy="replay the bundle with the harness version that recorded it",
-            )
-        return _build(kind, fields)
-    except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
-        raise HarnessError(f"not an event line: {error!r}") from None
-
-
-def _build(kind: type[Any], fields: dict[str, Any]) -> Event:
-    if kind is CampaignStarted:
-        fields["clauses"] = tuple(PlannedClause(**clause) for clause in fields["clauses"])
-    elif kind is CampaignPlanned:
-        fields["stories"] = tuple(StoryPlan(**story) for story in fields["stories"])
-    for name, value in fields.items():
-        if isinstance(value, list):
-            fields[name] = tuple(value)
-    # a later version may have added fields with defaults
-    known = {item.name for item in dataclasses.fields(kind)}
-    event: Event = kind(**{name: value for name, value in fields.items() if name in known})
-    return event

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from harness.evidence.records import Request
+from harness.evidence.requests import Request
 
 __all__ = ["MEASURES", "Figures", "Good", "Measure", "Spread", "Tally", "figures", "percentile", "spread", "tally"]
 

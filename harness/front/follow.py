@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from harness.core.events import CampaignEnded, CampaignFailed, Event, decode_event
+from harness.core.event_lines import decode_event
+from harness.core.events import CampaignEnded, CampaignFailed, Event
 
 __all__ = ["EVENTS", "EventFile", "is_last"]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import sys
 import time
@@ -81,9 +82,14 @@ class Audience:
         self._reporters.append(make_reporter("console", None, verbose=verbose))
         self._knows_bundle = False
         self.exit_code = EXIT_ERROR
+        self.refused = ""
+        """Why what is written was refused, before there was any evidence."""
 
     def tell(self, event: Event) -> None:
-        """Hand one event to every reporter."""
+        """Hand one event to every reporter; of a refusal ``settle`` tells the console's readers."""
+        if isinstance(event, CampaignFailed) and event.refused:
+            self.refused = event.error
+            self._reporters.pop()
         if isinstance(event, CampaignEnded):
             self.exit_code = event.exit_code
         self._knows_bundle = self._knows_bundle or isinstance(event, CampaignStarted | CampaignEnded)
@@ -97,9 +103,15 @@ class Audience:
             for reporter in reversed(self._reporters):
                 closing.callback(reporter.close)
 
+    def settle(self, bundle: Path) -> None:
+        """Raise a refusal, like that of any other mistake in a file; the folder that holds nothing goes with it."""
+        if self.refused:
+            shutil.rmtree(bundle, ignore_errors=True)
+            raise HarnessError(self.refused)
+
     def _name(self, bundle: Path) -> None:
         """The console says it last where the campaign got far enough to tell."""
-        if not self._knows_bundle:
+        if not self._knows_bundle and not self.refused:
             sys.stdout.write(f"{bundle}\n")
         sys.stdout.flush()
 
@@ -120,7 +132,9 @@ def _prove(item: Chosen, options: GateOptions) -> int:
         hold=options.hold,
         workers=options.workers,
     )
-    return conduct(request, audience, bundle)
+    code = conduct(request, audience, bundle)
+    audience.settle(bundle)
+    return code
 
 
 class Listener(Protocol):

@@ -53,7 +53,9 @@ def load(paths: Sequence[Path], wish: LoadWish, options: LoadOptions) -> int:
         search=search,
     )
     audience = Audience(json=options.json, verbose=options.verbose or not wish.find_limit, more=tables)
-    return conduct(request, audience, bundle)
+    code = conduct(request, audience, bundle)
+    audience.settle(bundle)
+    return code
 
 
 def _clauses(campaign: Campaign, wish: LoadWish) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from harness.clauses.model import Clause
 from harness.contract import load_campaign
 from harness.core.kinds import file_kind
-from harness.front.choosing import Chosen, campaign_file, load_chosen
+from harness.front.choosing import Loaded, campaign_file, load_chosen
 
 __all__ = ["Library", "PlacedClause"]
 
@@ -35,10 +35,10 @@ class Library:
     """Campaigns by their file, each loaded and compiled once; ``attached``: to judge a system that runs already."""
 
     def __init__(self, *, attached: bool = False) -> None:
-        self._loaded: dict[Path, Chosen] = {}
+        self._loaded: dict[Path, Loaded] = {}
         self._attached = attached
 
-    def load(self, file: Path) -> Chosen:
+    def load(self, file: Path) -> Loaded:
         """The campaign in ``file``; raises ``ConfigError``."""
         if file not in self._loaded:
             self._loaded[file] = load_chosen([file], attached=self._attached)[0]

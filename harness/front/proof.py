@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Literal
 
 from harness.core.errors import HarnessError
-from harness.core.events import CampaignFailed, ClauseJudged, Event, encode_event
+from harness.core.event_lines import encode_event
+from harness.core.events import CampaignFailed, ClauseJudged, Event
 from harness.front.bundles import bundle_name, make_bundle, make_place
 from harness.front.follow import EVENTS
 from harness.front.placing import Library, PlacedClause
@@ -125,7 +126,7 @@ class Proof:
         return CampaignRequest(
             paths=(str(campaign),),
             bundle=str(bundle),
-            clauses=ids if len(ids) < chosen.of else (),
+            clauses=ids if len(ids) < len(chosen.clauses) else (),
             speed=self._wish.speed,
             hold=self._wish.hold,
             attach=str(self._wish.attach or ""),

@@ -6,7 +6,6 @@ import sys
 from collections.abc import Collection, Sequence
 
 from harness.core.errors import MachineError
-from harness.provision.making import make, retrain
 from harness.provision.planning import plan
 from harness.provision.search import find, is_trained
 from harness.provision.sets import Component, select
@@ -35,6 +34,8 @@ def ensure(
     found = {part.name: find(part, settings) for part in components}
     missing = [part for part in components if found[part.name] is None]
     if missing:
+        from harness.provision.making import make  # builders and downloads: not imported where all is there
+
         _announce(missing, settings, progress)
         make(missing, settings, progress)
         found |= {part.name: find(part, settings) for part in missing}
@@ -53,5 +54,7 @@ def _finish(part: Component, tool: Tool | None, settings: Settings, progress: Pr
     if tool is None:
         raise MachineError(f"{part.name} vanished from {settings.cache} while it was used", remedy="run it again")
     if not is_trained(part, settings):
+        from harness.provision.making import retrain
+
         return retrain(part, tool, settings, progress)
     return tool

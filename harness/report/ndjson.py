@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from harness.core.events import Event, encode_event
+from harness.core.event_lines import encode_event
+from harness.core.events import Event
 from harness.report.output import Output
 
 __all__ = ["NdjsonReporter"]

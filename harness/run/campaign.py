@@ -27,13 +27,12 @@ from harness.clauses.production import read_production
 from harness.clauses.unscaled import unscaled_notes
 from harness.contract import Campaign, load_campaign
 from harness.core.cores import cores
-from harness.core.errors import HarnessError
+from harness.core.errors import ConfigError, HarnessError
 from harness.core.events import CampaignEnded, CampaignFailed, CampaignStarted
 from harness.request import CampaignRequest
 from harness.run.accepting import refuse_unaccepted
 from harness.run.accounting import account, plan_campaign
 from harness.run.again import once_more, slower
-from harness.run.attach.campaign import AttachedCampaign
 from harness.run.backend import Backend, choose_backend
 from harness.run.context import Context
 from harness.run.ground import Ground, prepare
@@ -104,10 +103,13 @@ def run_campaign(request: CampaignRequest, cancel: threading.Event) -> int:
         try:
             backend = choose_backend(request)
             if backend.name == "attach":
+                from harness.run.attach.campaign import AttachedCampaign  # readers that no other backend has
+
                 return AttachedCampaign(request, recorder, cancel, began, backend).run()
             return _Campaign(request, recorder, cancel, began, backend).run()
         except Exception as error:
-            recorder.say(CampaignFailed(time.time(), _told(error)))
+            refused = isinstance(error, ConfigError) and not recorder.has_told
+            recorder.say(CampaignFailed(time.time(), _told(error), refused))
     return _EXIT_ERROR
 
 

@@ -9,7 +9,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from harness.core.events import Event, Note, encode_event
+from harness.core.event_lines import encode_event
+from harness.core.events import Event, Note
 from harness.evidence.bundle import BundleWriter
 from harness.evidence.records import Record
 from harness.evidence.store import Evidence
@@ -25,6 +26,8 @@ class Recorder:
         self._writer = BundleWriter(bundle)
         self._events = (bundle / "events.ndjson").open("ab")
         self.bundle = bundle
+        self.has_told = False
+        """Whether the front was told anything."""
         self.evidence = Evidence(planned=planned)
 
     def __enter__(self) -> Self:
@@ -52,6 +55,7 @@ class Recorder:
     def say(self, event: Event) -> None:
         """Tell the front one event, at once."""
         with self._lock:
+            self.has_told = True
             self._events.write(encode_event(event))
             self._events.flush()
 

@@ -18,7 +18,8 @@ from typing import IO
 
 import pytest
 
-from harness.core.events import CellEnded, ClauseJudged, Event, Note, decode_event
+from harness.core.event_lines import decode_event
+from harness.core.events import CellEnded, ClauseJudged, Event, Note
 from harness.run.stack.procfs import descendants
 
 ROOT = Path(__file__).parents[2]

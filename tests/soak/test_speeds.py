@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.core.events import HopSeen, decode_event
+from harness.core.event_lines import decode_event
+from harness.core.events import HopSeen
 from harness.provision import ensure
 from harness.virtual.replayed import virtual_timeline
 

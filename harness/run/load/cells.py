@@ -11,14 +11,12 @@ from typing import Any
 
 import gevent
 from gevent.event import Event
-from locust import User, task
-from locust.env import Environment
-from locust.exception import StopUser
 
 from harness.core.errors import ConfigError, HarnessError
 from harness.run.load.control import Line
 from harness.run.load.dispatch import CellDrive, RowSink, Surroundings
 from harness.run.load.ledger import Request
+from harness.run.load.locust_core import Environment, StopUser, User, task
 from harness.run.load.plan import CellPlan, DriverPlan
 from harness.run.load.schedule import LoadPhase, traced
 from harness.run.load.tally import Allowance, Stripe

@@ -30,12 +30,12 @@ from pathlib import Path
 import gevent
 import orjson
 from gevent.event import Event
-from locust.env import Environment
 
 from harness.core.errors import HarnessError
 from harness.run.load.cells import Cells
 from harness.run.load.control import Control, Line, complaint
 from harness.run.load.ledger import LedgerWriter
+from harness.run.load.locust_core import Environment
 from harness.run.load.master import Master
 from harness.run.load.plan import DriverPlan, read_plan, resolved
 from harness.run.load.worker import work

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from harness.evidence import figures as recorded
 from harness.evidence.figures import Figures, Spread, spread
-from harness.evidence.records import Request as Record
+from harness.evidence.requests import Request as Record
 from harness.run.load.ledger import Request
 
 __all__ = ["Figures", "Spread", "count_by", "figures", "record_of", "spread"]

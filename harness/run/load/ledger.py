@@ -17,7 +17,7 @@ from typing import Any, Literal
 import orjson
 
 from harness.core.errors import HarnessError, Location, MachineError
-from harness.evidence.records import Gaps
+from harness.evidence.requests import Gaps
 
 __all__ = ["ErrorKind", "Gaps", "LedgerTail", "LedgerWriter", "Request", "read_ledger", "read_row", "written"]
 

@@ -17,15 +17,13 @@ from typing import Any
 
 import gevent
 from gevent.event import Event
-from locust.env import Environment
-from locust.rpc.protocol import Message
-from locust.runners import STATE_MISSING, MasterRunner
 
 from harness.core.errors import ConfigError, HarnessError, MachineError
 from harness.run.load.cells import clock_of
 from harness.run.load.child import Child
 from harness.run.load.control import Control, Line, complaint
 from harness.run.load.ledger import LedgerWriter
+from harness.run.load.locust_core import STATE_MISSING, Environment, MasterRunner, Message
 from harness.run.load.merging import MergedCell
 from harness.run.load.plan import DriverPlan
 from harness.run.load.schedule import LoadPhase

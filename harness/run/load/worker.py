@@ -19,14 +19,12 @@ from typing import Any
 import gevent
 from gevent.event import Event
 from gevent.fileobject import FileObjectThread
-from locust.env import Environment
-from locust.rpc.protocol import Message
-from locust.runners import WorkerRunner
 
 from harness.core.errors import HarnessError
 from harness.run.load.cells import Cells
 from harness.run.load.control import Line, complaint
 from harness.run.load.ledger import Request, written
+from harness.run.load.locust_core import Environment, Message, WorkerRunner
 from harness.run.load.plan import CellPlan, DriverPlan, resolved
 from harness.run.load.tally import Stripe
 

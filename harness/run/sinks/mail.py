@@ -9,8 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from email.message import EmailMessage, MIMEPart
-
-from aiosmtpd.smtp import SMTP, AuthResult, Envelope, Session
+from functools import partial
 
 from harness.run.sinks.loop import Listener, SinkLoop
 
@@ -65,63 +64,28 @@ class MailSink:
         """``host:port`` of the smarthost that stands for this integration; opened when first asked for."""
         key = (receiver, integration)
         if key not in self._listeners:
-            handler = _Handler(self._loop, self, key)
-            self._listeners[key] = self._loop.listen_protocol(lambda: _Server(self._loop, handler))
+            from harness.run.sinks.smtp import (
+                SmtpServer,
+            )  # a server that few campaigns need
+
+            self._listeners[key] = self._loop.listen_protocol(lambda: SmtpServer(self._loop, partial(self._take, key)))
         return self._listeners[key].address
 
     def answer(self, answer: MailAnswer, receiver: str = "", integration: str = "") -> None:
         """Answer so from the next mail on; the most exact setting wins, an empty name stands for all."""
         self._answers[receiver, integration] = answer
 
-    async def take(self, key: tuple[str, str], envelope: Envelope) -> str:
+    async def _take(self, key: tuple[str, str], sender: str, recipients: tuple[str, ...], content: bytes) -> str:
         """Record a mail and return the reply line to it."""
         keys = (key, (key[0], ""), ("", key[1]), ("", ""))
         answer = next((self._answers[k] for k in keys if k in self._answers), MailAnswer())
-        headers, text, html = decode_mail(_as_bytes(envelope.content))
+        headers, text, html = decode_mail(content)
         reply = None if answer.hang else answer.reply
-        sender, recipients = envelope.mail_from or "", tuple(envelope.rcpt_tos)
         self._record(Mail(time.time(), *key, sender, recipients, headers, text, html, reply))
         if answer.hang:
             await asyncio.Event().wait()  # until the client gives up
         await asyncio.sleep(answer.delay_s)
         return answer.reply
-
-
-class _Server(SMTP):
-    def __init__(self, loop: SinkLoop, handler: _Handler) -> None:
-        super().__init__(
-            handler,
-            hostname="localhost",  # the default asks a name server
-            enable_SMTPUTF8=True,
-            auth_require_tls=False,
-            authenticator=_accept,
-            loop=asyncio.get_running_loop(),
-        )
-        self._sinks = loop
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._sinks.track(transport)
-        super().connection_made(transport)
-
-
-def _accept(*_login: object) -> AuthResult:
-    return AuthResult(success=True)
-
-
-class _Handler:
-    def __init__(self, loop: SinkLoop, sink: MailSink, key: tuple[str, str]) -> None:
-        self._loop, self._sink, self._key = loop, sink, key
-
-    async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802
-        try:
-            return await self._sink.take(self._key, envelope)
-        except Exception as error:  # the server would answer 500 and hide it
-            self._loop.fail(error)
-            raise
-
-
-def _as_bytes(content: bytes | str | None) -> bytes:
-    return content.encode() if isinstance(content, str) else content or b""
 
 
 def decode_mail(content: bytes) -> tuple[tuple[tuple[str, str], ...], str, str]:
@@ -138,4 +102,5 @@ def _part(message: EmailMessage, kind: str) -> str:
     try:
         return str(part.get_content())
     except (LookupError, ValueError):  # an unknown character set
-        return _as_bytes(part.get_payload(decode=True)).decode("utf-8", "replace")  # type: ignore[arg-type]
+        payload = part.get_payload(decode=True)
+        return payload.decode("utf-8", "replace") if isinstance(payload, bytes) else ""

@@ -15,6 +15,7 @@ import pytest
 import yaml
 
 from harness.clauses.replay import replay
+from harness.core.event_lines import decode_event
 from harness.core.events import (
     CampaignEnded,
     CampaignFailed,
@@ -22,7 +23,6 @@ from harness.core.events import (
     ClauseJudged,
     Event,
     Note,
-    decode_event,
 )
 from harness.evidence.bundle import read_manifest
 from harness.request import CampaignRequest

@@ -6,6 +6,7 @@ import orjson
 import pytest
 
 from harness.core.errors import HarnessError
+from harness.core.event_lines import decode_event, encode_event
 from harness.core.events import (
     EVENT_TYPES,
     VERDICTS,
@@ -30,8 +31,6 @@ from harness.core.events import (
     PlannedClause,
     StoryPlan,
     Verdict,
-    decode_event,
-    encode_event,
 )
 
 T = 1_800_000_000.25

@@ -4,7 +4,8 @@
 closed; die ends with exit code 3 after the first event; half leaves its last line half-written and dies;
 slow writes every line in two halves; early tells the first verdict and then waits; held holds a cell first;
 deaf never ends; silent dies before any event; fail ends with
-``campaign_failed``. ``STUB_VERDICTS``: a JSON object from clause ids to verdicts; others are held.
+``campaign_failed``; refuse says that at once, of what is written.
+``STUB_VERDICTS``: a JSON object from clause ids to verdicts; others are held.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from harness.core.event_lines import encode_event
 from harness.core.events import (
     CampaignEnded,
     CampaignFailed,
@@ -25,7 +27,6 @@ from harness.core.events import (
     ClauseJudged,
     Event,
     PlannedClause,
-    encode_event,
 )
 from harness.request import CampaignRequest
 
@@ -49,6 +50,9 @@ def main() -> int:
 
 
 def told(request: CampaignRequest, mode: str) -> Iterator[Event]:
+    if mode == "refuse":
+        yield CampaignFailed(1.0, "rules.yml:3:1: no such alert\n  remedy: name another", refused=True)
+        return
     ids = request.clauses or every_clause(request)
     yield CampaignStarted(
         1.0, "stub", request.bundle, 60.0, "native", ("s",), tuple(PlannedClause(i, "it is", "a.yaml:1") for i in ids)

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from harness.core.errors import HarnessError, MachineError
-from harness.core.events import CampaignEnded, CampaignFailed, CampaignStarted, ClauseJudged, Note, encode_event
+from harness.core.event_lines import encode_event
+from harness.core.events import CampaignEnded, CampaignFailed, CampaignStarted, ClauseJudged, Note
 from harness.front import process as process_module
 from harness.front.follow import EventFile
 from harness.front.process import CampaignProcess, death, written_pid

@@ -120,6 +120,18 @@ def test_no_verdicts_is_exit_code_2(run: Run, tmp_path: Path, capfd: pytest.Capt
     assert {"die": "the stub dies", "fail": "no stack today", "silent": "nothing to say"}[mode] in out
 
 
+@pytest.mark.parametrize("verb", [("gate", TINY), ("load", TINY, "--mix", "work=1", "--rate", "1/s")])
+def test_what_the_campaign_refuses_is_told_like_every_other_mistake_in_a_file(
+    run: Run, tmp_path: Path, capfd: pytest.CaptureFixture[str], verb: tuple[str | Path, ...]
+) -> None:
+    assert run(*verb, "--json", "r.json", mode="refuse") == 2
+    told = capfd.readouterr()
+    assert told.err == "harness: rules.yml:3:1: no such alert\n  remedy: name another\n"
+    assert told.out == ""
+    assert "no such alert" in (tmp_path / "r.json").read_text()
+    assert not bundles(tmp_path)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from harness.core.errors import HarnessError
-from harness.core.events import CampaignFailed, Event, decode_event
+from harness.core.event_lines import decode_event
+from harness.core.events import CampaignFailed, Event
 from harness.front import process
 from harness.front.proof import Proof, Wish
 

@@ -16,6 +16,7 @@ from harness.clauses.conclusion import conclude
 from harness.clauses.replay import replay
 from harness.contract import load_campaign
 from harness.core.errors import ConfigError, HarnessError
+from harness.core.event_lines import decode_event, encode_event
 from harness.core.events import (
     CampaignEnded,
     CampaignStarted,
@@ -26,8 +27,6 @@ from harness.core.events import (
     HopSeen,
     Note,
     PhaseStarted,
-    decode_event,
-    encode_event,
 )
 from harness.evidence.bundle import BundleWriter, read_evidence, read_manifest
 from harness.evidence.records import RECORD_TYPES, Request, Series, Watched

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from harness.core.event_lines import decode_event, encode_event
 from harness.core.events import (
     CampaignPlanned,
     CampaignSpent,
@@ -14,8 +15,6 @@ from harness.core.events import (
     PhaseEnded,
     PhaseStarted,
     StoryPlan,
-    decode_event,
-    encode_event,
 )
 from harness.report.account import Account
 from harness.report.cost import cost, plan

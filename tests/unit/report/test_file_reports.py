@@ -11,7 +11,8 @@ import orjson
 import pytest
 
 from harness.core.errors import ConfigError, MachineError
-from harness.core.events import CampaignEnded, CampaignFailed, ComponentEnded, Event, Note, decode_event
+from harness.core.event_lines import decode_event
+from harness.core.events import CampaignEnded, CampaignFailed, ComponentEnded, Event, Note
 from harness.report import REPORTERS, make_reporter, tell
 
 MakeCampaign = Callable[[dict[str, tuple[str, str]]], list[Event]]

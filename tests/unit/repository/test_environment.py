@@ -56,6 +56,12 @@ def test_it_is_built_once_and_linked(root: Path, installer: Installer) -> None:
     assert len(installer.commands) == 3
 
 
+def test_what_runs_in_it_is_compiled_once(root: Path, installer: Installer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    environment.ensure_environment(root)
+    assert "PYTHONDONTWRITEBYTECODE" not in os.environ
+
+
 def test_it_is_installed_by_hash_and_then_without_looking_anything_up(root: Path, installer: Installer) -> None:
     environment.ensure_environment(root)
     _, locked, own = installer.commands
