@@ -19,7 +19,7 @@ _BUILD_S = 300.0
 def build_subject(context: Context) -> None:
     """Run the build, if there is one, to its end; raises ``HarnessError`` with what it said where it failed."""
     start, source = context.campaign.profile.start, context.campaign.profile_source
-    if not start.build or (start.image and context.parts.images_run):
+    if not start.build or (start.image and context.parts.images):
         return
     context.build.mkdir(parents=True)
     argv = tuple(part.replace("{build}", str(context.build)) for part in start.build)

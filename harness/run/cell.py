@@ -23,7 +23,7 @@ from harness.run.clients.prometheus import PrometheusClient
 from harness.run.context import Context
 from harness.run.entering import secret, secret_values, tls_of
 from harness.run.filebeat import filebeat_for
-from harness.run.parts import Spec, Told
+from harness.run.parts import Spec, SubjectImages, Told
 from harness.run.placement import (
     CellPlace,
     InstancePlace,
@@ -200,8 +200,9 @@ class Cell:
 
     def _instance_spec(self, instance: InstancePlace) -> Spec:
         campaign, start = self.context.campaign, self.context.campaign.profile.start
-        if start.image and self.context.parts.images_run:
-            return self._image_spec(start.image, instance)
+        images = self.context.parts.images
+        if start.image and images:
+            return self._image_spec(images, start.image, instance)
         where = campaign.profile_source.document.locate(("start", "command"))
         values = values_of(self.place, instance, self.context.build, self.context.request.seed)
         environment = {**os.environ, **{k: fill(v, values, where) for k, v in start.environment.items()}}
@@ -218,7 +219,7 @@ class Cell:
             fork=self.fork,
         )
 
-    def _image_spec(self, image: SubjectImage, instance: InstancePlace) -> Spec:
+    def _image_spec(self, images: SubjectImages, image: SubjectImage, instance: InstancePlace) -> Spec:
         """As the command, in a container: nothing of the caller's environment is there."""
         start, document = self.context.campaign.profile.start, self.context.campaign.profile_source.document
         where = document.locate(("start", "image"))
@@ -231,7 +232,7 @@ class Cell:
             environment,
             self.context.campaign.profile.stop_within,
         )
-        return self.context.parts.subject(f"{self.name}/{instance.name}", image, instance, told)
+        return images.subject(f"{self.name}/{instance.name}", image, instance, told)
 
     # --- readiness
 

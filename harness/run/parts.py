@@ -15,7 +15,7 @@ from harness.run.stack import native, procfs
 from harness.run.stack.supervisor import Supervisor
 from harness.run.stack.surface import Exited, Process, ProcessSpec
 
-__all__ = ["NativeParts", "Part", "Parts", "Spec", "Told"]
+__all__ = ["NativeParts", "Part", "Parts", "Spec", "SubjectImages", "Told"]
 
 Spec = ProcessSpec | ContainerSpec
 
@@ -37,12 +37,19 @@ class Part(Process, Protocol):
         """The latest death; None while alive."""
 
 
+class SubjectImages(Protocol):
+    """What a backend that runs images makes of the subject's."""
+
+    def subject(self, id: str, image: SubjectImage, place: InstancePlace, told: Told) -> Spec:
+        """An instance of the subject from its image."""
+
+
 class Parts(Protocol):
     """What a cell asks of its backend. ``folder`` of a part is its own, and may be written to."""
 
     @property
-    def images_run(self) -> bool:
-        """Whether a subject that has an image is started from it."""
+    def images(self) -> SubjectImages | None:
+        """How a subject that has an image is started from it; None where it is started by its command."""
 
     def version(self, part: str) -> str:
         """Version of a part, or the empty string."""
@@ -62,9 +69,6 @@ class Parts(Protocol):
     def toxiproxy(self, id: str, folder: Path, port: int) -> Spec:
         """Toxiproxy without a link."""
 
-    def subject(self, id: str, image: SubjectImage, place: InstancePlace, told: Told) -> Spec:
-        """An instance of the subject from its image; only where ``images_run``."""
-
     def start(self, spec: Spec) -> Part:
         """Start what ``spec`` describes and return once its program runs."""
 
@@ -83,7 +87,7 @@ class Parts(Protocol):
 class NativeParts:
     """Processes under the warden, from provisioned ``tools``."""
 
-    images_run = False
+    images = None
 
     def __init__(self, tools: Mapping[str, Tool], supervisor: Supervisor) -> None:
         self._tools, self._supervisor = tools, supervisor
@@ -111,10 +115,6 @@ class NativeParts:
     def toxiproxy(self, id: str, folder: Path, port: int) -> Spec:
         """See ``native.toxiproxy_spec``."""
         return native.toxiproxy_spec(self._tools["toxiproxy"], id, folder, port)
-
-    def subject(self, id: str, image: SubjectImage, place: InstancePlace, told: Told) -> Spec:
-        """Never asked for: a subject without a command is refused before anything starts."""
-        raise NotImplementedError
 
     def start(self, spec: Spec) -> Part:
         """Start a process under the warden."""

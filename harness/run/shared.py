@@ -98,7 +98,7 @@ class SharedParts:
     def start_launcher(self) -> Callable[[ProcessSpec], int] | None:
         """Start the profile's launcher, if it has one: the answer then has it fork an instance."""
         start, source = self.context.campaign.profile.start, self.context.campaign.profile_source
-        if not start.launcher or (start.image and self.context.parts.images_run):
+        if not start.launcher or (start.image and self.context.parts.images):
             return None
         folder = self.context.folder / "launcher"
         folder.mkdir(parents=True)

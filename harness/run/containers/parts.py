@@ -43,10 +43,13 @@ class ContainerParts:
     ``folder`` is that of the run.
     """
 
-    images_run = True
-
     def __init__(self, images: Mapping[str, Image], fleet: Fleet, native: NativeParts, folder: Path) -> None:
         self._images, self.fleet, self._native, self._folder = images, fleet, native, folder
+
+    @property
+    def images(self) -> ContainerParts:
+        """The subject's image is a container like the others."""
+        return self
 
     def version(self, part: str) -> str:
         """Tag of the part's image."""
