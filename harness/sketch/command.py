@@ -42,6 +42,7 @@ _SCRAPE_S: Final = 10.0
 _SHARE: Final = 0.3
 """How much of the time between two scrapes one of them may take."""
 _SCRAPES: Final = f"global: {{scrape_interval: {_SCRAPE_S:g}s}}\nscrape_configs: [{{job_name: any}}]\n"
+_DOUBTED: Final = "stands in profile.yaml: if it is one, name it under secrets there, before you commit the file"
 _EPILOG: Final = """\
 It asks the service some questions by GET, and a path that nobody serves; values of labels, of log lines and of
 answers are written nowhere. Then: harness gate, in the same folder.
@@ -177,4 +178,7 @@ def _write(draft: Draft) -> None:
 def _tell(draft: Draft) -> None:
     lines = [f"{draft.folder}: {', '.join(_FILES)}"]
     lines += [f"left out: {text}" for text in left_out(draft)]
+    if draft.starter:
+        lines += [f"warning: {shown} in --start may be a secret, and {_DOUBTED}" for shown in draft.starter.doubts]
+        lines += [f"secret: the gate hands on {name}, and needs it set" for name in sorted(draft.starter.secrets)]
     sys.stdout.write("\n".join((*lines, f"next: harness gate {draft.folder}")) + "\n")

@@ -20,6 +20,7 @@ from typing import IO, Final
 
 from harness.core.errors import ConfigError
 from harness.sketch.looking import Place, ask
+from harness.sketch.secrets import Doubt, Judged, doubt_of, judge_words
 
 __all__ = ["Starter", "running", "starter_of"]
 
@@ -29,11 +30,12 @@ _GRACE_S: Final = 5.0
 _UNREADY: Final = 500
 """From this status on a service may only mean that it is not ready yet."""
 _ASSIGNED: Final = re.compile(r"([A-Za-z_]\w*)=(.*)", re.DOTALL)
-_SECRET: Final = re.compile(r"(?i)token|secret|passw|api[-_]?key|credential|private[-_]?key|://[^/\s]*:[^/\s]*@")
-_NO_SECRET: Final = re.compile(r"(?i)[^=]*(=|[-_.](file|path|dir)(=.*)?)")
-"""An option that is set to nothing, or says where a secret lies."""
 _MARK: Final = "LOOKED_AT_BY_HARNESS"
 _HOSTS: Final = ("127.0.0.1", "::1")
+_BY_REFERENCE: Final = (
+    "hand it over in a variable, which the profile names only: --start 'SERVICE_TOKEN=… ./service'; where the service "
+    "takes it as an argument alone: --start 'SERVICE_TOKEN=… sh -c \"exec ./service --token $SERVICE_TOKEN\"'"
+)
 _REMEDY_PORT: Final = "write the port that --metrics names into it, as an argument or as PORT=… in front"
 
 
@@ -45,6 +47,8 @@ class Starter:
     variables: dict[str, str]
     secrets: frozenset[str]
     """Names of the variables whose values are written nowhere."""
+    doubts: tuple[str, ...] = ()
+    """Words and variables that are written, though their values may be secrets: how they are told."""
 
     def written(self, ports: dict[int, str], log: str) -> str:
         """The ``start`` of a profile: ports, and the log, are those of a run."""
@@ -79,15 +83,19 @@ def starter_of(text: str) -> Starter:
         words.pop(0)
     if not words:
         raise ConfigError("--start names no program", remedy="write it as on a command line: --start './service -p 80'")
-    for word in words:
-        if _SECRET.search(word) and not _NO_SECRET.fullmatch(word):
-            name, equals, _ = word.partition("=")
-            which = f" ({name}=…)" if equals and "://" not in name else ""
-            remedy = "hand it over in a variable: --start 'SERVICE_TOKEN=… ./service', which the profile names only"
-            problem = f"an argument of --start{which} looks like a secret, which init would write down"
-            raise ConfigError(problem, remedy=remedy)
-    secrets = frozenset(name for name, value in variables.items() if _SECRET.search(f"{name}={value}"))
-    return Starter(tuple(words), variables, secrets)
+    doubts = [judged for judged in judge_words(words[1:]) if not _refused(judged)]
+    told = {name: doubt_of(name, value) for name, value in variables.items()}
+    doubts += [Judged(f"{name}=…", doubt) for name, doubt in told.items() if doubt is Doubt.PERHAPS]
+    secrets = frozenset(name for name, doubt in told.items() if doubt is Doubt.SURE)
+    return Starter(tuple(words), variables, secrets, tuple(judged.shown or "an argument" for judged in doubts))
+
+
+def _refused(judged: Judged) -> bool:
+    if judged.doubt is not Doubt.SURE:
+        return False
+    which = f" ({judged.shown})" if judged.shown else ""
+    problem = f"an argument of --start{which} looks like a secret, which init would write down"
+    raise ConfigError(problem, remedy=_BY_REFERENCE)
 
 
 @contextlib.contextmanager
