@@ -17,7 +17,13 @@ ONE_BY_ONE = (
     "tests/integration/packaging/test_bootstrap_process.py",
     "tests/integration/provision/test_java_and_jars.py",
 )
-TOGETHER = ("tests/integration/tiny/test_plain_gate.py",)
+TOGETHER = (
+    "tests/integration/tiny/test_dead_hops.py",
+    "tests/integration/tiny/test_dead_pipeline.py",
+    "tests/integration/tiny/test_plain_gate.py",
+    "tests/sabotage/test_rule_mutants.py",
+)
+"""Those whose tests read one result that takes long to come by."""
 
 
 def unit_of(nodeid: str) -> str:

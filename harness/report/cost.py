@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from harness.core.events import CampaignPlanned, CampaignSpent
-from harness.report.account import Account
+from harness.report.account import Account, CellAccount
 from harness.report.words import counted, seconds, table
 
 __all__ = ["cost", "plan"]
@@ -64,7 +64,15 @@ def _critical(account: Account) -> Iterator[str]:
     yield (
         f"critical path: {last} began at {seconds(began_s)} and took {seconds(took_s)}; "
         f"its windows at this speed are {seconds(windows_s)} ({took_s - windows_s:+.2f} s)"
+        f"{_after(account, next(cell for cell in played if cell.name == last), ended[last][1])}"
     )
+
+
+def _after(account: Account, cell: CellAccount, over_t: float) -> str:
+    """What came after its phases: until its evidence was whole, and until everything had ended."""
+    if cell.end is None or not account.spent:
+        return ""
+    return f"; then {seconds(cell.end.t - over_t)} to settle and {seconds(account.spent[0].t - cell.end.t)} to end"
 
 
 def _budget(account: Account) -> Iterator[str]:

@@ -302,6 +302,21 @@ TOGETHER = (
         "a route to somebody else",
         "a secret in the log",
     ),
+    (
+        "a waiting time beyond the phase",
+        "a field that is missing in a log line",
+        "a counter that forgets some requests",
+    ),
+    (
+        "a pipeline that drops what matters",
+        "a series that is born with its first event",
+        "a scrape that fails now and then",
+    ),
+    (
+        "a threshold that is never reached",
+        "errors in the log before anything fails",
+        "a label for everybody who asks",
+    ),
 )
 ALONE = tuple((name,) for name in SABOTAGES if not any(name in names for names in TOGETHER))
 

@@ -27,8 +27,14 @@ def tiny(tmp_path: Path) -> Story:
 
 @pytest.fixture
 def lasting(tiny: Story) -> Story:
-    """A story that does not end by itself before it is ended."""
+    """A story that does not end by itself before it is ended, and ships its logs."""
     return tiny.make_lasting()
+
+
+@pytest.fixture
+def monitored(lasting: Story) -> Story:
+    """The same without its log pipeline."""
+    return lasting.without_pipeline()
 
 
 @pytest.fixture(scope="session")

@@ -22,13 +22,14 @@ from harness.contract import load_campaign
 from harness.run.stack import procfs
 from harness.run.stack.wait import NotYet, eventually
 
-__all__ = ["ROOT", "SITUATION_S", "Ended", "Gate", "Home", "Story"]
+__all__ = ["PIPELINE", "ROOT", "SITUATION_S", "Ended", "Gate", "Home", "Story"]
 
 ROOT = Path(__file__).parents[3]
 TINY = ROOT / "fixtures" / "tiny"
 SITUATION_S = 10.0
 """Wall seconds that a gate has to end in good order after whatever happened to it."""
 _STORY_S = 60.0
+PIPELINE = "  filebeat: production/filebeat.yml\n  index_template: production/index-template.json\n"
 _FAIR_LOAD = 2.0
 """Runnable processes for each processor up to which the seconds above are meant as they stand."""
 Event = dict[str, Any]
@@ -269,6 +270,13 @@ class Story:
         lasting = f"  - {{name: lasting, lasts: 30m, fault: {{failures: 100%}}, {load}}}\n"
         recovery = "  - {name: recovery, until: all resolved,"
         return self.replace("failing.yaml", (recovery, lasting + recovery))
+
+    def without_pipeline(self) -> Self:
+        """Its logs are read where they are written: neither Filebeat nor Elasticsearch, half of a gate's work, starts.
+
+        Three promises are not made then: that lines arrive, in time, and keep their time.
+        """
+        return self.replace("contract.yaml", (PIPELINE, ""))
 
     def write(self, name: str, text: str) -> Self:
         self.path(name).write_text(text, encoding="utf-8")

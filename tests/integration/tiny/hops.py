@@ -5,13 +5,12 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from tests.integration.tiny.gates import ROOT, Story
+from tests.integration.tiny.gates import PIPELINE, ROOT, Story
 
 __all__ = ["shipping", "watched"]
 
 _SHIPPING = Path(__file__).parent / "data" / "shipping"
 _EXPORTER = ROOT / "fixtures" / "llm_router" / "exporter"
-_PIPELINE = "  filebeat: production/filebeat.yml\n  index_template: production/index-template.json\n"
 _ALERTS = """\
   ShipperDown: {means: Filebeat does not answer., reaches: chat}
   StoreDown: {means: Elasticsearch does not answer., reaches: chat}
@@ -62,7 +61,7 @@ def watched(folder: Path, *stories: str) -> Story:
             shutil.copyfile(file, story.path(str(file.relative_to(_WATCHED))))
     story.replace("contract.yaml", ("\nbudgets:", f"\n{(_WATCHED / 'contract-more.yaml').read_text()}\nbudgets:"))
     story.replace("profile.yaml", ("  - {job: tiny, port: app}\n", "  - {job: tiny, port: app}\n" + _PARTS))
-    story.replace("contract.yaml", (_PIPELINE, ""))
+    story.without_pipeline()
     story.path("failing.yaml").unlink()
     for file in folder.glob("*_*.yaml"):
         if stories and file.stem not in stories:
@@ -78,7 +77,7 @@ def shipping(folder: Path, *stories: str) -> Story:
             shutil.copyfile(file, story.path(file.name))
     story.replace(
         "contract.yaml",
-        ("artefacts:\n", f"artefacts:\n{_PIPELINE}"),
+        ("artefacts:\n", f"artefacts:\n{PIPELINE}"),
         ("monitoring:\n", f"{_ALERTS}monitoring:\n"),
         ("  hops:\n", f"  hops:\n{_HOPS}"),
     )

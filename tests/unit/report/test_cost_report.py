@@ -48,7 +48,8 @@ def _account(events: list[Event], *more: Event) -> Account:
 def test_length_cost_and_slack_are_told_beside_the_plan(events: list[Event]) -> None:
     slack = [ClauseJudged(1006.0, "outage::alerts::Down::fires", "held", "", slack_s=0.25)]
     assert cost(_account([*events, *slack], PLANNED, SPENT)) == [
-        "critical path: outage began at 2.00 s and took 2.00 s; its windows at this speed are 25.00 s (-23.00 s)",
+        "critical path: outage began at 2.00 s and took 2.00 s; its windows at this speed are 25.00 s (-23.00 s); "
+        "then 1.00 s to settle and 0.50 s to end",
         "budget: 5.50 s of 10 s",
         "CPU: 8.2 s, planned 13.0 (shop 5.2, prometheus 3.0); memory 3.00 GiB at most (PSS)",
         "smallest slack: 0.25 s wall to the bound of outage::alerts::Down::fires",
