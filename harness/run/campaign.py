@@ -29,6 +29,7 @@ from harness.contract import Campaign, load_campaign
 from harness.core.cores import cores
 from harness.core.errors import ConfigError, HarnessError
 from harness.core.events import CampaignEnded, CampaignFailed, CampaignStarted
+from harness.core.garbage import collect_rarely
 from harness.request import CampaignRequest
 from harness.run.accepting import refuse_unaccepted
 from harness.run.accounting import account, plan_campaign
@@ -66,6 +67,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if len(arguments) != 1:
         print("usage: python -m harness.run.campaign REQUEST", file=sys.stderr)  # noqa: T201 (no front is there)
         return _EXIT_ERROR
+    collect_rarely()
     cancel = threading.Event()
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: cancel.set())
