@@ -315,7 +315,6 @@ TOGETHER = (
     (
         "a threshold that is never reached",
         "errors in the log before anything fails",
-        "a label for everybody who asks",
     ),
 )
 ALONE = tuple((name,) for name in SABOTAGES if not any(name in names for names in TOGETHER))
