@@ -128,7 +128,7 @@ def test_what_sigkill_of_campaign_and_warden_left_is_swept_by_the_next_gate(
         ended = gate.end()
     assert ended.code == 2
     assert [path for path in home.state.glob("run-*") if path.is_file()], "nobody was there to remove the record"
-    after = home.gate(Story(tmp_path / "next").without_pipeline().folder)
+    after = home.gate(Story(tmp_path / "next").folder)
     assert after.code == 0, after.out + after.err
     home.assert_clean(sorted(ended.ports | after.ports))
 
