@@ -3,7 +3,8 @@
 Pages are written by hand around generated parts, each between a line ``<!-- generated: NAME -->`` and a line
 ``<!-- end -->``. ``files.md`` gets the models of the four kinds of files; what a key means stands in ``keys.yaml``,
 else below its field in the model. ``specification-coverage.md`` gets the table of the specification, ``defects.md``
-the kept table of planted defects, ``commands.md`` the arguments of every verb, ``bundle.md`` records and events.
+the kept table of planted defects, ``commands.md`` the arguments of every verb, ``findings.md``
+the checks of ``harness lint``, ``bundle.md`` records and events.
 ``tests/unit/docs/`` fails when anything differs.
 """
 
@@ -31,6 +32,7 @@ from harness.contract.schema import schema
 from harness.core import events
 from harness.core.units import format_duration
 from harness.evidence import records
+from harness.lint.checks import CHECKS
 from harness.provision import commands, image_commands
 from harness.sketch import command as init
 from harness.virtual import command as virtual
@@ -73,6 +75,7 @@ def documents() -> dict[str, str]:
         "bundle.md": _filled("bundle.md", _bundle),
         "specification-coverage.md": _filled("specification-coverage.md", lambda _: specification_table.table()),
         "defects.md": _filled("defects.md", _defects),
+        "findings.md": _filled("findings.md", lambda _: "\n\n".join(_findings())),
     }
 
 
@@ -297,6 +300,15 @@ def _argument(action: Any) -> str:
 def _help(action: Any) -> str:
     default = f" (default: {action.default})" if isinstance(action.default, str) and action.default else ""
     return f"{action.help or UNSAID[action.dest]}{default}"
+
+
+# --- findings.md ----------------------------------------------------------------------------------
+
+
+def _findings() -> Iterator[str]:
+    for check in CHECKS:
+        yield f"## {check.code}"
+        yield f"*{check.title[0].upper()}{check.title[1:]}.* {check.why}"
 
 
 # --- bundle.md ------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from harness.core.errors import HarnessError
@@ -20,6 +21,7 @@ exit codes, the first that applies:
   2  configuration or harness error, no verdicts
   1  some clause is violated
   4  some clause is inconclusive or invalid
+  3  lint has findings
   0  every clause held
 Ctrl-C cancels a gate: what was seen so far is judged, what stays open is inconclusive.
 A second Ctrl-C ends it at once (130). The last line of output is the path of the bundle."""
@@ -150,8 +152,9 @@ def _add_up(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 
 
 def _add_lint(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    verb = verbs.add_parser("lint", help="load, compile and bind everything, start nothing")
-    _add_paths(verb)
+    verb = verbs.add_parser("lint", help="load, compile and bind everything, look for what cannot work, start nothing")
+    text = "campaign or scenario files or their folder, or rule files, alertmanager.yml and prometheus.yml themselves"
+    verb.add_argument("paths", nargs="*", type=Path, metavar="PATH", help=text)
     verb.add_argument("-v", "--verbose", action="store_true", help="list the ids of all clauses")
     verb.set_defaults(run=_lint)
 
@@ -188,8 +191,10 @@ def _add_diff(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 
 
 def _add_explain(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    verb = verbs.add_parser("explain", help="say what a clause promises, what it needs and what was seen")
-    verb.add_argument("clause", metavar="CLAUSE-ID")
+    verb = verbs.add_parser(
+        "explain", help="say what a clause promises, what it needs and what was seen, or what a finding means"
+    )
+    verb.add_argument("clause", metavar="CLAUSE-ID", help="or the code of a finding of lint")
     verb.add_argument("bundle", type=Path, nargs="?", metavar="BUNDLE", help="judge it on this evidence")
     verb.set_defaults(run=_explain)
 
@@ -300,26 +305,9 @@ def _up(options: argparse.Namespace) -> int:
 
 
 def _lint(options: argparse.Namespace) -> int:
-    from harness.clauses.alert_places import alert_gaps
-    from harness.clauses.changing_labels import changing_labels
-    from harness.clauses.production import read_production
-    from harness.clauses.unscaled import unscaled_notes
-    from harness.front.binding import binds
-    from harness.front.choosing import load_chosen
+    from harness.front.lint import lint
 
-    all_bind = True
-    for item in load_chosen(options.paths):
-        if options.verbose:
-            print(*(clause.id for clause in item.clauses), sep="\n")
-        count = len(item.campaign.scenarios)
-        stories = f"{count} scenario{'s' if count != 1 else ''}"
-        print(f"{item.campaign.name}: {stories}, {len(item.clauses)} clauses")
-        gaps = alert_gaps(item.campaign, item.clauses)
-        production = read_production(item.campaign)
-        notes = (*unscaled_notes(item.campaign, production), *changing_labels(production))
-        print(*(f"  {each}\n" for each in (*gaps, *notes)), sep="", end="", flush=True)
-        all_bind = binds(item.paths) and all_bind
-    return 0 if all_bind else _EXIT_ERROR
+    return lint(options.paths, partial(print, flush=True), verbose=options.verbose)
 
 
 def _coverage(options: argparse.Namespace) -> int:

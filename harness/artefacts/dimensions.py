@@ -13,7 +13,7 @@ from typing import Any, Final, Literal
 
 import promql_parser as pp
 
-from harness.artefacts.promql import Query, constant, selectors_of
+from harness.artefacts.promql import Query, children, constant, selectors_of
 
 __all__ = ["NAMED", "Quantity", "observed_by", "quantity_of"]
 
@@ -203,14 +203,53 @@ def _inverse(number: float, inner: Quantity | None) -> Quantity | None:
 
 
 def _product(sign: str, node: Any, one: Quantity | None, other: Quantity | None) -> Quantity | None:
-    names = [{each.metric for each in selectors_of(side)} for side in (node.lhs, node.rhs)]
-    share: Kind = "part" if names[0] & names[1] else "share"
+    share: Kind = "part" if _is_part(node.lhs, node.rhs) else "share"
     if one is None or other is None:
-        return Quantity(kind=share) if sign == "/" and share == "part" else None
+        return Quantity(kind=share) if sign == "/" and _are_alike(node.lhs, node.rhs) else None
     if sign == "*":
         return Quantity(one.seconds + other.seconds, one.bytes + other.bytes, "count", one.scale * other.scale)
     seconds, size = one.seconds - other.seconds, one.bytes - other.bytes
     return Quantity(seconds, size, share if (seconds, size) == (0, 0) else "", one.scale / other.scale)
+
+
+def _are_alike(one: Any, other: Any) -> bool:
+    """Whether both sides are made of one and the same metric, and of no numbers: whatever its unit, it cancels."""
+    names = [{each.metric for each in selectors_of(side)} for side in (one, other)]
+    return names[0] == names[1] and len(names[0]) == 1 and not _calculates(one) and not _calculates(other)
+
+
+def _calculates(node: Any) -> bool:
+    return isinstance(node, pp.BinaryExpr) or any(_calculates(child) for child in children(node))
+
+
+def _is_part(one: Any, whole: Any) -> bool:
+    """Whether ``one`` sums up, in the same way, some of the very series that ``whole`` sums up."""
+    while isinstance(one, pp.ParenExpr):
+        one = one.expr
+    while isinstance(whole, pp.ParenExpr):
+        whole = whole.expr
+    match one, whole:
+        case _, pp.BinaryExpr() if str(whole.op) == "+":
+            return _is_part(one, whole.lhs) or _is_part(one, whole.rhs)
+        case pp.AggregateExpr(), pp.AggregateExpr() if str(one.op) == str(whole.op) == "sum":
+            return _groups_as_finely(one.modifier, whole.modifier) and _is_part(one.expr, whole.expr)
+        case pp.Call(), pp.Call() if one.func.name == whole.func.name and len(one.args) == len(whole.args) == 1:
+            return _is_part(one.args[0], whole.args[0])
+        case pp.MatrixSelector(), pp.MatrixSelector() if one.range == whole.range:
+            return _is_part(one.vector_selector, whole.vector_selector)
+        case pp.VectorSelector(), pp.VectorSelector() if (one.offset, one.at) == (whole.offset, whole.at):
+            (some,), (all_of_them,) = selectors_of(one), selectors_of(whole)
+            return some.metric == all_of_them.metric and set(all_of_them.matchers) <= set(some.matchers)
+    return False
+
+
+def _groups_as_finely(one: Any, whole: Any) -> bool:
+    if whole is None:
+        return True
+    if one is None or str(one.type) != str(whole.type):
+        return False
+    keeps = str(whole.type).endswith("By")
+    return set(one.labels) >= set(whole.labels) if keeps else set(one.labels) <= set(whole.labels)
 
 
 def _alike(sign: str, one: Quantity | None, other: Quantity | None) -> Quantity | None:

@@ -161,3 +161,27 @@ def test_possible_values_follow_from_what_is_computed() -> None:
 
 def test_a_unit_of_something_else_is_unknown() -> None:
     assert shown_quantity("celsius") is None
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("sum(rate(a_total{x='1'}[5m])) / sum(rate(a_total[5m]))", "part"),
+        ("sum by (x, y) (a_total{x='1'}) / on (x) group_left () sum by (x) (a_total)", "part"),
+        ("sum without (y) (a_total{x='1'}) / ignoring (z) group_left () (sum without (y, z) (a_total))", "part"),
+        ("rate(a_hits_total[5m]) / (rate(a_hits_total[5m]) + rate(a_misses_total[5m]))", "part"),
+        ("sum(a_thing{x='1'}) / sum(a_thing)", "part"),
+        # used of hard, now of before, some of others: may be more than all
+        ("a_quota{type='used'} / ignoring (type) a_quota{type='hard'}", "share"),
+        ("rate(a_total[5m]) / rate(a_total[5m] offset 1h)", "share"),
+        ("rate(a_total[5m]) / rate(a_total[1h])", "share"),
+        ("max(a_total) / avg(a_total)", "share"),
+        ("sum by (x) (a_total) / sum by (x, y) (a_total)", "share"),
+        ("sum(a_total) / sum by (x) (a_total)", "share"),
+        ("sum(a_total) / sum(a_total{x='1'})", "share"),
+    ],
+)
+def test_only_a_part_of_its_whole_never_exceeds_it(text: str, kind: str) -> None:
+    quantity = quantity_of(parse(text, Location("query")), DECLARED)
+    assert quantity is not None
+    assert quantity.kind == kind

@@ -179,7 +179,7 @@ def test_lint_counts_and_lists(run: Run, capfd: pytest.CaptureFixture[str]) -> N
     lines = capfd.readouterr().out.splitlines()
     assert FIRES in lines
     assert lines[-2:] == [
-        f"tiny: 1 scenario, {len(lines) - 2} clauses",
+        f"tiny: 1 scenario, {len(lines) - 2} clauses, no findings",
         "  no story shows that these alerts stay quiet: TinyFailing",
     ]
 
@@ -193,6 +193,42 @@ def test_lint_tells_what_the_gate_could_not_bind(run: Run, tmp_path: Path, capfd
     told = capfd.readouterr()
     assert told.out.startswith("tiny: 1 scenario")
     assert "prometheus.yml:15:7: the job 'other' scrapes 'tiny:8080', which nothing binds" in told.err
+
+
+def test_lint_tells_findings_of_a_campaign(run: Run, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / "tiny"
+    shutil.copytree(TINY, folder)
+    rules = folder / "production" / "rules.yml"
+    rules.write_text(rules.read_text().replace("tiny_failures_total", "tiny_failurez_total"))
+    assert run("lint", folder) == 3
+    told = capfd.readouterr().out
+    assert "finding" in told.splitlines()[0]
+    assert "[not-declared]" in told
+    assert "did you mean 'tiny_failures_total'" in told
+
+
+def test_lint_looks_at_files_without_a_campaign(run: Run, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    rules, routes = tmp_path / "rules.yml", tmp_path / "alertmanager.yml"
+    rules.write_text("groups: [{name: g, rules: [{record: 'a:b', expr: sum(a)}, {alert: A, expr: sum(a)}]}]\n")
+    routes.write_text("route: {receiver: d}\nreceivers: [{name: d}, {name: e}]\n")
+    assert run("lint", rules, routes, TINY / "production" / "prometheus.yml") == 3
+    told = capfd.readouterr().out
+    assert told.startswith("3 files: 2 findings\n")
+    assert "[no-condition]" in told
+    assert "[unused-receiver]" in told
+    rules.write_text("groups: []\n")
+    assert run("lint", rules) == 0
+    assert capfd.readouterr().out == "1 file: no findings\n"
+    rules.write_text("a: b\n")
+    assert run("lint", rules) == 2
+    assert "neither a file of the harness nor rules" in capfd.readouterr().err
+
+
+def test_explain_says_what_a_finding_means(run: Run, capfd: pytest.CaptureFixture[str]) -> None:
+    assert run("explain", "empty-label") == 0
+    told = capfd.readouterr().out
+    assert told.startswith("empty-label: ")
+    assert "# harness: allow empty-label: REASON" in told
 
 
 def test_explain_says_what_a_clause_promises(
