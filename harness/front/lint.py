@@ -13,7 +13,7 @@ from harness.clauses.vocabulary import vocabulary_of
 from harness.contract import Campaign
 from harness.front.bare_files import read_bare, split_bare
 from harness.front.binding import binds
-from harness.front.choosing import Chosen, load_chosen
+from harness.front.choosing import Loaded, load_chosen
 from harness.lint.checks import findings
 from harness.lint.model import Files, Finding
 
@@ -44,7 +44,7 @@ def lint(paths: Sequence[Path], say: Say, *, verbose: bool = False) -> int:
     return _ERROR if not all_bind else _FINDINGS if found else _FINE
 
 
-def _campaign(item: Chosen, say: Say, *, verbose: bool) -> Sequence[Finding]:
+def _campaign(item: Loaded, say: Say, *, verbose: bool) -> Sequence[Finding]:
     production = read_production(item.campaign)
     found = findings(_files(item.campaign, production), _texts(production))
     for clause in item.clauses if verbose else ():
