@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
@@ -21,6 +21,8 @@ from defects_table import defects_of
 __all__ = ["known_ids", "matching", "proofs", "sections", "table", "table_rows"]
 
 DOCS: Final = Path(__file__).resolve().parent
+VIRTUAL: Final = ("standard conditions", "reaches", "yields to", "notices", "renders")
+"""What ``harness test`` tells of every alert."""
 CAMPAIGN: Final = DOCS.parent / "scenarios" / "campaign.yaml"
 
 
@@ -53,7 +55,7 @@ def known_ids() -> tuple[str, ...]:
     """Ids of all clauses of the campaign, and what ``harness test`` judges beside them."""
     campaign = load_campaign([CAMPAIGN])
     contract = campaign.contract
-    virtual = [f"virtual::{name}::standard conditions" for name in contract.alerts]
+    virtual = [f"virtual::{name}::{line}" for name in contract.alerts for line in VIRTUAL]
     virtual += [f"virtual::job {job}::{name}" for job, named in contract.discovery.items() for name in named]
     return (*(clause.id for clause in compile_campaign(campaign)), *virtual)
 
@@ -64,14 +66,20 @@ def matching(pattern: str) -> list[str]:
     return [each for each in known_ids() if fnmatchcase(each, literal)]
 
 
+def _tests(row: Mapping[str, Any]) -> Iterator[str]:
+    """What tests prove of the row, each with its words."""
+    for words, names in row.get("tests", {}).items():
+        yield f"{words}: {', '.join(f'`{name}`' for name in names)}"
+
+
 def table() -> str:
     """Every row with its proofs, as Markdown."""
-    rows = ["| Section | Row | Clauses | Defects | Not proved yet |", "|---|---|---|---|---|"]
+    rows = ["| Section | Row | Clauses | Defects | Beside clauses |", "|---|---|---|---|---|"]
     for section, listed in proofs().items():
         for each in listed:
             by = "<br>".join(f"`{pattern}`" for pattern in each["by"]) or f"**no clause**: {each['why']}"
             planted = "<br>".join(defects_of(section, each["row"])) or each.get("unplanted", "")
-            cells = (str(section), each["row"], by, planted, each.get("open", ""))
+            cells = (str(section), each["row"], by, planted, "<br>".join(_tests(each)))
             rows.append(f"| {' | '.join(cell.replace('|', '∣') for cell in cells)} |")
     proved = sum(bool(each["by"]) for listed in proofs().values() for each in listed)
     total = sum(map(len, proofs().values()))

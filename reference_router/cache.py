@@ -36,11 +36,13 @@ class Answer:
 class ResponseCache:
     """Bounded by bytes and by age in production seconds.
 
-    ``bypasses`` are asked at each look-up; one that answers True turns it into a miss.
+    ``bypasses`` are asked at each look-up; one that answers True turns it into a miss. While ``broken`` is
+    set nothing goes in, and nothing comes out.
     """
 
     def __init__(self, clock: Clock, capacity_bytes: int, ttl_s: float, on_change: CacheObserver) -> None:
         self.bypasses: list[Callable[[], bool]] = []
+        self.broken = False
         self.size_bytes = 0
         self._clock = clock
         self._capacity_bytes = capacity_bytes
@@ -53,7 +55,7 @@ class ResponseCache:
 
     def get(self, key: Key) -> Answer | None:
         """The answer to ``key`` if it is held and young enough."""
-        if any(bypass() for bypass in self.bypasses):
+        if self.broken or any(bypass() for bypass in self.bypasses):
             return None
         entry = self._entries.get(key)
         if entry is None:
@@ -68,7 +70,7 @@ class ResponseCache:
 
     def put(self, key: Key, answer: Answer) -> None:
         """Keep ``answer``; what is larger than the whole cache is not kept."""
-        if answer.size_bytes > self._capacity_bytes:
+        if answer.size_bytes > self._capacity_bytes or self.broken:
             return
         if key in self._entries:
             self._drop(key)
@@ -81,7 +83,8 @@ class ResponseCache:
     def round_trip(self) -> bool:
         """Put, get and remove a probe entry; counts nothing and displaces nobody's answer."""
         probe = Answer("probe", 1, "none", "stop")
-        self._entries[PROBE_KEY] = (self._clock.now_s(), probe)
+        if not self.broken:
+            self._entries[PROBE_KEY] = (self._clock.now_s(), probe)
         entry = self._entries.pop(PROBE_KEY, None)
         return entry is not None and entry[1] == probe
 

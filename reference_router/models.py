@@ -78,6 +78,15 @@ CATALOGUE = {
             cost=2.0,
             tokens_per_s=12.0,
         ),
+        ModelSpec(
+            name="titan-110b",
+            format="safetensors",
+            size_bytes=60_000_000_000,
+            pool="gpu",
+            quality=0.98,
+            cost=5.0,
+            tokens_per_s=6.0,
+        ),
     )
 }
 
@@ -110,6 +119,11 @@ class Models:
     def loaded(self) -> tuple[ModelSpec, ...]:
         """Models that can serve now."""
         return tuple(self._loaded.values())
+
+    def know(self, spec: ModelSpec) -> None:
+        """Take ``spec`` into what may be loaded."""
+        if self.known.setdefault(spec.name, spec) is spec:
+            self.in_flight.setdefault(spec.name, 0)
 
     async def load(self, name: str) -> None:
         """Load a known model; nothing happens when it is loaded already. Raises ``ModelLoadFailed``."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from harness.artefacts import dotted
@@ -35,6 +36,10 @@ class FilebeatInput:
     processors: tuple[Processor, ...]
     path: DocumentPath
     location: Location
+    filters: tuple[Processor, ...] = ()
+    """``include_lines`` and ``exclude_lines``, in the order in which Filebeat applies them."""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """The whole input as written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +53,8 @@ class FilebeatConfig:
     hosts: tuple[str, ...]
     index: str
     location: Location
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """The whole file as written."""
 
 
 def read_filebeat(document: Document) -> FilebeatConfig:
@@ -62,6 +69,7 @@ def read_filebeat(document: Document) -> FilebeatConfig:
         hosts=_texts(_value(data, f"output.{output}.hosts")),
         index=str(_value(data, f"output.{output}.index") or DEFAULT_INDEX),
         location=document.locate(_first_path(data, f"output.{output}")),
+        settings=data,
     )
 
 
@@ -98,6 +106,12 @@ def _input(document: Document, path: DocumentPath) -> FilebeatInput:
         processors=_processors(document, data, path),
         path=path,
         location=document.locate(path),
+        filters=tuple(
+            Processor(name, data[name], (*path, name), document.locate((*path, name), key=True))
+            for name in ("include_lines", "exclude_lines")
+            if data.get(name)
+        ),
+        settings=data,
     )
 
 
@@ -107,7 +121,7 @@ def _processors(document: Document, data: Any, above: DocumentPath) -> tuple[Pro
         path = (*above, "processors", index)
         names = [key for key in entry if key not in ("if", "then", "else")] if isinstance(entry, dict) else []
         name = str(names[0]) if names else "if"
-        settings = entry.get(name, entry) if isinstance(entry, dict) else entry
+        settings = entry.get(name) if name != "if" and isinstance(entry, dict) else entry
         found.append(Processor(name, settings, path, document.locate(path)))
     return tuple(found)
 

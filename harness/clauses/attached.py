@@ -40,6 +40,7 @@ _PROMISES: Final[Mapping[tuple[str, str], str]] = {
     ("metrics", "agrees"): _CONTROL["barriers"],
     ("metrics", "answers"): "single scrapes are watched while a story is played",
     ("logs", "no_others"): "shippers add fields of their own to documents",
+    ("logs", "dated"): "documents are found long after their line was written",
 }
 _TEXT: Final = frozenset({"takes_at_most", "holds_at_most"})
 _TYPED: Final = frozenset({"type", "documented"})

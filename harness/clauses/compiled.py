@@ -9,6 +9,7 @@ from typing import Final
 from harness.clauses.alert_conduct import compile_conduct, compile_others, compile_quiet
 from harness.clauses.alert_places import compile_places
 from harness.clauses.alerts import compile_alert_chain, story_of
+from harness.clauses.bodies import compile_bodies
 from harness.clauses.canary import compile_canaries
 from harness.clauses.coverage import compile_coverage
 from harness.clauses.dashboards import compile_dashboards
@@ -61,6 +62,7 @@ def compile_campaign(campaign: Campaign) -> tuple[Clause, ...]:
     clauses += compile_scrape_answers(campaign, production)
     clauses += compile_logs(campaign)
     clauses += compile_endpoints(campaign)
+    clauses += compile_bodies(campaign)
     clauses += compile_checks(campaign)
     clauses += compile_canaries(campaign)
     clauses = without_unscaled(campaign, production, clauses)
@@ -89,7 +91,7 @@ def _story(campaign: Campaign, production: Production, scenario: Scenario) -> It
     yield from _alerts(campaign, production, scenario)
     for item in scenario.expectations:
         yield from _expectation(campaign, scenario, item)
-    yield from compile_log_arrival(campaign, scenario)
+    yield from compile_log_arrival(campaign, scenario, production)
     yield from compile_one_story(campaign, scenario, production)
     yield from compile_thresholds(campaign, production, scenario)
 

@@ -12,17 +12,18 @@ from harness.evidence.store import Evidence
 __all__ = ["Demand", "demand", "describe", "requests_meant"]
 
 
+Measure = Literal["requests", "work units", "seconds"]
 Outcome = Literal["any", "failed", "successful", "aborted"]
 _OUTCOMES: Final[dict[str, Outcome]] = {"failed": "failed", "successful": "successful", "aborted": "aborted"}
 
 
 @dataclass(frozen=True, slots=True)
 class Demand:
-    """Which requests of the ledger are counted, or their work units; ``kind`` is ``None`` for every kind."""
+    """Which requests of the ledger are counted, their work units or seconds; ``kind`` is ``None`` for every kind."""
 
     kind: str | None
     outcome: Outcome
-    measure: Literal["requests", "work units"] = "requests"
+    measure: Measure = "requests"
 
 
 def demand(text: str) -> Demand:
@@ -30,8 +31,9 @@ def demand(text: str) -> Demand:
 
     The loader has checked the grammar.
     """
-    measure: Literal["requests", "work units"] = "work units" if text.startswith("work units of ") else "requests"
-    words = text.removeprefix("one per ").removeprefix("work units of ").split()
+    measures: tuple[Measure, ...] = ("work units", "seconds")
+    measure: Measure = next((each for each in measures if text.startswith(f"{each} of ")), "requests")
+    words = text.removeprefix("one per ").removeprefix(f"{measure} of ").split()
     kind = words[-1]
     return Demand(None if kind == "request" else kind, _OUTCOMES.get(words[0], "any") if words[1:] else "any", measure)
 

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
+from typing import Final
 
 from harness.clauses.log_documents import name_of
 from harness.clauses.log_shape import lines_of
 from harness.clauses.model import Judge, Judgement, held, still_open, violated
+from harness.clauses.signals import event_time
 from harness.clauses.values import at_path
 from harness.evidence.records import ComponentState, LogLine
 from harness.evidence.store import Evidence
 
-__all__ = ["judge_begins", "judge_counts"]
+__all__ = ["judge_begins", "judge_counts", "judge_dated"]
+
+_AHEAD_S: Final = 2.0
+"""Wall seconds by which a line may be dated later than it was read: clocks of machines differ by so much."""
+_BEFORE_S: Final = 60.0
+"""Wall seconds before a story in which lines may be written that are read in it."""
 
 Origin = tuple[str, tuple[str, ...]]
 """The instance that wrote a line, and the values that name its writer."""
@@ -79,6 +87,39 @@ def _broken(counted: Counter[int], starts: int) -> str:
 def _starts(evidence: Evidence, cell: str, instance: str) -> int:
     states = evidence.of(ComponentState, cell)
     return max(1, sum(1 for state in states if state.component == instance and state.action == "ready"))
+
+
+def judge_dated(stream: str, path: str) -> Judge:
+    """No line is dated later than it was read, and in every story some line is dated in it.
+
+    Hours of another zone are whole quarters of an hour away from the true ones, whatever zone they claim to be of.
+    """
+
+    def judge(evidence: Evidence) -> Judgement:
+        seen = 0
+        for cell in evidence.cells():
+            newest, last = -math.inf, None
+            for line in evidence.of(LogLine, cell):
+                t = event_time(line.fields or {}, path) if line.stream == stream else None
+                if t is None:
+                    continue
+                seen += 1
+                if t > line.t + _AHEAD_S:
+                    return _misdated(line, path, f"{t - line.t:.0f} s after it was read")
+                newest, last = (t, line) if t > newest else (newest, last)
+            start = evidence.started(cell)
+            if last is not None and start is not None and evidence.completed(cell) and newest < start.t - _BEFORE_S:
+                return _misdated(last, path, f"{start.t - newest:.0f} s before its story began, and none is later")
+        if seen and evidence.all_completed():
+            return held(f"{seen} lines are dated when they were written")
+        return still_open(f"no line of {stream} held a time in {path}" if not seen else "the stories are not over")
+
+    return judge
+
+
+def _misdated(line: LogLine, path: str, when: str) -> Judgement:
+    said = at_path(line.fields or {}, path)
+    return violated(f"{line.file}:{line.number} is dated {said} in {path}, {when}", hop="log", at=line.t)
 
 
 def judge_begins(stream: str, fields: Sequence[str]) -> Judge:

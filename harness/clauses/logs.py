@@ -8,11 +8,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Final
 
-from harness.clauses.log_documents import judge_derived, judge_time, name_of
+from harness.clauses.log_documents import judge_derived, judge_index, judge_time, unjoined
+from harness.clauses.log_index import compile_index
 from harness.clauses.log_lag import compile_log_lag
-from harness.clauses.log_lines import judge_begins, judge_counts
+from harness.clauses.log_lines import judge_begins, judge_counts, judge_dated
 from harness.clauses.log_shape import judge_joins, judge_no_others, judge_one_type, lines_of
-from harness.clauses.model import Clause, Judge, Judgement, Need, held, still_open, violated
+from harness.clauses.log_shipping import Shipment, Shipping, shipping_of
+from harness.clauses.model import Clause, Judge, Judgement, Need, held, inconclusive, still_open, violated
+from harness.clauses.production import Production
+from harness.clauses.signals import event_time_at
 from harness.clauses.validation import Validator
 from harness.clauses.values import at_path, broken_fields
 from harness.contract import Campaign
@@ -28,7 +32,6 @@ from harness.evidence.store import Evidence
 __all__ = ["compile_log_arrival", "compile_logs", "looks_at_documents"]
 
 Rules = Mapping[str, FieldRule]
-_JOIN = "request_id"
 
 
 def compile_logs(campaign: Campaign) -> Iterator[Clause]:
@@ -62,6 +65,10 @@ def compile_logs(campaign: Campaign) -> Iterator[Clause]:
             yield clause(f"{name}.{event.replace(' ', '_')}", "fields", statement, name, judge, where)
         for promise, statement, judge in _of_lines(plane, name, stream):
             yield clause(name, promise, statement, name, judge, source)
+        path = event_time_at(campaign, name)
+        if path is not None:
+            statement = f"lines of {name} are dated in {path} when they were written"
+            yield clause(name, "dated", statement, name, judge_dated(name, path), source)
 
 
 def _of_lines(plane: Logs, name: str, stream: LogStream) -> Iterator[tuple[str, str, Judge]]:
@@ -155,7 +162,7 @@ def _expects_logs(scenario: Scenario) -> bool:
     return any(item.subject == "log" for item in scenario.expectations)
 
 
-def compile_log_arrival(campaign: Campaign, scenario: Scenario) -> Iterator[Clause]:
+def compile_log_arrival(campaign: Campaign, scenario: Scenario, production: Production) -> Iterator[Clause]:
     """Where a pipeline is declared: lines written and documents found are the same, stream by stream.
 
     Only in stories that expect something of documents: shipping all logs would prove the same thing at a cost.
@@ -174,11 +181,12 @@ def compile_log_arrival(campaign: Campaign, scenario: Scenario) -> Iterator[Clau
             campaign.promise("logs", "streams", name),
             f"every line of {name} is found in Elasticsearch exactly once",
             (Need("lines", name), Need("documents", name), Need("barriers", "logs")),
-            _judge_arrival(scenario.name, name, plane.identity),
+            _judge_arrival(scenario.name, name, plane.identity, shipping_of(campaign, production, name)),
             (scenario.name,),
         )
         yield from _of_documents(campaign, scenario, plane, name)
         yield from compile_log_lag(campaign, scenario, name)
+    yield from compile_index(campaign, scenario, plane)
 
 
 def _of_documents(campaign: Campaign, scenario: Scenario, plane: Logs, name: str) -> Iterator[Clause]:
@@ -188,31 +196,60 @@ def _of_documents(campaign: Campaign, scenario: Scenario, plane: Logs, name: str
     clause = partial(Clause, cell, "logs", name, cells=(cell,))
     if plane.event_time is not None:
         statement = f"@timestamp of every document of {name} is its {plane.event_time}"
-        judge = judge_time(cell, name, plane.event_time, others=plane.streams[name].other_lines == "allowed")
-        yield clause("keeps_time", source, statement, documents, judge)
+        judge = judge_time(cell, name, plane, others=plane.streams[name].other_lines == "allowed")
+        yield clause("keeps_time", source, statement, (Need("lines", name), *documents), judge)
+    if plane.stored_in is not None:
+        statement = f"every document of {name} is in the index {plane.stored_in} of its own day"
+        yield clause("stored_in", source, statement, documents, judge_index(cell, name, plane.stored_in))
     if plane.derived:
         statement = f"derived fields of {name} are what its lines make them: {', '.join(plane.derived)}"
         judge = judge_derived(cell, name, plane.derived, plane.identity, text=plane.streams[name].is_text)
         yield clause("derived", source, statement, (Need("lines", name), *documents), judge)
 
 
-def _judge_arrival(cell: str, stream: str, identity: Sequence[str]) -> Judge:
+def _judge_arrival(cell: str, stream: str, identity: Sequence[str], shipping: Shipping) -> Judge:
     def judge(evidence: Evidence) -> Judgement:
         if not evidence.completed(cell):
             return still_open("the story is not over")
         lines = [line for line in evidence.of(LogLine, cell) if line.stream == stream]
         documents = [document for document in evidence.of(Document, cell) if document.stream == stream]
+        shipment = shipping.of(lines)
         if not lines:
             return still_open(f"{stream} never held a line")
-        counted = f"{len(lines)} lines were written, {len(documents)} documents found"
-        details = [*_doubled(documents), *_unjoined(lines, documents, identity)]
-        if len(lines) == len(documents) and not details:
-            return held(f"{len(lines)} lines, {len(documents)} documents", *_sent_again(evidence, cell))
+        if shipment.unsure:
+            return _unsure(shipment)
+        if not shipment.due and not documents:
+            return still_open(f"all {len(lines)} lines of {stream} are left out by {', '.join(shipment.words)}")
+        details = [*_doubled(documents), *unjoined(shipment.due, documents, identity)]
+        if len(shipment.due) == len(documents) and not details:
+            told = f"{len(documents)} documents{_left_out(shipment)}"
+            return held(f"{len(shipment.due)} lines, {told}", *_sent_again(evidence, cell))
+        counted = f"{len(shipment.due)} lines were written{_left_out(shipment)}, {len(documents)} documents found"
         barrier = [item.detail for item in evidence.of(Barrier, cell) if item.plane == "logs" and item.detail]
-        hop = "Filebeat" if len(documents) <= len(lines) else "Elasticsearch"
-        return violated(counted, *details, *barrier, hop=hop)
+        hop = "Filebeat" if len(documents) <= len(shipment.due) else "Elasticsearch"
+        return violated(counted, *details, *_dropped_by(shipping, shipment), *barrier, hop=hop)
 
     return judge
+
+
+_SAY_IT: Final = "say under logs: of the contract which lines are not shipped, as not_shipped: [{level: debug}]"
+
+
+def _unsure(shipment: Shipment) -> Judgement:
+    which = ", ".join(shipment.words)
+    message = f"of {len(shipment.unsure)} lines it cannot be told from {which} whether they are left out"
+    return inconclusive(message, _SAY_IT, "not_shipped: [] promises that every line is shipped")
+
+
+def _left_out(shipment: Shipment) -> str:
+    told = ", ".join(f"{count} by {words}" for words, count in shipment.words.items())
+    return f" ({told} left out)" if told else ""
+
+
+def _dropped_by(shipping: Shipping, shipment: Shipment) -> Iterator[str]:
+    """Places of the production file that leave out what the contract wants shipped."""
+    found = Counter(fate.words for fate in map(shipping.by_production, shipment.due) if fate.is_dropped)
+    yield from (f"{count} of them are left out by {words}" for words, count in found.items())
 
 
 def _sent_again(evidence: Evidence, cell: str) -> Iterator[str]:
@@ -231,16 +268,3 @@ def _doubled(documents: Sequence[Document]) -> Iterator[str]:
     names = [name for name, count in Counter(doc.id for doc in documents).items() if count > 1]
     if names:
         yield f"stored more than once: {', '.join(names[:5])}"
-
-
-def _unjoined(lines: Sequence[LogLine], documents: Sequence[Document], identity: Sequence[str]) -> Iterator[str]:
-    """Where documents can be told apart: one line lost and another doubled must not make up for each other."""
-    identity = identity or (_JOIN,)
-    found = Counter(name_of(document.source, identity) for document in documents)
-    nothing = name_of({}, identity)
-    if set(found) <= {nothing}:
-        return
-    written = Counter(name_of(line.fields or {}, identity) for line in lines)
-    for what, names in (("missing", written - found), ("surplus", found - written)):
-        if names:
-            yield f"{what}, by {', '.join(identity)}: {', '.join(' '.join(name) for name in list(names)[:5])}"

@@ -134,7 +134,7 @@ def _held_by(text: str, wanted: Told) -> Told:
 
 
 def judge_also_at(endpoint: str, names: frozenset[str]) -> Judge:
-    """At rest the endpoint's JSON holds every declared series with the value of the metrics text."""
+    """At rest the endpoint tells every declared series with the value of the metrics text, as JSON or as text."""
 
     def judge(evidence: Evidence) -> Judgement:
         compared = 0
@@ -179,7 +179,9 @@ def _standing_of(evidence: Evidence, cell: str, last: Exposition, t: float, name
 
 
 def _samples_in(document: Any) -> Iterator[tuple[SeriesKey, float]]:
-    """Every object with a name, labels and a value, wherever it stands in the document."""
+    """Every object with a name, labels and a value, wherever it stands in the document; every sample of a text."""
+    if isinstance(document, str):
+        yield from _samples_of_text(document)
     if isinstance(document, list):
         for item in document:
             yield from _samples_in(item)
@@ -189,6 +191,15 @@ def _samples_in(document: Any) -> Iterator[tuple[SeriesKey, float]]:
             yield _normal((name, frozenset((str(k), str(v)) for k, v in labels.items()))), _number(value)
         for item in document.values():
             yield from _samples_in(item)
+
+
+def _samples_of_text(text: str) -> Iterator[tuple[SeriesKey, float]]:
+    try:
+        families = parse_exposition(text)
+    except ValueError:
+        return
+    for family in families.values():
+        yield from ((_normal(key_of(sample)), sample.value) for sample in family.samples)
 
 
 def _number(value: Any) -> float:

@@ -15,7 +15,7 @@ from harness.contract.planes import MetricFamily
 from harness.evidence.records import CAMPAIGN, Barrier, ComponentState, Exposition, Request
 from harness.evidence.store import Evidence
 
-__all__ = ["judge_from_start", "judge_monotonic", "judge_rests"]
+__all__ = ["judge_from_start", "judge_monotonic", "judge_moves", "judge_rests"]
 
 _COUNTING = ("_total", "_bucket", "_count")
 
@@ -121,6 +121,40 @@ def _missing(samples: Sequence[Sample], promised: Sequence[Mapping[str, Sequence
             for values in product(*lists.values()):
                 if values not in found:
                     yield shown_series(("", others | frozenset(zip(lists, values, strict=True))))
+
+
+def judge_moves(name: str) -> Judge:
+    """In some story two texts of one instance differ in what they say of the family; one that never moves is broken.
+
+    Where no request was answered it proves nothing.
+    """
+
+    def judge(evidence: Evidence) -> Judgement:
+        read = 0
+        for cell in evidence.cells():
+            for texts in by_instance(evidence, cell).values():
+                first: dict[SeriesKey, float] | None = None
+                for item in texts:
+                    now = _values(families_of(item) or {}, name)
+                    read += first is not None
+                    if first is not None and now != first:
+                        return held(f"it moved in {cell} ({item.instance})", at=item.t)
+                    first = now if first is None else first
+        if not evidence.all_completed():
+            return still_open("the stories are not over")
+        if not read or not any(_answered(evidence, cell) for cell in evidence.cells()):
+            return still_open("no request was answered between two texts")
+        return violated(f"it stands still in {read} texts, though requests were answered", hop="metric")
+
+    return judge
+
+
+def _values(families: Mapping[str, Metric], name: str) -> dict[SeriesKey, float]:
+    return {key_of(sample): sample.value for sample in families[name].samples} if name in families else {}
+
+
+def _answered(evidence: Evidence, cell: str) -> bool:
+    return any(request.expected and not request.aborted and request.status for request in evidence.of(Request, cell))
 
 
 def judge_rests(name: str, value: float) -> Judge:

@@ -15,7 +15,7 @@ from prometheus_client.metrics_core import Metric
 
 from harness.clauses.exposition import expositions, families_of
 from harness.clauses.metric_agreement import judge_also_at, judge_scraped
-from harness.clauses.metric_course import judge_from_start, judge_monotonic, judge_rests
+from harness.clauses.metric_course import judge_from_start, judge_monotonic, judge_moves, judge_rests
 from harness.clauses.metric_form import Check, check_filled, check_help, check_histogram, check_name, check_size
 from harness.clauses.metric_text import judge_duration, judge_length
 from harness.clauses.model import Clause, Judge, Judgement, Need, held, still_open, violated
@@ -49,7 +49,8 @@ def compile_metrics(campaign: Campaign) -> Iterator[Clause]:
     for short, family in plane.families.items():
         name = plane.prefix + short
         source = campaign.promise("metrics", "families", short)
-        for promise in (*_form(name, family), *_course(name, family, selector)):
+        documented = (family.help or plane.help) == "required"
+        for promise in (*_form(name, family, documented=documented), *_course(name, family, selector)):
             yield clause(name, promise, source)
     for name, promise in _of_the_text(campaign, plane):
         yield clause(name, promise, campaign.promise("metrics"))
@@ -61,11 +62,10 @@ def _of_the_text(campaign: Campaign, plane: Metrics) -> Iterator[tuple[str, _Pro
     if plane.prefix:
         statement = f"every family that begins with {plane.prefix} is declared in the contract"
         yield plane.prefix.rstrip("_"), ("declared", statement, _judge_undeclared(plane.prefix, declared), ())
-    if plane.also_at:
-        compared = frozenset(plane.prefix + name for name, f in plane.families.items() if f.clock == "production")
-        statement = f"at rest {plane.also_at} tells the same values as the metrics text"
-        needs = (Need("answers", plane.also_at),)
-        yield plane.also_at, ("agrees", statement, judge_also_at(plane.also_at, compared), needs)
+    compared = frozenset(plane.prefix + name for name, f in plane.families.items() if f.clock == "production")
+    for name in plane.told_at:
+        statement = f"at rest {name} tells the same values as the metrics text"
+        yield name, ("agrees", statement, judge_also_at(name, compared), (Need("answers", name),))
     budgets = campaign.contract.budgets
     if budgets.exposition is not None:
         statement = f"half of the reads of a metrics text take at most {budgets.exposition:g} s wall"
@@ -75,7 +75,7 @@ def _of_the_text(campaign: Campaign, plane: Metrics) -> Iterator[tuple[str, _Pro
         yield "exposition", ("holds_at_most", statement, judge_length(budgets.exposition_bytes), ())
 
 
-def _form(name: str, family: MetricFamily) -> Iterator[_Promise]:
+def _form(name: str, family: MetricFamily, *, documented: bool) -> Iterator[_Promise]:
     """What each text shows by itself."""
 
     def each(check: Check, label: str | None = None) -> Judge:
@@ -84,7 +84,8 @@ def _form(name: str, family: MetricFamily) -> Iterator[_Promise]:
     yield "exists", f"every instance exposes {name}", _judge_exists(name, optional=family.optional), ()
     if family.type != "untyped":
         yield "type", f"{name} is a {family.type}", each(_check_type(family.type)), ()
-    yield "documented", f"{name} has a help text", each(check_help), ()
+    if documented:
+        yield "documented", f"{name} has a help text", each(check_help), ()
     yield "named", f"the name {name} says what its values are", each(check_name(name, family)), ()
     labels = frozenset(family.labels)
     yield "labels", f"{name} carries {_listed(labels)}", each(_check_labels(labels), ""), ()
@@ -109,6 +110,9 @@ def _course(name: str, family: MetricFamily, selector: str) -> Iterator[_Promise
     if family.from_start:
         statement = f"every promised label set of {name} exists from the start"
         yield "from_start", statement, judge_from_start(name, family), (Need("ledger"),)
+    if family.moves:
+        statement = f"{name} moves while requests are answered"
+        yield "moves", statement, judge_moves(name), (Need("ledger"),)
     if family.rests_at is not None:
         statement = f"{name} returns to {family.rests_at:g} after a story"
         yield "rests", statement, judge_rests(name, family.rests_at), (Need("barriers", "rest"),)

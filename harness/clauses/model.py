@@ -39,6 +39,7 @@ NeedKind = Literal[
     "alerts",  # alerts as Alertmanager holds them
     "pages",  # notifications at the sinks
     "documents",  # documents of a log stream in Elasticsearch; detail: the stream
+    "mapping",  # fields of the indices that documents are in, as Elasticsearch maps them
     "lines",  # lines of a log stream as the subject wrote them; detail: the stream
     "answers",  # answers of an HTTP endpoint; detail: the endpoint
     "expositions",  # the metrics endpoint's own text

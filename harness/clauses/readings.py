@@ -39,8 +39,13 @@ def _promises(campaign: Campaign, cell: str, query: str, rule: ExpectMetric) -> 
     if rule.counts:
         each = f" for each {' and '.join(rule.by)}" if rule.by else ""
         tail = "".join(f"_by_{label}" for label in rule.by)
-        judge = _judge_counts(cell, query, rule, campaign.contract.counting.aborted)
-        yield rule.counts.replace(" ", "_") + tail, f"{query} grows by exactly {rule.counts}{each}", judge
+        if rule.within is not None:
+            scaled = campaign.profile.clock == "scaled"
+            statement = f"{query} grows by {rule.counts}, to {rule.within:.0%} of them"
+            yield rule.counts.replace(" ", "_"), statement, _judge_seconds(cell, query, rule, scaled=scaled)
+        else:
+            judge = _judge_counts(cell, query, rule, campaign.contract.counting.aborted)
+            yield rule.counts.replace(" ", "_") + tail, f"{query} grows by exactly {rule.counts}{each}", judge
     if rule.rises_in:
         promise = f"rises_in_{rule.rises_in.replace(' ', '_')}"
         yield promise, f"{query} rises during {rule.rises_in}", _judge_rises(cell, query, rule.rises_in)
@@ -102,6 +107,30 @@ def _judge_counts(cell: str, query: str, rule: ExpectMetric, aborted: Sequence[i
             return inconclusive(f"the metrics never came to rest: {restless[-1].detail}")
         message = f"grew by {growth:g}, but there were {ledger.total:g} of {what}"
         return violated(message, *(problems[:6] if rule.by else ()), hop="metric")
+
+    return judge
+
+
+def _judge_seconds(cell: str, query: str, rule: ExpectMetric, *, scaled: bool) -> Judge:
+    """What the service timed is about what its clients waited, on the service's own clock."""
+    wanted, within = demand(rule.counts or ""), rule.within or 0.0
+
+    def judge(evidence: Evidence) -> Judgement:
+        start = evidence.started(cell)
+        if start is None or not evidence.completed(cell):
+            return still_open("the story is not over")
+        meant = [each for each in requests_meant(evidence, cell, wanted) if each.end_t and each.sent_t]
+        if not meant:
+            return inconclusive(f"the generator sent no {describe(wanted)}: nothing was compared")
+        series = _series_of(evidence, cell, query)
+        if not series:
+            missing = unrecorded(evidence, cell, query)
+            return missing or violated(f"{query} returned nothing throughout the story", hop="metric")
+        growth = sum(_growth(evidence, cell, points) for points in series)
+        waited_s = sum((each.end_t or 0.0) - (each.sent_t or 0.0) for each in meant) * (start.speed if scaled else 1.0)
+        message = f"grew by {growth:.4g} s, the clients of {len(meant)} {describe(wanted)} waited {waited_s:.4g} s"
+        agrees = abs(growth - waited_s) <= within * waited_s
+        return held(message) if agrees else violated(message, hop="metric")
 
     return judge
 

@@ -30,6 +30,7 @@ _COMPONENTS: Final[dict[str, tuple[str, ...]]] = {
     "alerts": ("prometheus", "alertmanager"),
     "pages": ("prometheus", "alertmanager"),
     "documents": ("filebeat", "elasticsearch"),
+    "mapping": ("elasticsearch",),
     "ledger": ("generator",),
 }
 

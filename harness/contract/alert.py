@@ -110,6 +110,12 @@ class Example(Strict):
     then: _Word
     resolves: _Window | None = None
     alerts: int | None = Field(default=None, ge=1)
+    says: str | list[str] = []
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """What its annotations must say, each somewhere."""
+        return (self.says,) if isinstance(self.says, str) else tuple(self.says)
 
     @model_validator(mode="after")
     def _fits(self) -> Example:
@@ -117,6 +123,8 @@ class Example(Strict):
             raise ValueError("resolves needs an alert that fires, and lasts: it counts from when the condition began")
         if self.alerts is not None and not self.then.startswith("fires"):
             raise ValueError("alerts counts those that fire")
+        if self.says and not self.then.startswith("fires"):
+            raise ValueError("says is about an alert that fires")
         return self
 
 

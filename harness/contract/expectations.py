@@ -53,20 +53,24 @@ class ExpectMetric(Strict):
     """A PromQL expression, evaluated throughout: what it must do in the story.
 
     ``counts`` reads as ``events`` of a log, or ``work units of …``, and compares the growth of a counter, exactly;
-    ``by`` does so for each value of some labels of the metric.
+    ``by`` does so for each value of some labels of the metric. ``seconds of …`` compares it with how long the client
+    waited, to ``within`` so much of that.
     """
 
     rises_in: str | None = None
     above: float | None = None
     below: float | None = None
     during: str | None = None
-    counts: str | None = Field(default=None, pattern=rf"^(one per|work units of) {_WHICH}$")
+    counts: str | None = Field(default=None, pattern=rf"^(one per|work units of|seconds of) {_WHICH}$")
+    within: Ratio | None = None
     by: dict[str, str] = {}
 
     @model_validator(mode="after")
     def _something(self) -> ExpectMetric:
         if self.by and not self.counts:
             raise ValueError("by says under which labels counts is compared: say what is counted")
+        if (self.within is not None) != (self.counts or "").startswith("seconds of "):
+            raise ValueError("seconds are not counted exactly: seconds of … and within belong together")
         if not (self.rises_in or self.counts or self.above is not None or self.below is not None):
             raise ValueError("say what the metric does: rises_in, above, below or counts")
         return self

@@ -9,6 +9,7 @@ from pydantic import Field, field_validator, model_validator
 
 from harness.contract.alert import Alert
 from harness.contract.beside import Coverage, Dashboards, Found
+from harness.contract.fields import FieldRule
 from harness.contract.load import LoadBounds, LoadSpec
 from harness.contract.notices import Addresses, Notices
 from harness.contract.planes import Artefacts, Budgets, Counting, Endpoint, HealthStates, Logs, Metrics, Monitoring
@@ -50,6 +51,7 @@ class ContractFile(Strict):
     metrics: Metrics | None = None
     logs: Logs | None = None
     endpoints: dict[str, Endpoint] = {}
+    answers: dict[str, dict[int, dict[str, FieldRule]]] = {}
     health: dict[str, HealthStates] = {}
     alerts: dict[str, Alert] = {}
     notices: Notices = Notices()
@@ -71,8 +73,9 @@ class ContractFile(Strict):
                 raise ValueError(f"health {name} is alive at {states.alive_at!r}, an endpoint that is not declared")
             if states.told_in and states.told_in.stream not in (self.logs.streams if self.logs else {}):
                 raise ValueError(f"health {name} is told in {states.told_in.stream!r}, a stream that is not declared")
-        if self.metrics and self.metrics.also_at and self.metrics.also_at not in self.endpoints:
-            raise ValueError(f"metrics are also at {self.metrics.also_at!r}, an endpoint that is not declared")
+        for name in self.metrics.told_at if self.metrics else ():
+            if name not in self.endpoints:
+                raise ValueError(f"metrics are also at {name!r}, an endpoint that is not declared")
         for name, alert in self.alerts.items():
             for other in alert.inhibitors:
                 if other not in self.alerts:

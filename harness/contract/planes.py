@@ -58,8 +58,10 @@ class MetricFamily(Strict):
     measures: Literal["seconds", "milliseconds", "bytes", "bits", "ratio", "percent", "count"] | None = None
     """What it measures, where its name does not end with it."""
     optional: bool = False
+    help: Literal["required", "optional"] | None = None
     from_start: Literal["all"] | list[dict[str, list[str]]] = []
     rests_at: float | None = None
+    moves: bool = False
     at_most: int | None = Field(default=None, gt=0)
     means: str = ""
 
@@ -88,7 +90,13 @@ class Metrics(Strict):
 
     prefix: str = ""
     families: dict[str, MetricFamily]
-    also_at: str | None = None
+    also_at: str | list[str] = []
+    help: Literal["required", "optional"] = "required"
+
+    @property
+    def told_at(self) -> list[str]:
+        """The endpoints that tell the same values."""
+        return [self.also_at] if isinstance(self.also_at, str) else self.also_at
 
 
 class LogEvent(Strict):
@@ -110,6 +118,7 @@ class LogStream(Strict):
     fields: dict[str, FieldRule] = {}
     events: dict[str, LogEvent] = {}
     other_events: Literal["allowed", "forbidden"] = "allowed"
+    not_shipped: list[dict[str, Any]] | None = None
     means: str = ""
 
     @property
@@ -152,11 +161,14 @@ class Logs(Strict):
     envelope: dict[str, FieldRule] = {}
     streams: dict[str, LogStream]
     other_fields: Literal["allowed", "forbidden"] = "allowed"
+    free_fields: Literal["indexed", "stored"] = "indexed"
     joined_by: str | None = None
+    stored_in: str | None = None
     event_time: str | None = None
     identity: list[str] = []
     counted_by: str | None = None
     begins_with: list[str] = []
+    not_shipped: list[dict[str, Any]] | None = None
     derived: dict[str, Derived] = {}
 
     @model_validator(mode="after")

@@ -27,6 +27,7 @@ __all__ = [
     "Federated",
     "Gaps",
     "HttpAnswer",
+    "IndexMapping",
     "LoadedRule",
     "LogLine",
     "Notification",
@@ -212,6 +213,16 @@ class Document:
 
 
 @dataclass(frozen=True, slots=True)
+class IndexMapping:
+    """How Elasticsearch maps the fields of an index: dotted path → type, of fields that hold others only those."""
+
+    cell: str
+    t: float
+    index: str
+    fields: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class LogLine:
     """One line of a log stream; ``fields`` is ``None`` where it is not in its format. JSON objects keep no ``text``."""
 
@@ -358,6 +369,7 @@ Record = (
     | Notification
     | Silence
     | Document
+    | IndexMapping
     | LogLine
     | HttpAnswer
     | Exposition
@@ -385,6 +397,7 @@ RECORD_TYPES: Final[dict[str, type[Any]]] = {
     "notification": Notification,
     "silence": Silence,
     "document": Document,
+    "mapping": IndexMapping,
     "line": LogLine,
     "answer": HttpAnswer,
     "exposition": Exposition,

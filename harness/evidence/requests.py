@@ -56,3 +56,5 @@ class Request:
     """The generator process whose stripe of the schedule it belongs to; empty where there is only one."""
     warm_up: bool = False
     """Intended in the warm-up of its phase: counted, but no figure is taken of it."""
+    answer: str = ""
+    """The answer's body, of a stream its last document, of the first answers of each status where one is promised."""

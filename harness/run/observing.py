@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import orjson
 
+from harness.clauses.log_shipping import shipping_of
 from harness.clauses.model import Need, recorded_as
 from harness.contract.line_formats import parse_json
 from harness.contract.subject import Scrape
@@ -101,6 +102,8 @@ def _documents(cell: Cell, shared: SharedParts) -> DocumentTarget:
 
 def _endpoints(cell: Cell) -> list[EndpointTarget]:
     found: list[EndpointTarget] = []
+    plane = cell.context.campaign.contract.metrics
+    told_at = plane.told_at if plane else ()
     for name, endpoint in cell.context.campaign.contract.endpoints.items():
         body = None if endpoint.body is None else orjson.dumps(endpoint.body)
         headers = dict(endpoint.headers)
@@ -117,6 +120,7 @@ def _endpoints(cell: Cell) -> list[EndpointTarget]:
                 every_s=endpoint.every if Need("answers", name) in cell.plan.own else max(endpoint.every, _SPARSE_S),
                 timeout_s=max(2.0, 2 * endpoint.within),
                 tls=instance.tls.get(endpoint.port),
+                whole=name in told_at,
             )
             for instance in cell.place.instances
         ]
@@ -162,6 +166,7 @@ def _logs(cell: Cell) -> list[LogTarget]:
     campaign, build = cell.context.campaign, cell.context.build
     declared = campaign.contract.logs.streams if campaign.contract.logs else {}
     shipped = "filebeat" in cell.plan.parts  # which reads every file from its beginning
+    ways = {stream: shipping_of(campaign, cell.context.production, stream) for stream in campaign.profile.logs}
     return [
         LogTarget(
             stream,
@@ -170,6 +175,8 @@ def _logs(cell: Cell) -> list[LogTarget]:
             from_end=source.is_fixed and not shipped,
             parse=declared[stream].parse if stream in declared else parse_json,
             begins=declared[stream].begins if stream in declared else None,
+            is_due=ways[stream].is_due if shipped else None,
+            keeps_text=shipped and ways[stream].reads_text,
         )
         for stream, source in campaign.profile.logs.items()
         for place in cell.place.instances

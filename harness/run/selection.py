@@ -26,6 +26,7 @@ _PARTS: dict[str, frozenset[str]] = {
     "alerts": frozenset({"prometheus", "alertmanager"}),
     "pages": frozenset({"prometheus", "alertmanager"}),
     "documents": frozenset({"filebeat", "elasticsearch"}),
+    "mapping": frozenset({"filebeat", "elasticsearch"}),
 }
 
 

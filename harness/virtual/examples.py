@@ -55,8 +55,16 @@ def _plan(told: _Told) -> Planned:
     levels = {**rest, **given}
     design = Design(told.examined, tuple(levels), rest, None, None, {}, {})
     script = _script(told.example, design, rest, levels)
-    then, resolves, alerts = told.example.then, told.example.resolves, told.example.alerts
-    return Planned(design, PREFIX + told.name, script, word=then, resolves=resolves, alerts=alerts)
+    said = told.example
+    return Planned(
+        design,
+        PREFIX + told.name,
+        script,
+        word=said.then,
+        resolves=said.resolves,
+        alerts=said.alerts,
+        says=said.texts,
+    )
 
 
 def _script(example: Example, design: Design, rest: Mapping[Input, Level], levels: Mapping[Input, Level]) -> Script:

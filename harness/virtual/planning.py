@@ -25,8 +25,8 @@ _ALONE: Final = "designed trigger"
 class Planned:
     """One alert under one condition; ``critical`` drives the experiments about a pair of alerts.
 
-    An example says itself what is expected: ``word``, when it ``resolves``,
-    and how many ``alerts`` fire.
+    An example says itself what is expected: ``word``, when it ``resolves``, how many ``alerts`` fire and what it
+    ``says`` then.
     """
 
     design: Design
@@ -36,6 +36,7 @@ class Planned:
     word: str = ""
     resolves: str | None = None
     alerts: int | None = None
+    says: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:

@@ -26,7 +26,7 @@ from harness.virtual.solving import Solver
 from harness.virtual.subjects import examined_alerts, is_long, recordings_of, rule_set
 from harness.virtual.tries import at_rest
 from harness.virtual.unmoved import why_unmoved
-from harness.virtual.verdicts import Cell, Pair, Verdict, default_word, judged, paired, resolved_problem
+from harness.virtual.verdicts import Cell, Pair, Verdict, default_word, judged, paired, resolved_problem, unsaid_problem
 
 __all__ = ["Expected", "Report", "examine"]
 
@@ -248,6 +248,7 @@ def _resolved(item: Planned, did: Behaviour, cell: Cell) -> Cell:
     problem = resolved_problem(item.script, item.resolves or "", item.step_s, did)
     if item.alerts is not None and len(did.labels) != item.alerts:
         problem = f"{len(did.labels)} alerts fire; should: {item.alerts}"
+    problem = problem or unsaid_problem(item.says, did)
     return replace(cell, verdict="violated", why=problem) if problem and cell.verdict == "held" else cell
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -17,7 +17,7 @@ from harness.virtual.behaviour import Behaviour
 from harness.virtual.conditions import Script
 from harness.virtual.design import Design
 
-__all__ = ["Cell", "Pair", "Verdict", "default_word", "judged", "paired", "resolved_problem"]
+__all__ = ["Cell", "Pair", "Verdict", "default_word", "judged", "paired", "resolved_problem", "unsaid_problem"]
 
 _EXTRAPOLATE: Final = frozenset({"predict_linear", "double_exponential_smoothing", "holt_winters"})
 """What sees in every jump a trend, and goes beyond the value that is jumped to."""
@@ -167,6 +167,16 @@ def resolved_problem(script: Script, word: str, step_s: float, did: Behaviour) -
     if window[0] - 1e-6 <= after_s <= window[1] + 1e-6:
         return ""
     return f"it resolves {format_duration(after_s)} after the condition began; should: {word}"
+
+
+def unsaid_problem(texts: Sequence[str], did: Behaviour) -> str:
+    """Which of ``texts`` no annotation of an alert says at the end of the condition, with what they say instead."""
+    for alert in did.alerts:
+        said = " | ".join(alert.annotations.values())
+        for text in texts:
+            if text not in said:
+                return f"it does not say {text!r} but: {said}"
+    return "" if did.alerts or not texts else "it does not fire any more when the condition ends"
 
 
 def _timing_problem(design: Design, script: Script, did: Behaviour) -> str:

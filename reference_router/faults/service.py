@@ -12,12 +12,22 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from reference_router.faults.base import Fault, FaultError, Portions
 from reference_router.metrics import CHECKS
+from reference_router.models import CATALOGUE
 from reference_router.process import resident_memory_bytes
 
 if TYPE_CHECKING:
     from reference_router.instance import Router
 
-__all__ = ["CacheBypass", "HealthFault", "Memory", "QueuePressure", "Stall", "UnloadModels"]
+__all__ = [
+    "CacheBroken",
+    "CacheBypass",
+    "HealthFault",
+    "LoadModels",
+    "Memory",
+    "QueuePressure",
+    "Stall",
+    "UnloadModels",
+]
 
 CHUNK_BYTES = 64 * 1024**2
 MAX_MEMORY_BYTES = 64 * 1024**3
@@ -55,6 +65,39 @@ class UnloadModels(Fault):
 
 
 @dataclass(eq=False)
+class LoadModels(Fault):
+    """``models`` of the catalogue are loaded beside the others; healing unloads them."""
+
+    name: ClassVar[str] = "load_models"
+    models: list[str]
+    loaded: list[str] = field(default_factory=list, init=False)
+
+    def check(self, router: Router) -> None:
+        """Models must stand in the catalogue."""
+        if not self.models or not set(self.models) <= CATALOGUE.keys():
+            raise FaultError(f"{self.name}: models are {', '.join(CATALOGUE)}")
+
+    async def inject(self, router: Router) -> None:
+        """Load what is not loaded yet."""
+        before = {model.name for model in router.models.loaded}
+        for name in self.models:
+            router.models.know(CATALOGUE[name])
+            if name not in before:
+                await router.models.load(name)
+                self.loaded.append(name)
+                self.hit()
+
+    async def heal(self, router: Router) -> None:
+        """Unload."""
+        for name in self.loaded:
+            router.models.unload(name)
+
+    def evidence(self, router: Router) -> dict[str, Any]:
+        """What is loaded now."""
+        return {"loaded": [model.name for model in router.models.loaded]}
+
+
+@dataclass(eq=False)
 class CacheBypass(Fault):
     """A ``ratio`` of the look-ups miss whatever is stored."""
 
@@ -75,6 +118,26 @@ class CacheBypass(Fault):
             return False
         self.hit()
         return True
+
+
+@dataclass(eq=False)
+class CacheBroken(Fault):
+    """Nothing goes into the cache, and nothing comes out."""
+
+    name: ClassVar[str] = "cache_broken"
+
+    async def inject(self, router: Router) -> None:
+        """Break."""
+        router.cache.broken = True
+        self.hit()
+
+    async def heal(self, router: Router) -> None:
+        """Mend; what it held is there again."""
+        router.cache.broken = False
+
+    def evidence(self, router: Router) -> dict[str, Any]:
+        """Whether what is put in comes back."""
+        return {"round_trip": router.cache.round_trip()}
 
 
 @dataclass(eq=False)

@@ -12,6 +12,8 @@ from pathlib import Path
 from tests.integration.tiny.gates import ROOT, Gate, Home
 from tests.sabotage.defects import plant, sheets
 
+NOTICES = ("reaches", "yields to", "notices", "renders")
+"""Verdicts on one alert that stand beside those on what its rule does."""
 DEFECTS = tuple(each for sheet in sheets() if sheet.by == "virtual time" for each in sheet.defects)
 
 
@@ -35,7 +37,8 @@ def _tested(folder: Path) -> dict[str, str]:
     found: dict[str, str] = {}
     for cell in json.loads(ended.out)["cells"]:
         if cell["verdict"] == "violated":
-            named = cell["condition"] if cell["alert"].startswith("job ") else "standard conditions"
+            own = cell["alert"].startswith("job ") or cell["condition"] in NOTICES
+            named = cell["condition"] if own else "standard conditions"
             clause = f"virtual::{cell['alert']}::{named}"
             found[clause] = f"{found.get(clause, '')} {cell['condition']}".strip()
     return found

@@ -84,6 +84,11 @@ class ElasticsearchClient:
         finally:
             self.http.post_json("/_search/scroll", {"scroll_id": found["_scroll_id"]}, method="DELETE")
 
+    def mappings(self, index: str) -> dict[str, Any]:
+        """The mapping of each index, by its name."""
+        found = self.http.get_json(f"/{_path(index)}/_mapping", params=_ABSENT_OK)
+        return {name: body.get("mappings", {}) for name, body in found.items()}
+
     def bulk(self, index: str, documents: Iterable[tuple[str | None, Mapping[str, Any]]]) -> int:
         """Index (id, document) pairs, id None: a new one; returns how many were refused."""
         lines: list[bytes] = []

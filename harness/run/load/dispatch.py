@@ -5,7 +5,7 @@ Users, where a phase has them, go by their answers instead. Only the driver proc
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
@@ -93,6 +93,7 @@ class CellDrive:
         self._running = False
         self._flying: set[gevent.Greenlet] = set()
         self._users: list[gevent.Greenlet] = []
+        self._kept: Counter[tuple[str, int]] = Counter()
 
     @property
     def drained(self) -> bool:
@@ -284,9 +285,18 @@ class CellDrive:
             exchange = target.exchange(template.fill(target.authority, due.seq, name, due.body), due.kind)
             dropped = exchange.error_kind == "dropped"
             row = dropped_row(due) if dropped else sent_row(due, exchange, name if template.names_request else None)
+            if self._keeps(row, due.kind):
+                row = replace(row, answer=exchange.last_document())
         finally:
             self._flying.discard(gevent.getcurrent())
         self._record(due, row)
+
+    def _keeps(self, row: Request, kind: RequestKind) -> bool:
+        """Whether it is among the first answers of its status, of a kind whose answers are promised something."""
+        if not kind.keeps_answers or row.status is None or row.aborted:
+            return False
+        self._kept[kind.name, row.status] += 1
+        return bool(self._kept[kind.name, row.status] <= kind.keeps_answers)
 
     def _record(self, due: Due, row: Request) -> None:
         self.ledger.append(row)

@@ -45,6 +45,7 @@ def record_of(row: Request) -> Record:
         loop=row.loop,
         worker=row.worker,
         warm_up=row.warm_up,
+        answer=row.answer,
     )
 
 

@@ -34,7 +34,8 @@ class Request:
     None) or because the driver was stopped (``error_kind`` ``aborted``). Bytes are whole messages.
     In a closed loop nothing is intended before a user's turn comes: ``intended_t`` is ``sent_t`` there.
     ``worker`` is the process whose stripe of the schedule it belongs to, empty where there is only one.
-    What is intended in the ``warm_up`` of a phase is sent and counted, but no figure is taken of it.
+    What is intended in the ``warm_up`` of a phase is sent and counted, but no figure is taken of it. ``answer`` is the
+    body where its kind keeps it.
     """
 
     cell: str
@@ -61,6 +62,7 @@ class Request:
     loop: Literal["open", "closed"] = "open"
     worker: str = ""
     warm_up: bool = False
+    answer: str = ""
 
     @property
     def response_s(self) -> float | None:

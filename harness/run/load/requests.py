@@ -75,7 +75,8 @@ class RequestKind:
     ``{{seq}}``, ``{{request_id}}`` and, but for headers, ``{{prompt}}``. ``abort_after_s`` makes the
     client go away that long after sending, which is then the expected end. In a stream each event
     (``sse``) or line (``lines``) is a token, except ``stream_end``; ``token_event`` keeps only events
-    of that name, and ``token_at`` only those whose data has a value other than null and "" there.
+    of that name, and ``token_at`` only those whose data has a value other than null and "" there. So many first
+    answers of each status ``keeps_answers`` of a cell in their rows.
     Raises ``ConfigError`` for what no HTTP client could send.
     """
 
@@ -96,6 +97,7 @@ class RequestKind:
     labels: Mapping[str, str] = field(default_factory=dict)
     abort_after_s: float | None = None
     timeout_s: float = 60.0
+    keeps_answers: int = 0
 
     def __post_init__(self) -> None:
         self._require(bool(_TOKEN.fullmatch(self.method)), f"{self.method!r} is not an HTTP method")

@@ -25,6 +25,7 @@ from harness.run.load.requests import RequestKind
 __all__ = ["Entry", "Exchange", "Target", "entry_of"]
 
 _BLOCK_BYTES = 65536
+_KEPT_BYTES = 65536
 _OWN_LIMITS = frozenset({errno.EMFILE, errno.ENFILE, errno.EADDRNOTAVAIL, errno.ENOBUFS})
 
 Clock = Callable[[], float]
@@ -86,6 +87,11 @@ class Exchange(HTTPResponse):
     def documents(self) -> list[bytes]:
         """The JSON documents of the answer: its body, or the first and last event of its stream."""
         return [bytes(self.body)] if self.tokens is None else self.tokens.documents
+
+    def last_document(self) -> str:
+        """The answer as a whole, or the last event of its stream; not more of it than anybody reads."""
+        documents = self.documents()
+        return documents[-1][:_KEPT_BYTES].decode("utf-8", "replace") if documents else ""
 
 
 def entry_of(tls: Tls | None, host: str) -> Entry | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from pathlib import Path
 
 from harness.contract.files import Phase, ProfileFile
@@ -15,6 +15,8 @@ from harness.run.load.schedule import Flow, LoadPhase, Replay, Traffic, Users
 
 __all__ = ["ceilings_of", "kinds_of", "load_phase", "request_kind"]
 
+_ANSWERS = 50
+"""Answers of each status that a cell keeps of a kind: a service that answers wrongly seldom does so only later."""
 _SLACK_S = 60.0
 """The phase is cut when its condition is decided: the schedule only has to be long enough."""
 
@@ -33,8 +35,13 @@ def kinds_of(phase: Phase, folder: Path) -> set[str]:
     return load_phase(phase, 1.0, folder).kinds if phase.load else set()
 
 
-def request_kind(name: str, profile: ProfileFile, canaries: Mapping[str, str]) -> RequestKind:
-    """The request kind ``name`` of ``profile`` as it is sent, with its canaries planted."""
+def request_kind(
+    name: str, profile: ProfileFile, canaries: Mapping[str, str], promised: Container[str] = ()
+) -> RequestKind:
+    """The request kind ``name`` of ``profile`` as it is sent, with its canaries planted.
+
+    Of the kinds in ``promised`` answers are kept.
+    """
     declared = profile.requests[name]
     headers: dict[str, str] = planted(declared.headers, canaries)
     if declared.request_id_header:
@@ -53,6 +60,7 @@ def request_kind(name: str, profile: ProfileFile, canaries: Mapping[str, str]) -
         read=ReadFrom(declared.read.request_id, declared.read.work_units, dict(declared.read.labels)),
         abort_after_s=declared.abort_after,
         timeout_s=declared.timeout,
+        keeps_answers=_ANSWERS if name in promised else 0,
     )
 
 

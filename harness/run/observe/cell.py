@@ -25,6 +25,7 @@ __all__ = ["CellObserver"]
 _MOST_WORKERS: Final = 12
 _CLOCK_STEP_S: Final = 0.05
 _MARK_S: Final = 0.25
+_SELDOM_S: Final = 5.0
 _NOTHING: Final = "nothing in this cell can be asked for it"
 _NOBODY: Final[dict[NeedKind, str]] = {
     "expositions": "the profile does not say where the metrics are read: add metrics: {port: NAME} to it",
@@ -39,6 +40,7 @@ _DEPENDS: Final[dict[NeedKind, frozenset[str]]] = {
     "alerts": frozenset({"prometheus", "alertmanager"}),
     "pages": frozenset({"prometheus", "alertmanager"}),
     "documents": frozenset({"filebeat", "elasticsearch"}),
+    "mapping": frozenset({"elasticsearch"}),
 }
 
 
@@ -113,7 +115,7 @@ class CellObserver:
 
         Snapshots are asked for this very instant, so that nobody need wait for them.
         """
-        marked = [slot for slot in self._slots if isinstance(slot.source, ExpositionSource | AnswerSource)]
+        marked = [slot for slot in self._slots if _is_marked(slot)]
         asked = [slot for slot in self._slots if isinstance(slot.source, SnapshotSource)]
         for slot in marked + asked:
             slot.trigger()
@@ -199,6 +201,12 @@ class CellObserver:
     def _write(self, records: Sequence[Record]) -> None:
         for record in records:
             self._sink(record)
+
+
+def _is_marked(slot: Slot) -> bool:
+    """Endpoints that are asked seldom, for what they tell costs much, tell nothing of a phase of some seconds."""
+    source = slot.source
+    return isinstance(source, ExpositionSource) or (isinstance(source, AnswerSource) and source.every_s <= _SELDOM_S)
 
 
 def _title(slot: Slot) -> str:

@@ -50,7 +50,7 @@ class AnswerSource:
                 answer.status,
                 answer.duration_s,
                 answer.content_type,
-                _body(answer),
+                _body(answer, whole=target.whole),
             )
         ]
 
@@ -79,8 +79,8 @@ class ExpositionSource:
         return [Exposition(self._cell, t, self._target.instance, text, answer.content_type, took_s)]
 
 
-def _body(answer: Answer) -> Any:
-    """The body as JSON where it is some, else the beginning of its text; None where it is empty."""
+def _body(answer: Answer, *, whole: bool) -> Any:
+    """The body as JSON where it is some, else its text or the beginning of it; None where it is empty."""
     if not answer.body:
         return None
     if len(answer.body) <= _BODY_LIMIT:
@@ -88,4 +88,4 @@ def _body(answer: Answer) -> Any:
             return orjson.loads(answer.body)
         except orjson.JSONDecodeError:
             pass
-    return answer.text[:_TEXT_LIMIT]
+    return answer.text[: _BODY_LIMIT if whole else _TEXT_LIMIT]

@@ -32,11 +32,12 @@ class LineSource:
         self._cell, self._clock = cell, clock
         self._tail = Tail(target.pattern, from_end=target.from_end)
         self._joining = Joining(target.begins)
+        self._left_out = 0
 
     @property
     def count(self) -> int:
-        """Records that were begun so far."""
-        return self._joining.begun
+        """Records that were begun so far, without those that are not to arrive as documents."""
+        return self._joining.begun - self._left_out
 
     def read(self, now: float, moment: Moment) -> Sequence[Record]:  # noqa: ARG002 (part of the interface)
         """Records completed since the last read; at the end also how many files stop in the middle of a line."""
@@ -56,5 +57,7 @@ class LineSource:
         target, raw = self.target, entry.text
         fields = target.parse(raw)
         is_whole = target.parse is parse_json and fields is not None  # its fields are all that the line says
-        text = "" if is_whole else raw.decode("utf-8", "replace")
-        return LogLine(self._cell, entry.t, target.stream, target.instance, entry.file, entry.number, fields, text)
+        text = "" if is_whole and not target.keeps_text else raw.decode("utf-8", "replace")
+        line = LogLine(self._cell, entry.t, target.stream, target.instance, entry.file, entry.number, fields, text)
+        self._left_out += target.is_due is not None and not target.is_due(line)
+        return line

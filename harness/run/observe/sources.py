@@ -13,6 +13,7 @@ from harness.run.observe.alerts import AlertSource
 from harness.run.observe.documents import DocumentSource
 from harness.run.observe.endpoints import AnswerSource, ExpositionSource
 from harness.run.observe.lines import LineSource
+from harness.run.observe.mapping import MappingSource
 from harness.run.observe.processors import ProcessorSource
 from harness.run.observe.readings import (
     CounterSource,
@@ -30,7 +31,7 @@ from harness.run.observe.targets import CellTargets
 __all__ = ["OBSERVED", "build_sources"]
 
 OBSERVED: Final[frozenset[NeedKind]] = frozenset(
-    {"query", "snapshot", "series", "rules", "alerts", "documents", "lines", "answers", "expositions"}
+    {"query", "snapshot", "series", "rules", "alerts", "documents", "mapping", "lines", "answers", "expositions"}
 )
 """Needs that an observer meets; the others are met where they arise (sinks, generator, conductor)."""
 _WRITING_S: Final = 0.1
@@ -105,3 +106,5 @@ def _of_pipeline(targets: CellTargets, needs: frozenset[Need], clock: Clock) -> 
     wanted = tuple(sorted(need for need in needs if need.kind == "documents"))
     if targets.documents is not None and wanted:
         yield DocumentSource(targets.documents, wanted, clock)
+    if targets.documents is not None and Need("mapping") in needs:
+        yield MappingSource(targets.cell, targets.documents, clock)

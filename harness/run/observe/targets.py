@@ -9,6 +9,7 @@ from typing import Any
 
 from harness.contract.line_formats import Parse, parse_json
 from harness.core.tls import Tls
+from harness.evidence.records import LogLine
 from harness.run.clients.http import Http
 
 __all__ = [
@@ -36,6 +37,8 @@ class EndpointTarget:
     tls: Tls | None = None
     server: Http | None = None
     """Where set, ``url`` is a path below it."""
+    whole: bool = False
+    """A text is evidence to its end: it is compared, and not only shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +68,10 @@ class LogTarget:
     parse: Parse = parse_json
     begins: re.Pattern[str] | None = None
     """What the first line of a record of several lines begins with."""
+    is_due: Callable[[LogLine], bool] | None = None
+    """Which lines are to arrive as documents; all where it is None."""
+    keeps_text: bool = False
+    """The text of a line is evidence even where its fields say all that it says."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,10 +36,12 @@ from harness.artefacts import (
     parse,
     prometheus_flags,
     read_alertmanager,
+    read_filebeat,
     read_prometheus,
     read_rules,
     with_recorded_families,
 )
+from harness.artefacts.filebeat_drops import dropping_of
 from harness.contract.joining import Joining
 from harness.core.errors import Location
 from harness.core.source import Document, load_yaml, parse_yaml
@@ -335,6 +337,74 @@ def test_a_filestream_whose_parsers_this_filebeat_passes_over_ships_records(tmp_
     joining = Joining(re.compile(r"\d{4}-"))
     lines = [line for n, one in enumerate(log_file.read_bytes().splitlines()) for line in joining.add(0.0, "a", n, one)]
     assert events == RECORDS == [entry.text.decode() for entry in (*lines, *joining.end())]
+
+
+FILTERS = """\
+filebeat.inputs:
+  - type: log
+    paths: [/var/log/a.log]
+    include_lines: ['^\\{', '^plain', 'DBG']
+    exclude_lines: ['^DBG', 'forgotten(ly)?$']
+    fields: {kind: shop}
+    tags: [here]
+    processors:
+      - drop_event.when.contains.message: healthz
+processors:
+  - decode_json_fields: {fields: [message], target: "", overwrite_keys: true}
+  - timestamp: {field: time, layouts: ["2006-01-02T15:04:05.999Z"], ignore_failure: true}
+  - drop_event: {when: {equals: {level: debug}}}
+  - drop_event: {when: {equals: {http.status: 204}}}
+  - drop_event: {when: {and: [{range: {took: {gte: 0, lt: 1}}}, {not: {has_fields: [error]}}]}}
+  - drop_event: {when: {or: [{regexp: {user: '^bot-[0-9]+$'}}, {equals: {cached: true}}]}}
+  - drop_event: {when: {and: [{equals: {fields.kind: shop}}, {contains: {message: as a field}}]}}
+  - if: {equals: {level: trace}}
+    then: [{drop_event: {when: {has_fields: [noise]}}}]
+    else: [{drop_event: {when: {equals.level: verbose}}}]
+output.file: {path: /var/spool/events, filename: events}
+"""
+WRITTEN: list[Any] = [
+    "plain", "DBG plain", "a DBG within", "unasked", "plain but forgottenly", "plain healthz", "plain as a field",
+    {"n": 1}, {"n": 2, "level": "debug"}, {"n": 3, "level": "Debug"}, {"n": 4, "path": "/healthz"},
+    {"n": 5, "http": {"status": 204}}, {"n": 6, "http.status": 204}, {"n": 7, "http": {"status": "204"}},
+    {"n": 8, "took": 0}, {"n": 9, "took": 0.5}, {"n": 10, "took": 1}, {"n": 11, "took": 0.5, "error": "x"},
+    {"n": 12, "took": "0.5"}, {"n": 13, "user": "bot-7"}, {"n": 14, "user": "bot-7b"}, {"n": 15, "cached": True},
+    {"n": 16, "cached": "true"}, {"n": 17, "message": "as a field"}, {"n": 18, "message": "none"},
+    {"n": 19, "level": "trace", "noise": 1}, {"n": 20, "level": "trace"}, {"n": 21, "level": "verbose"},
+    {"n": 22, "level": 1}, {"n": 23, "cached": 1}, {"n": 24, "time": "2027-01-15T08:00:00.000Z", "level": "info"},
+    {"n": 99, "level": "last"},
+]  # fmt: skip
+
+
+def test_filebeat_leaves_out_what_its_file_is_read_to_leave_out(tmp_path: Path, filebeat: Tool) -> None:
+    """Every line has one fate, and the Filebeat of this machine agrees about each."""
+    document = parse_yaml(FILTERS, "filebeat.yml")
+    found = dropping_of(read_filebeat(document), ["/var/log/a.log"])
+    texts = [each if isinstance(each, str) else json.dumps(each) for each in WRITTEN]
+    fates = [
+        found.fate(text, each if isinstance(each, dict) else None) for text, each in zip(texts, WRITTEN, strict=True)
+    ]
+    assert None not in {fate.is_dropped for fate in fates}
+    log_file = tmp_path / "a.log"
+    log_file.write_text("\n".join(texts) + "\n")
+    topology = Topology(
+        logs={"/var/log/a.log": (LogSource(str(log_file), "c", "one", "a"),)},
+        files={"/var/spool/events": (str(tmp_path / "out"),)},
+        filebeat=FilebeatPlace(str(tmp_path / "data"), str(tmp_path / "logs"), None, {"seccomp.enabled": False}),
+    )
+    config = tmp_path / "filebeat.yml"
+    config.write_text(bind_filebeat(document, topology).text)
+    config.chmod(0o600)
+    written = tmp_path / "out" / "events"
+    with running(filebeat.executable, "-c", config, "--path.home", tmp_path, "-e", cwd=tmp_path) as log:
+        eventually(lambda: '"n":99' in written.read_text(), log)
+    offsets = {json.loads(line)["log"]["offset"] for line in written.read_text().splitlines()}
+    starts = [sum(len(text) + 1 for text in texts[:index]) for index in range(len(texts))]
+    wrong = [
+        (text, fate)
+        for text, fate, start in zip(texts, fates, starts, strict=True)
+        if (start in offsets) == fate.is_dropped
+    ]
+    assert wrong == []
 
 
 def _with_file_output(text: str) -> str:

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -46,7 +47,7 @@ HANG = RequestKind("hang", "/hang", method="GET", abort_after_s=0.15)
 
 
 def test_500_requests_each_have_one_row_and_reach_the_server_once(server: Any, make_driver: MakeDriver) -> None:
-    driver = make_driver([server.url, server.url], OK, BAD)
+    driver = make_driver([server.url, server.url], replace(OK, keeps_answers=7), BAD)
     report = driver.run(steady("whole", 250, 2, {"ok": 4, "bad": 1}))
     rows = driver.rows()
     assert (report.intended, report.sent, report.dropped, report.unexpected) == (500, 500, 0, 0)
@@ -60,6 +61,8 @@ def test_500_requests_each_have_one_row_and_reach_the_server_once(server: Any, m
     assert {row.request_id for row in good} == {name for name in server.ids if name}
     assert len({row.request_id for row in good}) == 400
     assert {(row.work_units, row.labels["model"]) for row in good} == {(17.0, "small")}
+    kept = [json.loads(row.answer) for row in rows if row.answer]
+    assert [(each["units"], each["model"]) for each in kept] == [(17, "small")] * 7
     assert all(row.intended_t <= row.sent_t < row.first_byte_t <= row.end_t for row in rows)
     starts = sorted(row.intended_t for row in rows)
     assert starts[0] == pytest.approx(report.started_t + 0.002)

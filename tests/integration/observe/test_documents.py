@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from harness.clauses.model import Need
-from harness.evidence.records import Document, LogLine, Record, Unmet
+from harness.evidence.records import Document, IndexMapping, LogLine, Record, Unmet
 from harness.run.observe.barriers import LogsBarrier, pass_barrier
 from harness.run.observe.cell import CellObserver
 from harness.run.observe.targets import CellTargets, DocumentTarget, LogTarget
@@ -17,7 +17,7 @@ from harness.run.observe.targets import CellTargets, DocumentTarget, LogTarget
 
 def observer(elasticsearch: Any, index: str, records: list[Record], logs: tuple[LogTarget, ...] = ()) -> CellObserver:
     target = DocumentTarget(elasticsearch.http, index, "log.path", {"/a/": "one", "/a/b/": "two", "x": "one"}, "stream")
-    needs = {Need("documents", "app")} | {Need("lines", log.stream) for log in logs}
+    needs = {Need("documents", "app"), Need("mapping")} | {Need("lines", log.stream) for log in logs}
     return CellObserver(CellTargets("one", documents=target, logs=logs), frozenset(needs), records.append)
 
 
@@ -43,6 +43,9 @@ def test_documents_of_several_indices_are_each_seen_once(elasticsearch: Any, sha
     assert seen.document_counts("one") == {"app": 6000}
     seen.finish(time.time())
     assert not any(isinstance(record, Unmet) for record in records)
+    mapped = {record.index: record.fields for record in records if isinstance(record, IndexMapping)}
+    assert list(mapped) == [f"seen{shards}-1", f"seen{shards}-2"]
+    assert mapped[f"seen{shards}-1"] == {"log.path": "text", "n": "long", "stream": "text"}
 
 
 def test_documents_belong_to_the_cell_that_their_content_names(elasticsearch: Any) -> None:
@@ -53,6 +56,7 @@ def test_documents_belong_to_the_cell_that_their_content_names(elasticsearch: An
     seen.settle(time.time())
     found = {doc.source["n"]: doc.cell for doc in records if isinstance(doc, Document)}
     assert found == {0: "one", 1: "two", 2: "one"}
+    assert not [record for record in records if isinstance(record, IndexMapping)], "it is read at the end"
     seen.lost("filebeat", "killed")
     assert {(r.cell, r.need, r.reason) for r in records if isinstance(r, Unmet)} == {
         ("one", "documents app", "filebeat: killed"),

@@ -5,6 +5,7 @@ from typing import Any
 
 from harness.clauses.compiled import compile_campaign
 from harness.clauses.logs import compile_log_arrival
+from harness.clauses.production import read_production
 from harness.contract import Campaign
 from harness.evidence.records import Request
 
@@ -32,5 +33,6 @@ def test_only_a_story_that_expects_something_of_a_log_ships_logs(campaign: Campa
     scenario = campaign.scenarios[0]
     silent = replace(scenario, expectations=tuple(e for e in scenario.expectations if e.subject != "log"))
     assert any(clause.promise == "arrives" for clause in compile_campaign(campaign))
-    assert list(compile_log_arrival(campaign, scenario)) != []
-    assert list(compile_log_arrival(campaign, silent)) == []
+    production = read_production(campaign)
+    assert list(compile_log_arrival(campaign, scenario, production)) != []
+    assert list(compile_log_arrival(campaign, silent, production)) == []

@@ -1,5 +1,6 @@
 """What lines and documents promise beside their fields: declared paths alone, one type, derived fields, own time."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -338,3 +339,23 @@ def test_what_was_sent_again_is_told_over_restarts(table: dict[str, Clause]) -> 
     found = judge(table["logs::app::arrives"], line(1), document(1), *offered)
     assert (found.verdict, found.details) == ("held", ("7 events were sent again and found there",))
     assert judge(table["logs::app::arrives"], line(1), document(1)).details == ()
+
+
+@pytest.mark.parametrize(
+    ("seconds", "verdict", "words"),
+    [
+        ((1, 2), "held", "2 lines are dated"),
+        ((-3600, 1), "held", ""),
+        ((1, 3600), "violated", "3600 s after it was read"),
+        ((-3600, -3500), "violated", "3500 s before its story began"),
+        ((None, None), "open", "no line of app held a time"),
+    ],
+)
+def test_lines_are_dated_when_they_were_written(
+    table: dict[str, Clause], seconds: tuple[float | None, ...], verdict: str, words: str
+) -> None:
+    """Hours of another zone, in one direction and in the other; an old line alone proves nothing."""
+    dated = [{} if s is None else {"time": datetime.fromtimestamp(T + s, UTC).isoformat()} for s in seconds]
+    lines = [line(n, event="begun", **fields) for n, fields in enumerate(dated, 1)]
+    found = judge(table["logs::app::dated"], *lines)
+    assert (found.verdict, words in found.message) == (verdict, True)

@@ -12,7 +12,16 @@ from harness.clauses.model import Clause
 from harness.contract import load_campaign
 from harness.contract.fields import LabelRule
 from harness.core.errors import ConfigError
-from harness.evidence.records import Barrier, CellFinished, CellStarted, Exposition, Federated, HttpAnswer, PhaseMark
+from harness.evidence.records import (
+    Barrier,
+    CellFinished,
+    CellStarted,
+    Exposition,
+    Federated,
+    HttpAnswer,
+    PhaseMark,
+    Request,
+)
 from harness.evidence.store import Evidence
 
 T = 1_800_000_000.0
@@ -331,3 +340,45 @@ def test_histograms(tmp_path: Path, buckets: str, tail: str, problem: str) -> No
 def test_promises_that_cannot_be(tmp_path: Path, before: str, after: str, problem: str) -> None:
     with pytest.raises(ConfigError, match=problem):
         compiled(tmp_path, (before, after))
+
+
+def test_another_endpoint_may_tell_the_same_as_text(tmp_path: Path) -> None:
+    both = compiled(
+        tmp_path,
+        ("also_at: json", "also_at: [json, plain]"),
+        ("  json: {port", "  plain: {port: app, path: /m, answers: {200: {}}}\n  json: {port"),
+    )
+    clause = both["metrics::plain::agrees"]
+    texts = [exposed(0.1), exposed(62), exposed(65)]
+
+    def plain(body: Any) -> Any:
+        return judge(clause, *texts, HttpAnswer("story", T + 63, "s-0", "plain", 200, 0.01, "text/plain", body))
+
+    assert plain(TEXT).verdict == "held"
+    assert 'jobs_total{kind="a",who="x"} is 3, but plain says 4' in plain(TEXT.replace("} 3", "} 4")).message
+    assert "but plain does not hold it" in plain("no metrics {").message
+    assert both["metrics::json::agrees"].needs != clause.needs
+
+
+def test_help_may_be_left_out_where_the_contract_says_so(tmp_path: Path) -> None:
+    assert "metrics::held::documented" in compiled(tmp_path)
+    none = compiled(tmp_path, ("  families:", "  help: optional\n  families:"))
+    assert not [name for name in none if name.endswith("::documented")]
+    one = compiled(tmp_path, ("rests_at: 0}", "rests_at: 0, help: optional}"))
+    assert "metrics::held::documented" not in one
+    assert "metrics::jobs_total::documented" in one
+
+
+def test_a_family_that_says_it_moves_may_not_stand_still_while_requests_are_answered(tmp_path: Path) -> None:
+    clause = compiled(tmp_path, ("rests_at: 0}", "rests_at: 0, moves: true}"))["metrics::held::moves"]
+    moved = TEXT.replace("held 0", "held 2")
+
+    def request(status: int = 200, *, expected: bool = True) -> Request:
+        return Request("story", "all", "work", 1, "r", "s-0", T, T, T, None, T + 1, status, expected)
+
+    still = judge(clause, exposed(1), exposed(62), exposed(65), request())
+    assert (still.verdict, "stands still in 2 texts" in still.message) == ("violated", True)
+    assert judge(clause, exposed(1), exposed(62), request(500, expected=False)).verdict == "open"
+    assert judge(clause, exposed(1), request()).verdict == "open"
+    assert judge(clause, exposed(1), exposed(30, moved), exposed(62), request()).verdict == "held"
+    assert judge(clause, exposed(1), exposed(62), request(), completed=False).verdict == "open"

@@ -323,6 +323,7 @@ CHANGES: dict[str, tuple[Change, dict[str, str]]] = {
         lambda s: s.drop(LogLine).drop(Document),
         {
             "envelope": "inconclusive",
+            "lines dated": "inconclusive",
             "arrives": "inconclusive",
             "logs one_per_failed_work": "violated",
             "logs carries_request_id_code": "inconclusive",

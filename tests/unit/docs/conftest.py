@@ -27,21 +27,24 @@ metrics:
   also_at: health
   families:
     requests_total: {type: counter, labels: {code: ["200", "500"]}, from_start: all, at_most: 2}
-    held: {type: gauge, rests_at: 0}
+    held: {type: gauge, rests_at: 0, moves: true}
     request_seconds: {type: histogram, buckets: [0.001, 0.01, 0.1, 1]}
 logs:
   other_fields: forbidden
   joined_by: request_id
   event_time: time
+  stored_in: tiny-%Y.%m.%d
+  free_fields: stored
   identity: [seq]
   derived: {took: duration}
   streams:
     requests:
-      events: {request: {fields: {code: integer, request_id: string, time: timestamp, seq: integer}}}
+      events: {request: {fields: {code: integer, request_id: string, time: timestamp, seq: integer, options: object}}}
       other_events: forbidden
 endpoints:
   health: {port: app, path: /healthz, answers: {200: {}}}
   ready: {port: app, path: /ready, answers: {200: {}}}
+answers: {work: {200: {id: string}}}
 health:
   service:
     endpoint: health
@@ -84,6 +87,7 @@ expect:
   - metric sum(tiny_requests_total): {counts: one per successful request}
   - metric sum by (code) (tiny_requests_total): {counts: one per request, by: {code: status}}
   - metric sum(tiny_requests_total) * 4: {counts: work units of successful work}
+  - metric sum(tiny_request_seconds_sum): {counts: seconds of request, within: 50%}
   - series: {during: failing}
   - metric sum(tiny_requests_total) * 1: {rises_in: failing, above: 0.5, during: failing}
   - metric sum(tiny_requests_total) * 2: {above: 10, below: 200}

@@ -93,6 +93,10 @@ def test_what_real_gateways_had_is_planted() -> None:
         "an abort counted as success",
         "client faults counted as upstream faults",
         "secrets in logs",
+        "requests in flight that stay when their client leaves",
+        "names that clients make up become series",
+        "milliseconds in a metric of seconds",
+        "the usage of answers that is never recorded",
     }
 
 

@@ -14,6 +14,7 @@ from harness.run.clients.prometheus import Result, SeriesData
 from harness.run.observe.alerts import AlertSource
 from harness.run.observe.documents import DocumentSource, cell_of, value_at
 from harness.run.observe.endpoints import AnswerSource, ExpositionSource
+from harness.run.observe.mapping import MappingSource
 from harness.run.observe.readings import CounterSource, alertmanager_counters, filebeat_counters, prometheus_counters
 from harness.run.observe.rules import RuleSource
 from harness.run.observe.scrapes import ScrapeSource
@@ -458,3 +459,24 @@ def test_a_read_that_fails_half_way_loses_no_document(hand: Any) -> None:
     with pytest.raises(HttpFault):
         source.read(0, "poll")
     assert [d.id for d in source.read(0, "poll")] == ["1", "2", "3"]  # type: ignore[union-attr]
+
+
+def test_a_mapping_is_read_at_the_end_as_fields_with_their_types(hand: Any) -> None:
+    mapping = {
+        "properties": {"a": {"properties": {"b": {"type": "long"}}}, "free": {"type": "object", "enabled": False}}
+    }
+    source = MappingSource("c", TARGET, hand.wall)
+    source._client = Fake(mappings=[{"i-2": {}, "i-1": mapping}])  # type: ignore[assignment]
+    assert source.read(0, "poll") == source.read(0, "settle") == ()
+    first, second = source.read(0, "finish")
+    assert (first.index, first.fields) == ("i-1", {"a.b": "long", "free": "object"})  # type: ignore[union-attr]
+    assert (second.index, second.fields) == ("i-2", {})  # type: ignore[union-attr]
+
+
+def test_a_text_that_is_compared_is_kept_to_its_end(hand: Any) -> None:
+    text = b"# a text\n" * 500
+    for whole, length in ((False, 2000), (True, len(text))):
+        source = AnswerSource("c", EndpointTarget("i", "plain", "http://h:1/m", whole=whole), hand.wall)
+        source._http = Fake(send=[Answer("GET", "/m", 200, text, "text/plain", 0.01)])  # type: ignore[assignment]
+        (record,) = source.read(0, "poll")
+        assert len(record.body) == length  # type: ignore[union-attr]

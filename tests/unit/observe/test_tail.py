@@ -193,3 +193,13 @@ def test_lines_of_other_formats_keep_their_text_beside_their_fields(log: Path, h
         ({"msg": "a b", "ok": "true"}, 'msg="a b" ok'),
         (None, "Server started"),
     ]
+
+
+def test_lines_that_are_not_to_arrive_are_not_counted_and_their_text_may_be_kept(tmp_path: Path, hand: Any) -> None:
+    log = tmp_path / "app.log"
+    log.write_text('{"level": "debug"}\n{"level": "info"}\n')
+    target = LogTarget("app", "one", str(log), is_due=lambda line: "debug" not in line.text, keeps_text=True)
+    source = LineSource("c", target, hand.wall)
+    lines = [record for record in source.read(0, "poll") if isinstance(record, LogLine)]
+    assert [each.text for each in lines] == ['{"level": "debug"}', '{"level": "info"}']
+    assert source.count == 1

@@ -117,3 +117,10 @@ def test_raw_lines_come_from_the_same_files() -> None:
     whole, raw = (yaml.safe_load((PRODUCTION / name).read_text()) for name in ("filebeat.yml", "logstash/filebeat.yml"))
     assert raw["filebeat.inputs"][0]["paths"] == whole["filebeat.inputs"][0]["paths"]
     assert "processors" not in raw, "fields are derived in one place"
+
+
+def test_kibana_reads_the_elasticsearch_of_the_stack(compose: dict[str, Any]) -> None:
+    kibana, elasticsearch = (compose["services"][name] for name in ("kibana", "elasticsearch"))
+    assert kibana["environment"]["ELASTICSEARCH_HOSTS"] == "http://elasticsearch:9200"
+    assert kibana["image"].rpartition(":")[2] == "8.8.0"
+    assert "9200" in str(elasticsearch)

@@ -214,6 +214,35 @@ def test_a_bypassed_cache_misses_what_it_holds(lab: Any, count: Any) -> None:
     lab.run(story())
 
 
+def test_a_broken_cache_keeps_nothing_and_is_told_by_its_check(lab: Any, count: Any) -> None:
+    async def story() -> None:
+        _, client, admin = await _start(lab)
+        await client.generate()
+        assert (await admin.inject(cache_broken={}))["cache_broken"]["evidence"] == {"round_trip": False}
+        assert (await client.generate()).document["data"]["cached"] is False
+        health = (await client.ask("GET", "/health")).document
+        assert (health["status"], health["checks"]["cache_functionality"]["healthy"]) == ("degraded", False)
+        await admin.heal()
+        assert (await client.generate()).document["data"]["cached"] is True
+        assert (await client.ask("GET", "/health")).document["status"] == "healthy"
+
+    lab.run(story())
+
+
+def test_models_of_the_catalogue_are_loaded_beside_the_others_and_unloaded(lab: Any, count: Any) -> None:
+    async def story() -> None:
+        router, _, admin = await _start(lab)
+        await admin.inject(load_models={"models": ["forge-34b", "titan-110b", "spark-1b"]})
+        loaded = {"size_category": "large", "format": "safetensors"}
+        assert count(router, "models_loaded", **loaded) == 1
+        assert count(router, "models_loaded", **{**loaded, "size_category": "xlarge"}) == 1
+        await admin.heal()
+        assert [model.name for model in router.models.loaded] == ["ember-7b", "spark-1b"]
+        assert count(router, "models_loaded") == 2
+
+    lab.run(story())
+
+
 def test_queue_pressure_fills_the_queue_and_heals(lab: Any, count: Any) -> None:
     async def story() -> None:
         router, client, admin = await _start(lab, queue_capacity=600)
@@ -434,6 +463,8 @@ def test_the_metrics_endpoint_can_fail_dawdle_or_hang(lab: Any) -> None:
         {"metric_rename": {"metric": 5, "to": "x"}},
         {"metrics_endpoint": {"mode": "x"}},
         {"cache_bypass": {}, "hang": {"ratio": 2}},
+        {"load_models": {"models": []}},
+        {"load_models": {"models": ["nobody-7b"]}},
     ],
 )
 def test_nonsense_is_refused_and_changes_nothing(lab: Any, body: Any) -> None:
