@@ -91,6 +91,7 @@ def read_alertmanager(document: Document) -> AlertmanagerConfig:
     receivers = tuple(_receiver(node) for node in root.get("receivers").items())
     route = read_route(root.need("route"))
     _check(route, receivers)
+    _check_times(root, route)
     return AlertmanagerConfig(
         file=document.file,
         route=route,
@@ -112,6 +113,16 @@ def _check(route: Route, receivers: tuple[Receiver, ...]) -> None:
         if each.receiver not in names:
             problem = f"the route names the receiver {each.receiver!r}, which is not defined"
             raise ConfigError(problem, location=each.location, remedy=nearest(each.receiver, names))
+
+
+def _check_times(root: Node, route: Route) -> None:
+    sections = (root.get("time_intervals"), root.get("mute_time_intervals"))
+    known = [each.need("name").text() for section in sections for each in section.items()]
+    for each in route.walk():
+        for name in (*each.mute_time_intervals, *each.active_time_intervals):
+            if name not in known:
+                problem = f"the route names the time interval {name!r}, which is not defined"
+                raise ConfigError(problem, location=each.location, remedy=nearest(name, known) or "add it")
 
 
 def _receiver(node: Node) -> Receiver:

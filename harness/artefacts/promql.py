@@ -79,11 +79,15 @@ class Selector:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """``left operator threshold``: the test against a constant that an alert expression makes."""
+    """``left operator threshold``: the test against a constant that an alert expression makes.
+
+    Where it ``is_relative`` the expression compares two series, and ``left`` is made of both of them.
+    """
 
     left: str
     operator: str
     threshold: float
+    is_relative: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,6 +49,13 @@ class Route:
             return self.repeat_interval_s
         return math.ceil(self.repeat_interval_s / self.group_interval_s) * self.group_interval_s
 
+    @property
+    def times(self) -> str:
+        """When it tells anybody, by the names of its time intervals; empty where it always does."""
+        only, never = ", ".join(self.active_time_intervals), ", ".join(self.mute_time_intervals)
+        words = (f"only during {only}" if only else "", f"not during {never}" if never else "")
+        return " and ".join(each for each in words if each)
+
     def matching(self, labels: Labels) -> tuple[Route, ...]:
         """The routes that handle an alert with ``labels``, in order; empty where this node does not match."""
         if not _all_accept(self.matchers, labels):

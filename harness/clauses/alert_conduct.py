@@ -202,7 +202,7 @@ def compile_quiet(campaign: Campaign, production: Production, scenario: Scenario
 
 def _cuts(campaign: Campaign, phase: Phase) -> bool:
     """Whether a phase cuts the monitoring itself: a subject that is stopped or killed cannot be scraped."""
-    return bool(phase.cut) or any(campaign.profile.faults[name].signal for name in phase.fault)
+    return bool(phase.cut) or any(campaign.profile.faults[name].befalls_process for name in phase.fault)
 
 
 def _judge_quiet(cell: str, name: str, elsewhere: tuple[str, ...], evidence: Evidence) -> Judgement:

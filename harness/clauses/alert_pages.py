@@ -310,4 +310,9 @@ def _unresolved(story: AlertStory, evidence: Evidence, missing: Sequence[str], l
     fires_on = bool(firing) and firing[-1] >= latest - story.facts.timing.evaluation_s * 2 / speed
     details = (f"last seen firing {since(evidence, story.cell, firing[0], firing[-1])} after it began",)
     message = f"{story.receiver} was not told of recovery by {', '.join(missing)}"
+    known = {story.receiver, *story.listeners}
+    strays = [notice for notice in _ends(story, evidence) if notice.receiver not in known]
+    if strays and not fires_on:
+        told = f"{strays[0].receiver} was, by {strays[0].integration}"
+        return violated(f"{message}; {told}", *details, bound, hop="route")
     return violated(message, *details, bound, hop="expression" if fires_on else "receiver")

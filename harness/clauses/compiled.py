@@ -16,6 +16,7 @@ from harness.clauses.dashboards import compile_dashboards
 from harness.clauses.endpoints import compile_endpoints, compile_health_expectation
 from harness.clauses.health_checks import compile_checks, compile_proof
 from harness.clauses.health_story import compile_one_story
+from harness.clauses.helper_links import check_helper_links
 from harness.clauses.hops import check_cuts
 from harness.clauses.load import compile_load_expectation
 from harness.clauses.log_expectations import compile_log_expectation
@@ -50,6 +51,7 @@ def compile_campaign(campaign: Campaign) -> tuple[Clause, ...]:
     for scenario in campaign.scenarios:
         check_story_names(campaign, production, scenario)
         check_cuts(campaign, production, scenario)
+        check_helper_links(campaign, scenario)
         _check_may_fire(campaign, production, scenario)
         check_unscaled(campaign, production, scenario)
     clauses = [clause for scenario in campaign.scenarios for clause in _story(campaign, production, scenario)]

@@ -23,6 +23,7 @@ __all__ = [
     "LINKS",
     "PROCESS",
     "check_cuts",
+    "check_manner",
     "cuts_pipeline",
     "hops_of",
     "is_integration",
@@ -130,10 +131,11 @@ def check_cuts(campaign: Campaign, production: Production, scenario: Scenario) -
             if hop not in hops:
                 remedy = nearest(hop, hops) or f"known: {', '.join(hops) or 'none'}"
                 raise ConfigError(f"production has no hop {hop!r} to cut", location=where, remedy=remedy)
-            _check_manner(hop, manner, hops[hop], where)
+            check_manner(hop, manner, hops[hop], where)
 
 
-def _check_manner(hop: str, manner: str, known: tuple[str, ...], where: Location) -> None:
+def check_manner(hop: str, manner: str, known: tuple[str, ...], where: Location) -> None:
+    """Raise ``ConfigError`` where ``hop`` cannot be cut in this manner."""
     word = manner if hop == "rules" else manner.partition(" ")[0]
     if word not in known:
         remedy = nearest(manner, known) or f"known: {', '.join(known)}"

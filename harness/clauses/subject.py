@@ -62,13 +62,20 @@ def _reachable(campaign: Campaign, scenario: Scenario, name: str) -> Clause:
 def _check_signals(campaign: Campaign, scenario: Scenario, names: tuple[str, ...]) -> None:
     for index, phase in enumerate(scenario.phases):
         for fault, value in phase.fault.items():
-            if campaign.profile.faults[fault].signal and campaign.profile.start.running:
+            hook = campaign.profile.faults[fault]
+            if hook.befalls_process and campaign.profile.start.running:
                 raise ConfigError(
-                    f"{fault} sends a signal, and a subject that is running already is not ours to signal",
+                    f"{fault} is done to a process, and that of a subject that is running already is not ours",
                     location=scenario.place("phases", index, "fault", fault, key=True),
                     remedy="let the profile start the subject, or leave this story out",
                 )
-            if campaign.profile.faults[fault].signal and value not in names:
+            if hook.limit and not (isinstance(value, int) and value > 0):
+                raise ConfigError(
+                    f"{value!r} is no number of descriptors",
+                    location=scenario.place("phases", index, "fault", fault),
+                    remedy=f"write how many each process may have, as in {fault}: 12",
+                )
+            if hook.signal and value not in names:
                 raise ConfigError(
                     f"a signal goes to one instance, and there is no instance {value!r}",
                     location=scenario.place("phases", index, "fault", fault),

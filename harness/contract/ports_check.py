@@ -46,6 +46,8 @@ def _check_fault(campaign: Campaign, fault: FaultHook, written: Document, path: 
         call = getattr(fault, name)
         if call is not None:
             _port(campaign, call.helper, call.port, written, (*path, name, "port"))
+    if fault.link is not None:
+        _port(campaign, fault.link.helper, fault.link.port, written, (*path, "link", "port"))
 
 
 def _port(campaign: Campaign, helper: str | None, port: str | None, written: Document, path: DocumentPath) -> None:

@@ -236,17 +236,32 @@ class HookCall(Strict):
         return self
 
 
+class HelperLink(Strict):
+    """The way from the subject to a port of a helper, as it is named by ``{helper.NAME.PORT}`` where it starts."""
+
+    helper: str
+    port: str
+
+    @property
+    def hop(self) -> str:
+        """The name of the way."""
+        return f"{self.helper}.{self.port}"
+
+
 class FaultHook(Strict):
-    """A fault: of the subject, over HTTP or by a signal, or of an exporter that a stand-in serves.
+    """A fault: of the subject, over HTTP, by a signal or a limit; of its way to a helper; or of an exporter's stand-in.
 
     A stand-in's series take another course: a value, events per second, a value that moves, or ``absent``;
-    ``{{value}}`` is replaced. The first scrape of it confirms.
+    ``{{value}}`` is replaced. The first scrape of it confirms. A way leads through a proxy in the stories that
+    disturb it, and is ``down``, ``blackhole``, ``reset``, ``latency 2s`` (wall) or ``bandwidth 1`` (KB/s), as they say.
     """
 
     inject: HookCall | None = None
     confirm: HookCall | None = None
     heal: HookCall | None = None
     signal: Literal["kill", "stop", "restart"] | None = None
+    limit: Literal["descriptors"] | None = None
+    link: HelperLink | None = None
     stand_in: str | None = None
     set: dict[str, str | int | float] = {}
     unit: Literal["ratio", "seconds", "number", "text", "list"] = "number"
@@ -254,17 +269,20 @@ class FaultHook(Strict):
     """Injecting another value takes the place of the one in force; otherwise that one is healed first."""
     within: WallDuration = WallSeconds(5.0)
 
+    @property
+    def befalls_process(self) -> bool:
+        """Whether it is done to processes, which must be ours and may answer nobody meanwhile, scrapes included."""
+        return self.signal is not None or self.limit is not None
+
     @model_validator(mode="after")
     def _complete(self) -> FaultHook:
         if (self.stand_in is None) != (not self.set):
             raise ValueError("a fault of a stand-in names its exposition and what its series do: stand_in and set")
-        if self.stand_in and (self.signal or self.inject or self.confirm or self.heal):
-            raise ValueError("a fault is of the subject or of a stand-in, not both")
-        if (
-            self.stand_in is None
-            and self.signal is None
-            and (self.inject is None or self.heal is None or self.confirm is None)
-        ):
+        calls = (self.inject, self.confirm, self.heal)
+        ways = [any(calls) or bool(self.signal), bool(self.limit), bool(self.link), bool(self.stand_in)]
+        if sum(ways) > 1:
+            raise ValueError("a fault is of the subject, its limits, its way to a helper or a stand-in: one of them")
+        if not any(ways[1:]) and self.signal is None and not all(calls):
             raise ValueError("a hook needs inject, confirm and heal: what cannot be confirmed proves nothing")
         return self
 

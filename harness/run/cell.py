@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from harness.artefacts.topology import Topology
+from harness.clauses.helper_links import helper_links
 from harness.clauses.hops import cuts_pipeline, links_cut
 from harness.clauses.subject import instance_names
 from harness.contract.subject import Helper, Readiness, SubjectImage
@@ -92,17 +93,19 @@ class Cell:
             place.data.mkdir()
             instances.append(place)
         alertmanager = claim() if "alertmanager" in parts else 0
+        helpers = {name: {p: claim() for p in helper.ports} for name, helper in self._helpers().items()}
         self.proxies = self._proxies(
             scrape=[instance.address(port) for instance in instances for port in instance.ports],
             alertmanager=[f"127.0.0.1:{alertmanager}"],
             elasticsearch=[elasticsearch],
+            helpers=helpers,
         )
         return CellPlace(
             cell=self.name,
             folder=self.folder,
             speed=self.speed,
             instances=tuple(instances),
-            helpers={name: {p: claim() for p in helper.ports} for name, helper in self._helpers().items()},
+            helpers=helpers,
             prometheus=claim() if "prometheus" in parts else 0,
             alertmanager=alertmanager,
             proxied=self.proxies.addresses if self.proxies else {},
@@ -122,9 +125,14 @@ class Cell:
         found = self.context.campaign.profile.helpers
         return {name: helper for name, helper in found.items() if self.plan.parts.issuperset(helper.beside)}
 
-    def _proxies(self, **ends: Sequence[str]) -> Proxies | None:
+    def _proxies(self, helpers: Mapping[str, Mapping[str, int]], **ends: Sequence[str]) -> Proxies | None:
         cut = links_cut(self.plan.scenario)
         ways = [(hop, address) for hop, addresses in ends.items() if hop in cut for address in addresses]
+        ways += [
+            (link.hop, f"127.0.0.1:{helpers[link.helper][link.port]}")
+            for link in helper_links(self.context.campaign, self.plan.scenario)
+            if link.helper in helpers
+        ]
         return Proxies(ways, self.context.ports.claim) if ways else None
 
     def _stand_ins(self) -> dict[str, str]:

@@ -18,10 +18,12 @@ from harness.run.faults.signals import SignalFault
 from harness.run.faults.together import Together
 from harness.run.filebeat import registry_of
 
-__all__ = ["blinded_by", "cut_of"]
+__all__ = ["blinded_by", "cut_of", "link_fault"]
 
 _WITHIN_S: Final = 15.0
 """Wall seconds in which a part of the stack is up again, or has read its files."""
+_LINK_S: Final = 5.0
+"""Wall seconds in which a way is disturbed, or free again."""
 _LINK_KINDS: Final[Mapping[str, LinkKind]] = {
     "down": "down",
     "blackhole": "blackhole",
@@ -44,7 +46,7 @@ def cut_of(cell: Cell, hop: str, manner: str) -> Fault:
     if hop == "rules":
         return _rules(cell, name, manner)
     if is_link(hop, manner):
-        return _link(cell, name, hop, manner)
+        return link_fault(cell, name, hop, manner)
     if is_integration(hop):
         return _refusal(cell, name, hop)
     kind: Literal["kill", "stop"] = "stop" if manner == "hung" else "kill"
@@ -68,10 +70,12 @@ def _refusal(cell: Cell, name: str, kind: str) -> Fault:
     )
 
 
-def _link(cell: Cell, name: str, hop: str, manner: str) -> Fault:
+def link_fault(cell: Cell, name: str, hop: str, manner: str, *, within_s: float = _LINK_S) -> Fault:
+    """The fault that disturbs all ways of ``hop`` in this manner."""
     proxies, kind = cell.proxies, _LINK_KINDS[manner.partition(" ")[0]]
     assert proxies is not None
-    faults = [LinkFault(name, kind, proxies.client, way, value=link_value(manner)) for way in proxies.of(hop)]
+    value, client = link_value(manner), proxies.client
+    faults = [LinkFault(name, kind, client, way, value=value, within_s=within_s) for way in proxies.of(hop)]
     return Together(name, faults)
 
 

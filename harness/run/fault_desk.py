@@ -14,11 +14,14 @@ from harness.core.tls import Tls
 from harness.evidence.records import FaultAction
 from harness.run.cell import Cell
 from harness.run.clients.http import Http, HttpFault
-from harness.run.cutting import blinded_by, cut_of
+from harness.run.cutting import blinded_by, cut_of, link_fault
+from harness.run.faults.descriptors import DescriptorFault
 from harness.run.faults.fault import Fault, FaultControl
 from harness.run.faults.hook import Call, HookFault
 from harness.run.faults.signals import SignalFault
 from harness.run.faults.stand_in import StandInFault
+from harness.run.faults.together import Together
+from harness.run.placement import InstancePlace
 
 __all__ = ["FaultDesk"]
 
@@ -52,7 +55,7 @@ class FaultDesk:
         for name, value in phase.fault.items():
             if name not in self._active:
                 hook = self.cell.context.campaign.profile.faults[name]
-                kind: Kind = "stand_in" if hook.stand_in else "signal" if hook.signal else "hook"
+                kind: Kind = "stand_in" if hook.stand_in else "signal" if hook.befalls_process else "hook"
                 self._inject(self._fault(name, hook, value), kind, value, phase.name)
         for hop, manner in phase.cut.items():
             if f"cut {hop}" not in self._active:
@@ -103,6 +106,12 @@ class FaultDesk:
     def _fault(self, name: str, hook: FaultHook, value: Written) -> Fault:
         if hook.signal:
             return self._signal(name, hook, value)
+        if hook.limit:
+            return Together(
+                name, [self._descriptors(name, place, int(value), hook.within) for place in self.cell.place.instances]
+            )
+        if hook.link:
+            return link_fault(self.cell, name, hook.link.hop, str(value), within_s=hook.within)
         if hook.stand_in:
             stand_in = self.cell.stand_ins[hook.stand_in]
             return StandInFault(name, stand_in, changes_of(hook.set, value), hook.within)
@@ -129,6 +138,10 @@ class FaultDesk:
 
         assert hook.signal is not None
         return SignalFault(name, hook.signal, self.cell.processes[place.name], answers, within_s=hook.within)
+
+    def _descriptors(self, name: str, place: InstancePlace, most: int, within_s: float) -> Fault:
+        process = self.cell.processes[place.name]
+        return DescriptorFault(name, lambda: process.pid, most, within_s=within_s)
 
     def _calls(self, call: HookCall | None, timeout_s: float = 2.0) -> tuple[Call, ...]:
         assert call is not None

@@ -115,7 +115,15 @@ def values_of(place: CellPlace, instance: InstancePlace, build: Path, seed: int)
         "index": str(instance.index),
         "host": instance.host,
     }
-    return own | _common_values(place, build, seed)
+    return own | _common_values(place, build, seed) | dict(_ways_to_helpers(place))
+
+
+def _ways_to_helpers(place: CellPlace) -> Iterator[tuple[str, str]]:
+    """Ports by which the subject reaches helpers, whose way a story may disturb."""
+    for helper, ports in place.helpers.items():
+        for port, number in ports.items():
+            way = place.way(f"{helper}.{port}", f"127.0.0.1:{number}")
+            yield f"helper.{helper}.{port}", way.peer.rpartition(":")[2]
 
 
 def image_values(values: Mapping[str, str], ports: Mapping[str, int]) -> dict[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
+from harness.clauses.helper_links import helper_links
 from harness.clauses.hops import cuts_pipeline, links_cut
 from harness.clauses.model import Clause, Need
 from harness.clauses.telemetry import SCRAPE_DURATION
@@ -115,13 +116,13 @@ def _cell(campaign: Campaign, scenario: Scenario, chosen: Sequence[Clause], clau
             f"the story {scenario.name} needs {', '.join(sorted(missing))}, but the contract names no such artefact",
             location=campaign.promise("artefacts"),
         )
-    return CellPlan(scenario, needs, parts | _cut_parts(scenario, declared), own)
+    return CellPlan(scenario, needs, parts | _cut_parts(campaign, scenario, declared), own)
 
 
-def _cut_parts(scenario: Scenario, declared: set[str]) -> frozenset[str]:
+def _cut_parts(campaign: Campaign, scenario: Scenario, declared: set[str]) -> frozenset[str]:
     """Parts that must be there for the story to cut them, and for somebody to notice."""
+    proxy = {"toxiproxy"} if links_cut(scenario) or helper_links(campaign, scenario) else set()
     if not any(phase.cut for phase in scenario.phases):
-        return frozenset()
+        return frozenset(proxy)
     pipeline = {"filebeat", "elasticsearch"} if cuts_pipeline(scenario) else set()
-    proxy = {"toxiproxy"} if links_cut(scenario) else set()
     return frozenset(declared & {"prometheus", "alertmanager"} | pipeline | proxy)

@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 import promql_parser as pp
 
 from harness.artefacts.promql import Matcher, Selector, children
 from harness.artefacts.rules import Rule
-from harness.virtual.families import Catalogue, Family, Job, leaves
+from harness.virtual.families import COUNTING, Catalogue, Family, Job, leaves
+from harness.virtual.guards import constants
 from harness.virtual.inputs import Input, Labels
+from harness.virtual.patterns import asked_for
 from harness.virtual.reasons import NotGeneratedError
 
 __all__ = ["inputs_of"]
 
 _OF_TARGETS: Final = frozenset({"job", "instance", "le", "__name__"})
+_EXAMPLES: Final = "say in examples of the contract what it should do"
+_REMEDY: Final = f"mend the matchers if none ever does, else {_EXAMPLES}"
+_ABOUT: Final = (0.5, 1.0, 2.0, 4.0)
+"""Buckets about a number with which a quantile may be compared."""
 _MOST: Final = 3
 """Label values over which traffic is spread."""
 
@@ -26,10 +33,7 @@ def inputs_of(rule: Rule, recordings: Mapping[str, Rule], catalogue: Catalogue) 
 
     Raises ``NotGeneratedError`` for a selector that names no metric, reads other alerts or can match nothing.
     """
-    selectors = leaves(rule, recordings)
-    for selector in selectors:
-        if selector.metric in {"", "ALERTS", "ALERTS_FOR_STATE"}:
-            raise NotGeneratedError(f"it reads {selector.metric or 'series without naming their metric'}")
+    selectors = [named for selector in leaves(rule, recordings) for named in _named(selector)]
     chained = [rule, *recordings.values()]
     quantile = next((q for each in chained for q in _quantiles(each.query.tree)), 0.95)
     groups: dict[str, list[Selector]] = {}
@@ -38,6 +42,8 @@ def inputs_of(rule: Rule, recordings: Mapping[str, Rule], catalogue: Catalogue) 
         family, _part = catalogue.family(selector)
         families[family.name] = family
         groups.setdefault(family.name, []).append(selector)
+    numbers = constants(rule)
+    families = {name: _as_read(family, groups[name], numbers) for name, family in families.items()}
     grouped = {label for each in chained for label in _grouped(each.query.tree)}
     others = {
         name: (*_joined(families[name], groups, catalogue), *_shared(name, grouped, groups, families))
@@ -48,6 +54,40 @@ def inputs_of(rule: Rule, recordings: Mapping[str, Rule], catalogue: Catalogue) 
         for name, found in groups.items()
         for each in _classes(families[name], found, others[name], catalogue, quantile)
     )
+
+
+def _named(selector: Selector) -> Iterator[Selector]:
+    """The selector with the names of some metrics that its expression for them accepts."""
+    if selector.metric in {"ALERTS", "ALERTS_FOR_STATE"}:
+        raise NotGeneratedError(f"it reads {selector.metric}; {_EXAMPLES}")
+    if selector.metric:
+        yield selector
+        return
+    of_name = [each for each in selector.matchers if each.name == "__name__"]
+    names = [text for text in asked_for(of_name) if text and all(each.accepts(text) for each in of_name)]
+    if not names:
+        raise NotGeneratedError(f"it reads series without naming their metric; {_EXAMPLES}")
+    rest = tuple(each for each in selector.matchers if each.name != "__name__")
+    for name in dict.fromkeys(names[:_MOST]):
+        yield replace(selector, metric=name, matchers=rest)
+
+
+def _as_read(family: Family, selectors: Sequence[Selector], numbers: Sequence[float]) -> Family:
+    """What nothing declares: a counter where its growth is asked for, with buckets that are named or compared with."""
+    if family.is_declared:
+        return family
+    if family.kind == "counter" and not any(each.function in COUNTING for each in selectors):
+        return replace(family, kind="gauge")  # a value that is compared as it is, whatever it is called
+    if family.kind != "histogram":
+        return family
+    named = {float(each.value) for one in selectors for each in one.matchers if _names_bound(each)}
+    about = {number * part for number in numbers if number > family.buckets[-1] / 2 for part in _ABOUT}
+    return replace(family, buckets=tuple(sorted({*family.buckets, *named, *about})))
+
+
+def _names_bound(matcher: Matcher) -> bool:
+    is_number = re.fullmatch(r"\d+(\.\d+)?(e[+-]?\d+)?", matcher.value) is not None
+    return matcher.name == "le" and matcher.operator == "=" and is_number and float(matcher.value) > 0
 
 
 def _joined(family: Family, groups: Mapping[str, Sequence[Selector]], catalogue: Catalogue) -> tuple[Matcher, ...]:
@@ -62,7 +102,9 @@ def _joined(family: Family, groups: Mapping[str, Sequence[Selector]], catalogue:
     for selector in (each for name, each_of in groups.items() if name != family.name for each in each_of):
         other, _part = catalogue.family(selector)
         job = catalogue.job(other, selector.matchers)
-        values = dict(_labels(other, job, selector.matchers) or ()) | {"job": job.name}
+        values = dict(_labels(other, job, selector.matchers) or ()) | dict(
+            zip(("job", "instance"), job.place, strict=True)
+        )
         for name in dict.fromkeys(matcher.name for matcher in selector.matchers):
             if name in values and name not in own:
                 found.setdefault(name, Matcher(name, "=", values[name]))
@@ -97,16 +139,25 @@ def _classes(
     family: Family, selectors: Sequence[Selector], joined: tuple[Matcher, ...], catalogue: Catalogue, quantile: float
 ) -> Iterator[Input]:
     wanted = [selector.matchers for selector in selectors]
-    job = catalogue.job(family, [*joined, *(matcher for matchers in wanted for matcher in matchers)])
-    seen: set[Labels] = set()
+    seen: set[tuple[tuple[str, str], Labels]] = set()
     for index, matchers in enumerate(_ways(wanted)):
+        job = _job(family, wanted, (*joined, *matchers), catalogue)
         labels = _labels(family, job, (*joined, *matchers))
         if labels is None and index < len(wanted):
             shown = ", ".join(f'{each.name}{each.operator}"{each.value}"' for each in matchers)
-            raise NotGeneratedError(f"no series that is declared passes {family.name}{{{shown}}}")
-        if labels is not None and labels not in seen:
-            seen.add(labels)
+            what = "that is declared passes" if family.knows_labels else "was found that passes"
+            raise NotGeneratedError(f"no series {what} {family.name}{{{shown}}}; {_REMEDY}")
+        if labels is not None and (job.place, labels) not in seen:
+            seen.add((job.place, labels))
             yield Input(family, job, labels, _variants(family, wanted, labels), quantile)
+
+
+def _job(family: Family, wanted: Sequence[tuple[Matcher, ...]], own: tuple[Matcher, ...], catalogue: Catalogue) -> Job:
+    """One job that suits all selectors, so that what they read can meet; else one for these matchers alone."""
+    job = catalogue.job(family, (*own, *(matcher for matchers in wanted for matcher in matchers)))
+    target = job.target_labels(0)
+    suits = all(each.accepts(target[each.name]) for matchers in wanted for each in matchers if each.name in target)
+    return job if suits else catalogue.job(family, own)
 
 
 def _ways(wanted: Sequence[tuple[Matcher, ...]]) -> Iterator[tuple[Matcher, ...]]:
@@ -145,17 +196,9 @@ def _passing(family: Family, job: Job, name: str, matchers: Sequence[Matcher]) -
     if name in job.labels:
         candidates = [job.labels[name]]
     else:
-        written = [value for each in matchers for value in _literals(each)]
-        candidates = [*family.labels.get(name, ()), *written, *(() if name in family.labels else ("a", ""))]
+        candidates = [*family.labels.get(name, ()), *asked_for(matchers), *(() if name in family.labels else ("a", ""))]
         candidates = [value for value in candidates if family.may_take(name, value)]
     return [value for value in dict.fromkeys(candidates) if all(each.accepts(value) for each in matchers)]
-
-
-def _literals(matcher: Matcher) -> list[str]:
-    if "~" not in matcher.operator:
-        return [matcher.value]
-    pieces = matcher.value.strip("()").split("|")
-    return [re.sub(r"\.[*+]?|\[0-9\]|\\d", "0", piece).replace("\\", "") for piece in pieces]
 
 
 def _variants(family: Family, wanted: Sequence[tuple[Matcher, ...]], labels: Labels) -> tuple[Labels, ...]:

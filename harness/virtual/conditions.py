@@ -97,7 +97,8 @@ def _fresh_start(design: Design) -> Script:
 
 
 def _series_at_zero(design: Design) -> Script:
-    still = {each: Level(at=1.0) if each.family.kind == "up" else Level() for each in design.inputs}
+    calm = design.levels("healthy")
+    still = {each: Level(at=float(each.family.kind == "up"), there=calm[each].there) for each in design.inputs}
     hold_s = design.hold_s
     return Script((Segment(hold_s, still),), 0.0, hold_s)
 
@@ -176,7 +177,7 @@ def _target_gone(design: Design) -> Script:
 
 def _restart(design: Design) -> Script:
     calm, lead_s, hold_s = design.levels("healthy"), design.lead_s, design.hold_s
-    fresh = {each: Level() if each.family.kind == "gauge" else level for each, level in calm.items()}
+    fresh = {each: Level(there=level.there) if each.family.kind == "gauge" else level for each, level in calm.items()}
     segments = (
         Segment(lead_s, calm),
         Segment(design.scrape_s, calm, seen="failed"),

@@ -89,7 +89,7 @@ class Drive:
     """What is turned to move the alert: one property of one input (the others stay as they are)."""
 
     input: Input
-    mode: Literal["rate", "at", "slow", "slope", "steps", "age"]
+    mode: Literal["rate", "at", "slow", "slope", "steps", "age", "there"]
 
     def turned(self, levels: Mapping[Input, Level], x: float) -> dict[Input, Level]:
         """``levels`` with the driven property at ``x``."""
@@ -100,7 +100,8 @@ class Drive:
             "slow": replace(own, slow=x),
             "slope": replace(own, slope=x),
             "steps": replace(own, slope=x, in_steps=True),
-            "age": replace(own, at=-x, slope=1.0),  # a moment that stays x seconds ago
+            "age": replace(own, at=-x, slope=1.0, moment=True),  # a moment that stays x seconds ago
+            "there": replace(own, there=bool(x)),
         }
         return {**levels, self.input: changed[self.mode]}
 
@@ -108,13 +109,14 @@ class Drive:
         """Where ``levels`` have the driven property."""
         own = levels[self.input]
         return {
-            "rate": own.rate, "at": own.at, "slow": own.slow, "slope": own.slope, "steps": own.slope, "age": -own.at
+            "rate": own.rate, "at": own.at, "slow": own.slow, "slope": own.slope, "steps": own.slope, "age": -own.at,
+            "there": float(own.there),
         }[self.mode]  # fmt: skip
 
     def allows(self, x: float) -> bool:
         """Whether the input can be at ``x`` at all."""
         kind, bounds = self.input.family.kind, self.input.family.buckets
-        if kind == "up":
+        if kind == "up" or self.mode == "there":
             return x in {0.0, 1.0}
         if kind == "histogram" and self.mode == "at":
             return bool(bounds) and 0 < x <= bounds[-1]
@@ -127,6 +129,7 @@ class Drive:
             "slow": "share of slow events",
             "slope": "growth",
             "steps": "changes",
+            "there": "presence",
         }
         is_quantile = self.mode == "at" and self.input.family.kind == "histogram"
         kind = "quantile" if is_quantile else words.get(self.mode, self.mode)

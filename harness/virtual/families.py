@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
 from harness.artefacts.promql import Matcher, Selector
@@ -14,13 +14,17 @@ from harness.contract import Campaign
 from harness.contract.fields import LabelRule
 from harness.core.errors import ConfigError
 from harness.core.source import read_text
+from harness.virtual.patterns import asked_for
 
-__all__ = ["Catalogue", "Family", "Job", "leaves", "sample_labels"]
+__all__ = ["COUNTING", "Catalogue", "Family", "Job", "leaves", "sample_labels"]
 
 Kind = Literal["counter", "gauge", "histogram", "up"]
 _KINDS: Final[Mapping[str, Kind]] = {"counter": "counter", "histogram": "histogram"}
+_MOST: Final = 3
+"""Targets over which a story is spread."""
 _SUFFIXES: Final = ("_bucket", "_sum", "_count")
-_COUNTING: Final = frozenset({"rate", "irate", "increase", "resets"})
+COUNTING: Final = frozenset({"rate", "irate", "increase", "resets"})
+"""Functions that ask by how much something has grown."""
 _DEFAULT_BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _SAMPLES: Final = ("a", "b", "c", "200", "500", "404", "1", "0", "x-1", "/", "true", "A")
 _TYPE: Final = re.compile(r"^# TYPE (\S+) (\S+)", re.MULTILINE)
@@ -59,6 +63,14 @@ class Job:
     interval_s: float
     targets: tuple[str, ...]
     labels: Mapping[str, str]
+    most: int = _MOST
+    """Targets over which a story may be spread: a selector may name a single instance."""
+
+    @property
+    def place(self) -> tuple[str, str]:
+        """Job and instance of its first target."""
+        labels = self.target_labels(0)
+        return labels["job"], labels["instance"]
 
     def target_labels(self, index: int) -> dict[str, str]:
         """Labels of the target at ``index``; more targets than are written are made up."""
@@ -97,14 +109,29 @@ class Catalogue:
         return Family(selector.metric, _KINDS.get(kind, "gauge"), {}, buckets, is_declared=False)
 
     def job(self, family: Family, matchers: Iterable[Matcher]) -> Job:
-        """The job that scrapes ``family`` and passes ``matchers``: its own, else the subject's, else the first."""
-        wanted = [each for each in matchers if each.name == "job"]
+        """The job that scrapes ``family`` and passes ``matchers``: its own, else the subject's, else the first.
+
+        Its first targets are instances that pass them too, where there are any.
+        """
+        asked = tuple(matchers)
+        job = self._job(family, [each for each in asked if each.name == "job"])
+        return _with_instances(job, [each for each in asked if each.name == "instance"])
+
+    def _job(self, family: Family, wanted: Sequence[Matcher]) -> Job:
         names = [self._homes.get(family.name, ""), *self._subjects, *self._jobs]
         for name in names:
             if name in self._jobs and all(each.accepts(name) for each in wanted):
                 return self._jobs[name]
-        literal = next((each.value for each in wanted if each.operator == "="), "job")
-        return Job(literal, min((job.interval_s for job in self._jobs.values()), default=60.0), (), {})
+        name = next((each for each in (*asked_for(wanted), "job") if all(one.accepts(each) for one in wanted)), "job")
+        return Job(name, min((job.interval_s for job in self._jobs.values()), default=60.0), (), {})
+
+
+def _with_instances(job: Job, wanted: Sequence[Matcher]) -> Job:
+    if not wanted:
+        return job
+    known = (job.target_labels(index)["instance"] for index in range(max(len(job.targets), _MOST)))
+    found = [each for each in dict.fromkeys((*known, *asked_for(wanted))) if all(one.accepts(each) for one in wanted)]
+    return replace(job, targets=tuple(found[:_MOST]), most=min(len(found), _MOST)) if found else job
 
 
 def sample_labels(family: Family, job: Job, matchers: Iterable[Matcher]) -> tuple[tuple[str, str], ...]:
@@ -161,7 +188,7 @@ def _guessed(selector: Selector) -> Family:
     part = _part(selector.metric)
     if part == "_bucket":
         return Family(selector.metric.removesuffix(part), "histogram", {}, _DEFAULT_BUCKETS, is_declared=False)
-    counts = selector.function in _COUNTING or selector.metric.endswith("_total")
+    counts = selector.function in COUNTING or selector.metric.endswith("_total")
     return Family(selector.metric, "counter" if counts else "gauge", {}, is_declared=False)
 
 

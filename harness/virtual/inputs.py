@@ -34,6 +34,8 @@ class Level:
     in_steps: bool = False
     mixture: tuple[tuple[float, float], ...] = ()
     there: bool = True
+    moment: bool = False
+    """Whether the value is an instant: ``at`` counts from the beginning of the experiment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +58,7 @@ class Input:
         return self.family.kind in {"counter", "histogram"}
 
     def __hash__(self) -> int:
-        return hash((self.family.name, self.job.name, self.labels))
+        return hash((self.family.name, self.job.place, self.labels))
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,12 +95,15 @@ def render(
     interval_s: float,
     *,
     rest: Mapping[Input, Level] | None = None,
+    start_s: float = 0.0,
 ) -> dict[str, str]:
     """Samples of all series, ``interval_s`` apart, in promtool's notation.
 
-    With ``rest`` the story is spread over three targets and, for what counts, over label values: traffic is
-    divided among them; a gauge does so on one target while the others do what ``rest`` says.
+    With ``rest`` the story is spread over three targets (fewer where selectors name them) and, for what counts,
+    over label values: traffic is divided among them; a gauge does so on one target while the others do what
+    ``rest`` says. It begins ``start_s`` after the epoch.
     """
+    segments = [_dated(segment, start_s) for segment in segments] if start_s else segments
     found: dict[str, str] = {}
     for each in inputs:
         for target, labels, share in _places(each, spread=rest is not None):
@@ -107,14 +112,24 @@ def render(
     return found
 
 
+def _dated(segment: Segment, start_s: float) -> Segment:
+    """``segment`` with instants as seconds since the epoch."""
+
+    def dated(levels: Mapping[Input, Level]) -> dict[Input, Level]:
+        return {each: replace(level, at=level.at + start_s * level.moment) for each, level in levels.items()}
+
+    return replace(segment, levels=dated(segment.levels), towards=segment.towards and dated(segment.towards))
+
+
 def _places(each: Input, *, spread: bool) -> Iterator[tuple[int, Labels, float]]:
     if not spread:
         yield 0, each.labels, 1.0
         return
     sets = (each.labels, *each.variants) if each.is_counting else (each.labels,)
-    for target in range(3):
+    targets = each.job.most
+    for target in range(targets):
         for labels in sets:
-            yield target, labels, 1.0 / (3 * len(sets))
+            yield target, labels, 1.0 / (targets * len(sets))
 
 
 def _written(
@@ -152,9 +167,17 @@ def _parts(each: Input) -> Iterator[tuple[str, dict[str, str], int | None]]:
         return
     bounds = [*each.family.buckets, math.inf]
     for index, bound in enumerate(bounds):
-        yield "_bucket", {"le": "+Inf" if math.isinf(bound) else f"{bound:g}"}, index
+        yield "_bucket", {"le": _bound(bound)}, index
     yield "_sum", {}, len(bounds)
     yield "_count", {}, len(bounds) + 1
+
+
+def _bound(bound: float) -> str:
+    """As Prometheus stores it since version 3, however a service writes it: ``1.0`` and not ``1``."""
+    if math.isinf(bound):
+        return "+Inf"
+    text = f"{bound:.12g}"
+    return text if "." in text or "e" in text else f"{text}.0"
 
 
 def _tokens(

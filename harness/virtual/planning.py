@@ -100,7 +100,7 @@ def experiment(item: Planned) -> Experiment:
     return Experiment(
         name=item.name,
         interval_s=interval_s,
-        series=render(driven.inputs, told.segments, interval_s, rest=told.rest),
+        series=render(driven.inputs, told.segments, interval_s, rest=told.rest, start_s=driven.start_s),
         length_s=told.length_s - item.step_s,
         watched=item.watched,
         questions=questions,

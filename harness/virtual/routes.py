@@ -13,6 +13,7 @@ from typing import Final
 
 from harness.artefacts.alertmanager_config import AlertmanagerConfig
 from harness.artefacts.label_templates import templated, ways_of
+from harness.artefacts.routing import Route
 from harness.contract import Campaign
 from harness.core.errors import Location, MachineError
 from harness.virtual.verdicts import Cell
@@ -49,16 +50,19 @@ class Routed:
 
     ways: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Where templates of its labels lead apart: the receivers by their values."""
+    times: Mapping[str, str] = field(default_factory=dict)
+    """Receivers that are told at some times of the week alone, with the words for them."""
     is_rendered: bool = True
     """Whether it was seen firing, so that ``labels`` holds what its templates came to."""
 
     @property
     def told(self) -> str:
         """Who is told, and of whom it depends."""
+        told = ", ".join(f"{name} ({self.times[name]})" if name in self.times else name for name in self.receivers)
         ways = "; ".join(f"with {values}: {', '.join(names)}" for values, names in self.ways.items())
         if not ways:
-            return ", ".join(self.receivers)
-        return f"{', '.join(self.receivers)}; {ways}" if self.is_rendered else ways
+            return told
+        return f"{told}; {ways}" if self.is_rendered else ways
 
     @property
     def open_question(self) -> str:
@@ -205,7 +209,16 @@ def _routed(
         listeners=promise.listeners if promise else (),
         yields_to=promise.inhibitors if promise else None,
         strangers=tuple(strangers),
+        times=_times(routes),
     )
+
+
+def _times(routes: Sequence[Route]) -> dict[str, str]:
+    """The words for each receiver that none of ``routes`` tells at all times."""
+    found: dict[str, list[str]] = {}
+    for each in routes:
+        found.setdefault(each.receiver, []).append(each.times)
+    return {name: " or ".join(dict.fromkeys(times)) for name, times in found.items() if all(times)}
 
 
 def _named(name: str) -> str:

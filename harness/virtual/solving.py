@@ -115,7 +115,12 @@ class Solver:
         before_s = whole(reach_s, self._evaluation_s) if design.examined.past_s else 0.0
         segments = [Segment(before_s, design.baseline)] if before_s else []
         end_s = before_s + lately_s
-        series = render(design.inputs, [*segments, Segment(lately_s + interval_s, levels)], interval_s * steps)
+        series = render(
+            design.inputs,
+            [*segments, Segment(lately_s + interval_s, levels)],
+            interval_s * steps,
+            start_s=design.start_s,
+        )
         asked = tuple(Question(expression, end_s - step * self._evaluation_s) for step in range(2))
         return Experiment(name, interval_s * steps, series, end_s, questions=asked, start_s=design.start_s)
 

@@ -12,6 +12,7 @@ from harness.virtual.design import Design, Drive, Examined
 from harness.virtual.fitting import Curve, trigger_levels
 from harness.virtual.guards import constants, guard_levels, moments
 from harness.virtual.inputs import Input, Level
+from harness.virtual.two_sides import two_sided
 
 __all__ = ["VARIANTS", "Try", "at_rest", "designs_of", "most_comparisons", "tries"]
 
@@ -26,6 +27,8 @@ _CALENDAR: Final = frozenset(
 _DAY_S: Final = 86400.0
 _STARTS: Final = (6 * _DAY_S + _DAY_S / 2, 2 * _DAY_S + _DAY_S / 2, 3 * _DAY_S + _DAY_S / 8)
 """Noon of a Wednesday and of a Saturday, and three o'clock on a Sunday; time begins on a Thursday at midnight."""
+_TODAY: Final = 20_000 * _DAY_S
+"""Where the clock is read it is no day of 1970: an instant of long ago is still above 0."""
 _MOVING: Final = frozenset({"deriv", "delta", "idelta", "predict_linear", "double_exponential_smoothing"})
 _MOST_CONSTANTS: Final = 4
 
@@ -59,7 +62,7 @@ class Try:
 
 def most_comparisons(wanted: Iterable[Examined]) -> int:
     """Rounds that are needed: one for each comparison that an alert makes, and two for none."""
-    return 2 + max((len(each.rule.query.comparisons) for each in wanted), default=-2)
+    return 2 + max((len(_comparisons(each)) for each in wanted), default=-2)
 
 
 def tries(
@@ -71,18 +74,31 @@ def tries(
 
     ``thresholds`` are those meant, by the name of the alert.
     """
-    comparisons = sorted(examined.rule.query.comparisons, key=_is_guard)
+    comparisons = _comparisons(examined)
     if number > len(comparisons) + 1:
         return
     comparison = comparisons[number] if number < len(comparisons) else None
     if comparison and not number and examined.name in thresholds:
         comparison = replace(comparison, threshold=thresholds[examined.name])
     baseline = _baseline(examined, inputs, variant)
-    for start_s in (0.0, *_STARTS) if examined.functions & _CALENDAR else (0.0,):
+    for start_s in _starts(examined):
         for index, each in enumerate(inputs):
-            for drive in _drives(examined, each):
+            present = [Drive(each, "there")] if comparison is None and _asks_for_others(examined, inputs) else []
+            for drive in (*_drives(examined, each), *present):
                 key = f"{examined.name}/{variant}/{number}/{index}/{drive.mode}/{start_s:g}"
                 yield Try(examined, inputs, baseline, comparison, drive, key, number > len(comparisons), start_s)
+
+
+def _starts(examined: Examined) -> tuple[float, ...]:
+    if examined.functions & _CALENDAR:
+        return (0.0, *_STARTS)
+    return (_TODAY,) if "time" in examined.functions else (0.0,)
+
+
+def _comparisons(examined: Examined) -> tuple[Comparison, ...]:
+    """Tests against numbers, then those of one series against another."""
+    query = examined.rule.query
+    return (*sorted(query.comparisons, key=_is_guard), *two_sided(query))
 
 
 def _is_guard(comparison: Comparison) -> bool:
@@ -100,7 +116,7 @@ def _baseline(examined: Examined, inputs: Sequence[Input], variant: int) -> dict
         found |= {each: replace(found[each], rate=high) for each in inputs if each.is_counting}
     past = moments(examined.rule) if "time" in examined.functions else frozenset()
     age_s = {_BUSY: high, _AT_ONE: 1.0}.get(variant, 0.0)
-    return found | {each: Level(at=-age_s, slope=1.0) for each in inputs if each.family.name in past}
+    return found | {each: Level(at=-age_s, slope=1.0, moment=True) for each in inputs if each.family.name in past}
 
 
 def at_rest(each: Input, variant: int = 0) -> Level:
@@ -115,6 +131,12 @@ def at_rest(each: Input, variant: int = 0) -> Level:
         return Level(at=1.0 if variant == _AT_ONE else 0.0)
     usual = bounds[len(bounds) // 2 if variant == _SLOW else 0] if bounds else 0.0
     return Level(rate=0.0 if variant == _SILENT else 1.0, at=usual)
+
+
+def _asks_for_others(examined: Examined, inputs: Sequence[Input]) -> bool:
+    """Whether it fires by some of its series being there, or not, while others are."""
+    asks = "unless" in examined.rule.query.operators or examined.is_about_absence
+    return asks and len(inputs) > 1
 
 
 def _drives(examined: Examined, each: Input) -> Iterator[Drive]:
@@ -169,7 +191,7 @@ def _paired(item: Try) -> Iterator[tuple[dict[str, float], dict[str, float]]]:
 
 def _switches(item: Try) -> list[tuple[float, float]]:
     """On and off; of an alert that knows its past, far less and far more than usual."""
-    if not item.examined.past_s:
+    if not item.examined.past_s or item.drive.mode == "there":
         return [(0.0, 1.0), (1.0, 0.0)]
     usual = item.drive.at_rest(item.baseline)
     return [(usual * part, usual) for part in (0.1, 10.0, 0.0)] + [(1.0, usual), (100.0, usual)]
@@ -178,7 +200,7 @@ def _switches(item: Try) -> list[tuple[float, float]]:
 def _guesses(item: Try) -> list[tuple[float, float]]:
     """About the numbers that the expression writes: as they are, and so many in its window."""
     numbers, window_s = constants(item.examined.rule)[:_MOST_CONSTANTS], item.examined.timing.range_s
-    if item.examined.past_s:
+    if item.examined.past_s or item.drive.mode == "there":
         return []
     if item.drive.mode == "steps":
         return [(each * more / window_s, each / window_s / 4) for each in numbers for more in (4.0, 2.0, 1.5)]

@@ -119,7 +119,11 @@ def _at_zero(design: Design) -> str:
     """Zero of a gauge is a measurement, zero of a counter is the silence before the first event."""
     if design.comparison is None or design.drive is None or design.drive.input.family.kind != "gauge":
         return "quiet"
-    if len({each.family.name for each in design.inputs}) > 1:
+    if (
+        design.drive.mode == "age"
+        or design.comparison.is_relative
+        or len({each.family.name for each in design.inputs}) > 1
+    ):
         return "any"
     threshold = design.comparison.threshold
     tests = {

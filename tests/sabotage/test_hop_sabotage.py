@@ -73,6 +73,7 @@ SABOTAGES = {
 }
 
 
+RECOVERY = "mail_refused::monitoring::email::recovers"
 SAMPLE = {"a counter of another integration", "a rule in the group that fails"}
 
 
@@ -96,6 +97,18 @@ def test_exactly_the_clause_of_the_hop_is_violated(tmp_path: Path, sabotage: Sab
     others = {name for name in ended.of("inconclusive") if "::monitoring::" in name and name.startswith(sabotage.story)}
     assert others == {f"{clause}recovers"}
     assert "because of" in ended.words(f"{clause}recovers")
+    home.assert_clean(sorted(ended.ports), within_s=0.5)
+
+
+@pytest.mark.nightly
+def test_an_alert_whose_end_nobody_is_told_of_does_not_recover(tmp_path: Path) -> None:
+    """The death of the hop is noticed in time; that it is alive again, nobody hears."""
+    story, home = watched(tmp_path / "tiny", "mail_refused"), Home(tmp_path / "home")
+    story.replace(ROUTES, ('"#team", send_resolved: true', '"#team", send_resolved: false'))
+    ended = home.gate(story.folder, "-k", "mail_refused")
+    assert ended.of("violated") == {RECOVERY}, ended.out
+    assert "MailFailing was not told to be over\n" in ended.words(RECOVERY)
+    assert ended.verdicts["mail_refused::monitoring::email::noticed"] == "held"
     home.assert_clean(sorted(ended.ports), within_s=0.5)
 
 

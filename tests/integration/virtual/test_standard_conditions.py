@@ -16,7 +16,7 @@ from harness.virtual.suite import Report, examine
 Edited = Callable[[str, str], Campaign]
 TINY = Path(__file__).parents[3] / "fixtures" / "tiny"
 ORDINARY = ["LatencyShare", "LatencyMean", "LatencyP99", "DiskFull", "InstanceDown", "JobGone", "ErrorsPerSeries",
-            "ManyErrors", "Hot", "Unknown", "NoTraffic", "Compare", "Changes"]  # fmt: skip
+            "ManyErrors", "Hot", "Unknown", "NoTraffic", "Compare", "Crowded", "Slipping", "Changes"]  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +60,7 @@ def test_what_moves_an_alert_is_told(report: Report) -> None:
     assert report.moved_by["LatencyShare"] == "share of slow events of shop_request_seconds"
     assert report.moved_by["InstanceDown"] == "value of up"
     assert report.moved_by["JobGone"] == "presence of its series"
-    assert report.guessed == {"Unknown": ("mystery_done", "mystery_total")}
+    assert report.guessed == {"Unknown": ("mystery_done",)}
 
 
 def test_a_rate_that_is_not_summed_misses_spread_traffic(report: Report) -> None:
@@ -98,7 +98,22 @@ def test_a_warning_yields_to_its_critical_sibling(report: Report) -> None:
 def test_what_cannot_be_generated_is_named(report: Report) -> None:
     cell = report.cell("Compare", "designed trigger")
     assert (cell.verdict, cell.does) == ("inconclusive", "not generated")
-    assert cell.why
+    assert "room is on one of its two sides alone" in cell.why
+
+
+@pytest.mark.parametrize(("alert", "moved_by"), [("Crowded", "value of shop_in_flight"),
+                                                 ("Slipping", "events per second of shop_requests_total")])  # fmt: skip
+def test_a_comparison_of_two_series_has_conditions_at_its_threshold(report: Report, alert: str, moved_by: str) -> None:
+    assert report.moved_by[alert] == moved_by
+    for condition in ("designed trigger", "at threshold", "just below"):
+        assert report.cell(alert, condition).verdict == "held", report.cell(alert, condition)
+
+
+def test_the_threshold_of_two_series_that_may_be_equal_fires(edited: Edited, promtool: Path) -> None:
+    """The control: where equal sides count, the very input that was quiet fires."""
+    campaign = edited("shop_in_flight > on", "shop_in_flight >= on")
+    cell = examine(campaign, promtool, alerts=["Crowded"], conditions=["at threshold"]).cell("Crowded", "at threshold")
+    assert (cell.verdict, cell.does[:5]) == ("reported", "fires")
 
 
 def test_an_input_that_missed_its_level_proves_nothing(report: Report) -> None:
@@ -117,7 +132,7 @@ def test_an_alert_that_always_fires_is_judged_by_its_silence(shop: Campaign, pro
 
 def test_an_alert_on_alerts_is_not_generated(shop: Campaign, promtool: Path) -> None:
     found = examine(shop, promtool, alerts=["Meta"], conditions=["designed trigger"])
-    assert found.cell("Meta", "designed trigger").why == "it reads ALERTS"
+    assert found.cell("Meta", "designed trigger").why.startswith("it reads ALERTS; ")
 
 
 def test_siblings_that_different_inputs_move_are_not_generated(report: Report) -> None:

@@ -190,6 +190,17 @@ def test_route_settings_are_inherited() -> None:
     assert (minimal.route.repeat_interval_s, minimal.resolve_timeout_s) == (14400, 300)
 
 
+def test_routes_say_when_they_tell_anybody() -> None:
+    text = """\
+route: {receiver: a, routes: [{matchers: [x=1], active_time_intervals: [day, fair], mute_time_intervals: [noon]}]}
+receivers: [{name: a}]
+time_intervals: [{name: day}, {name: noon}]
+mute_time_intervals: [{name: fair}]
+"""
+    route = read_alertmanager(parse_yaml(text, "am.yml")).route
+    assert (route.times, route.routes[0].times) == ("", "only during day, fair and not during noon")
+
+
 def test_receivers_and_their_integrations() -> None:
     config = read_alertmanager(fixture("alertmanager/everything.yml"))
     critical = config.receiver("critical")
@@ -243,6 +254,11 @@ def test_matcher_syntax(matcher: str, label: str, accepted: bool) -> None:
         ("route: {}\nreceivers: []", "names no receiver"),
         ("route: {receiver: hok}\nreceivers: [{name: hook}]", "not defined"),
         ("route: {receiver: a}\nreceivers: [{name: a}, {name: a}]", "twice"),
+        (
+            "route: {receiver: a, routes: [{mute_time_intervals: [nigth]}]}\nreceivers: [{name: a}]\n"
+            "time_intervals: [{name: night}]",
+            "time interval 'nigth', which is not defined",
+        ),
         ("route: {receiver: a, matchers: ['???']}\nreceivers: [{name: a}]", "not a matcher"),
     ],
 )

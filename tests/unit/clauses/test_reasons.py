@@ -91,6 +91,12 @@ HOPS: dict[str, tuple[Callable[[Any], Any], str, str, str]] = {
         "expression",
         "last seen firing",
     ),
+    "recovery told elsewhere": (
+        lambda s: s.change(Notification, lambda n: n.status == "resolved", receiver="other").lasting(400),
+        "resolves",
+        "route",
+        "was not told of recovery by webhook; other was, by webhook",
+    ),
     "not told of recovery": (
         lambda s: s.drop(Notification, lambda n: n.status == "resolved").lasting(400),
         "resolves",

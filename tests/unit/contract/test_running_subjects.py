@@ -115,7 +115,7 @@ def test_what_only_its_owner_can_do_is_refused(tiny: Path, changes: list[tuple[s
 def test_a_story_that_signals_it_is_refused_at_its_place(tiny: Path) -> None:
     story = tiny / "failing.yaml"
     story.write_text(story.read_text().replace("fault: {failures: 100%}", "fault: {killed: tiny-0}"))
-    with pytest.raises(ConfigError, match=r"failing\.yaml:6:\d+: killed sends a signal, .* is not ours to signal"):
+    with pytest.raises(ConfigError, match=r"failing\.yaml:6:\d+: killed is done to a process, .* is not ours"):
         with_profile(tiny, ("faults:\n", "faults:\n  killed: {signal: kill}\n"))
 
 

@@ -79,7 +79,7 @@ def test_a_series_is_named_by_some_of_its_labels() -> None:
         ("profile.yaml", 'does: {\'node_cpu_seconds_total{mode="idle"}', 'does: {\'node_cpu_seconds_total{mode="idel"}',
          "the exposition holds no series node_cpu"),
         ("profile.yaml", "writes_fail: {stand_in: node.prom, set", "writes_fail: {set", "names its exposition"),
-        ("profile.yaml", "writes_fail: {stand_in", "writes_fail: {signal: kill, stand_in", "not both"),
+        ("profile.yaml", "writes_fail: {stand_in", "writes_fail: {signal: kill, stand_in", "one of them"),
         ("profile.yaml", "port: app}\n  - {job: node, exposition: node.prom,", "port: app}\n  - {job: node, port: app,",
          "does needs an exposition"),
         ("profile.yaml", ": 1.9/s}", ": 1.9/s at 3}", "histograms cannot move"),

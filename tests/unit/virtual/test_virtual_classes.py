@@ -14,7 +14,7 @@ from harness.contract import load_campaign
 from harness.core.errors import ConfigError
 from harness.virtual.classes import inputs_of
 from harness.virtual.families import Catalogue
-from harness.virtual.inputs import Input
+from harness.virtual.inputs import Input, Level, Segment, render
 from harness.virtual.reasons import NotGeneratedError
 from harness.virtual.subjects import examined_alerts, rule_set
 
@@ -88,7 +88,7 @@ def test_jobs_come_from_matchers_exporters_and_the_subject(inputs) -> None:
 
 @pytest.mark.parametrize(
     ("expression", "reason"),
-    [("ALERTS > 0", "reads ALERTS"), ('{__name__=~"shop_.*"} > 1', "without naming their metric")],
+    [("ALERTS > 0", "reads ALERTS"), ('{zone="a"} > 1', "without naming their metric")],
 )
 def test_what_cannot_be_made_is_refused_by_name(inputs, expression: str, reason: str) -> None:
     with pytest.raises(NotGeneratedError, match=reason):
@@ -160,3 +160,71 @@ def test_what_is_grouped_alike_carries_the_same_label(inputs) -> None:
     expression = "shop_request_seconds_count > on (route) rate(shop_requests_total[5m])"
     assert [each["route"] for each in labels(inputs(expression))] == ["/a", "/a"]
     assert labels(inputs("shop_temperature > on (instance) wind")) == [{"room": "north"}, {}]
+
+
+@pytest.mark.parametrize(
+    ("matchers", "place", "most"),
+    [
+        ('job=~"db|cache"', ("db", "db-1:80"), 3),
+        ('job=~"probe/.+", job!="probe/0"', ("probe/a", "probe/a-1:80"), 3),
+        ('job="shop", instance=~"shop.*"', ("shop", "shop:80"), 3),
+        ('instance="mail-7:25"', ("shop", "mail-7:25"), 1),
+        ('instance=~"mail-(7|8):25"', ("shop", "mail-7:25"), 2),
+    ],
+)
+def test_targets_pass_the_matchers_that_name_them(inputs, matchers: str, place: tuple[str, str], most: int) -> None:
+    (found,) = inputs(f"mystery{{{matchers}}} > 1")
+    assert (found.job.place, found.job.most) == (place, most)
+
+
+def test_selectors_that_no_one_job_suits_get_one_each(inputs) -> None:
+    found = inputs('up{job="db"} == 0 or up{job="cache"} == 0')
+    assert [each.job.name for each in found] == ["db", "cache"]
+    found = inputs('mystery{instance="a"} > on () mystery{instance="b"}')
+    assert [each.job.place for each in found] == [("shop", "a"), ("shop", "b")]
+
+
+def test_families_that_are_joined_share_the_instance(inputs) -> None:
+    found = inputs('mystery{instance="a", zone="z"} > riddle')
+    assert [each.job.place for each in found] == [("shop", "a"), ("shop", "a")]
+
+
+def test_a_bucket_that_a_rule_names_is_there_as_prometheus_stores_it(inputs) -> None:
+    (found,) = inputs('rate(other_bucket{le="0.3"}[5m]) / ignoring (le) rate(other_bucket{le="+Inf"}[5m]) < 0.9')
+    assert 0.3 in found.family.buckets
+    names = render((found,), [Segment(60.0, {found: Level(rate=1.0, at=0.2)})], 30.0)
+    assert {name for name in names if 'le="1.0"' in name}
+    assert not {name for name in names if 'le="1"' in name}
+
+
+def test_metrics_that_are_named_by_an_expression_are_made(inputs) -> None:
+    found = inputs('sum({__name__=~"queue_(in|out)_total", zone="z"}) > 1')
+    assert [(each.family.name, dict(each.labels)) for each in found] == [
+        ("queue_in_total", {"zone": "z"}), ("queue_out_total", {"zone": "z"})]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("expression", "kind"),
+    [
+        ("jobs_failed_total > 0", "gauge"),
+        ("rate(jobs_failed_total[5m]) > 0", "counter"),
+        ("rate(jobs_failed_total[5m]) > 0 and jobs_failed_total > 9", "counter"),
+        ("changes(jobs_failed_total[5m]) > 1", "gauge"),
+    ],
+)
+def test_what_nothing_declares_counts_where_its_growth_is_asked_for(inputs, expression: str, kind: str) -> None:
+    assert {each.family.kind for each in inputs(expression)} == {kind}
+
+
+def test_a_quantile_that_nothing_declares_can_reach_what_it_is_compared_with(inputs) -> None:
+    (found,) = inputs("histogram_quantile(0.99, rate(other_bucket[5m])) > 300")
+    assert {150.0, 300.0, 600.0, 1200.0} < set(found.family.buckets)
+    (found,) = inputs("histogram_quantile(0.99, rate(other_bucket[5m])) > 3")
+    assert found.family.buckets[-1] == 10.0
+
+
+def test_instants_are_seconds_since_the_epoch(inputs) -> None:
+    (found,) = inputs("time() - last_backup > 5")
+    level = Level(at=-90.0, slope=1.0, moment=True)
+    (written,) = render((found,), [Segment(60.0, {found: level})], 30.0, start_s=1e9).values()
+    assert written == "999999910 999999940"

@@ -46,6 +46,7 @@ BY_SEVERITY = {"severity=critical": ("pager",), "severity=warning": ("chat",)}
     ("facts", "told", "question"),
     [
         ({}, "on-call", ""),
+        ({"times": {"on-call": "not during weekends"}}, "on-call (not during weekends)", ""),
         (
             {"receivers": ("chat",), "ways": BY_SEVERITY, "promised": "chat"},
             "chat; with severity=critical: pager; with severity=warning: chat",

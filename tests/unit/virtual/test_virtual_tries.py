@@ -12,7 +12,7 @@ from harness.virtual.design import Drive, Examined
 from harness.virtual.families import Family, Job
 from harness.virtual.fitting import Curve
 from harness.virtual.inputs import Input, Level
-from harness.virtual.tries import Try, designs_of, tries
+from harness.virtual.tries import Try, designs_of, most_comparisons, tries
 from harness.virtual.unmoved import why_unmoved
 
 Rules = Callable[[str], RuleFile]
@@ -43,7 +43,7 @@ def one(kind: str, job: Job, name: str = "a") -> Input:
 
 
 def without_comparison(examined: Examined, item: Input, variant: int = 0) -> list[Try]:
-    first = len(examined.rule.query.comparisons)
+    first = most_comparisons([examined]) - 2
     return [each for number in (first, first + 1) for each in tries(examined, (item,), variant, number, {})]
 
 
@@ -82,7 +82,7 @@ def test_clocks_are_moved_as_clocks(examined, job: Job) -> None:
     item = one("gauge", job)
     (old,) = tries(examined("time() - a > 60"), (item,), 0, 0, {})
     assert old.drive == Drive(item, "age")
-    assert old.drive.turned(old.baseline, 90.0) == {item: Level(at=-90.0, slope=1.0)}
+    assert old.drive.turned(old.baseline, 90.0) == {item: Level(at=-90.0, slope=1.0, moment=True)}
     assert old.drive.at_rest(old.baseline) == 0.0
     starts = {each.start_s for each in tries(examined("a > 5 and on () hour() > 8"), (item,), 0, 0, {})}
     assert len(starts) == 4
@@ -111,7 +111,13 @@ def test_changes_come_so_often_within_the_window(examined, job: Job) -> None:
         ("count_over_time(a[1h]) < 9", {0.0: 3600.0}, "it counts samples"),
         ("a - a offset 5m > 3", {0.0: 0.0, 300.0: 300.0}, "its past of 5m is over before an experiment ends"),
         ("up unless a", {0.0: 0.0}, "it asks whether series are there"),
+        ("changes(a[1m]) > 6", {0.0: 60.0}, "its window of 1m holds too few samples for so many changes"),
+        ('a / ignoring (x) b{x="1"} > 1 and b{x="1"} > 0', {0.0: 0.0}, "its two sides differ in x"),
         ("count(a) > 3", {0.0: 0.0}, "the number of series stays"),
+        ("(count by (x) (a)) == 0", {0.0: 0.0}, "count says nothing where there is no series"),
+        ("b and count(a) < 1", {0.0: 0.0}, "count says nothing where there is no series"),
+        ("(count(a) or vector(0)) < 1", {0.0: 0.0}, "the number of series stays"),
+        ("count(a) < 2", {0.0: 0.0}, "the number of series stays"),
         ("histogram_quantile(0.9, rate(a[5m])) > 3", {0.0: 0.0}, "a is read as a native histogram"),
         ('a{code="5"} > a{code="2"}', {0.0: 0.0}, "its two sides differ in code, so that they never meet"),
         ('a{code="5"} > ignoring (code) a{code="2"}', {0.0: 0.0}, "one input at a time"),
@@ -126,6 +132,15 @@ def test_what_nothing_moves_says_why_and_what_to_do(
     assert told.endswith("say in examples of the contract what it should do")
 
 
+def test_a_label_that_one_side_alone_declares_is_named(examined, job: Job) -> None:
+    hot = Input(Family("hot", "gauge", {"room": ("a",)}, knows_labels=True), job, (("room", "a"),))
+    limit = Input(Family("limit", "gauge", {}, knows_labels=True), job, ())
+    told = why_unmoved(examined("hot > 2 * limit"), (hot, limit), {0.0: 0.0})
+    assert "room is on one of its two sides alone, so that they never meet: compare with ignoring (room)" in told
+    for met in ("hot > ignoring (room) limit", "max(hot) > limit", "hot > 2"):
+        assert "never meet" not in why_unmoved(examined(met), (hot, limit), {0.0: 0.0})
+
+
 def test_a_recording_that_no_file_makes_is_named(examined, job: Job) -> None:
     told = why_unmoved(examined("job:a:rate5m > 3"), (one("gauge", job, "job:a:rate5m"),), {0.0: 0.0})
     assert "no rule file records job:a:rate5m" in told
@@ -135,5 +150,26 @@ def test_a_recording_that_no_file_makes_is_named(examined, job: Job) -> None:
 
 def test_a_drive_says_what_it_turns(job: Job) -> None:
     item = one("gauge", job)
-    assert [str(Drive(item, mode)) for mode in ("at", "slope", "steps", "age")] == [
-        "value of a", "growth of a", "changes of a", "age of a"]  # fmt: skip
+    assert [str(Drive(item, mode)) for mode in ("at", "slope", "steps", "age", "there")] == [
+        "value of a", "growth of a", "changes of a", "age of a", "presence of a"]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("expression", "is_tried"),
+    [("a unless b", True), ("a and on () absent(b)", True), ("absent(a)", False), ("a > on () b", False)],
+)
+def test_series_come_and_go_apart_where_an_alert_asks_for_some_without_others(
+    examined, job: Job, expression: str, is_tried: bool
+) -> None:
+    alert = examined(expression)
+    names = dict.fromkeys(each.metric for each in alert.rule.query.selectors)
+    inputs = tuple(one("gauge", job, name) for name in names)
+    number = most_comparisons([alert]) - 2
+    found = [each for each in tries(alert, inputs, 0, number, {}) if each.drive.mode == "there"]
+    assert bool(found) == is_tried
+    for each in found:
+        gone, there = (design.inputs_at for design in designs_of(each))
+        assert (gone, there) == ({"trigger": 0.0, "healthy": 1.0}, {"trigger": 1.0, "healthy": 0.0})
+        levels = each.drive.turned(each.baseline, 0.0)
+        assert [level.there for level in levels.values()].count(False) == 1
+        assert each.drive.at_rest(levels) == 0.0
