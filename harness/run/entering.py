@@ -89,8 +89,8 @@ def _entered(campaign: Campaign) -> Iterator[str]:
 
 def secret(variable: str, where: Location) -> str:
     """What the caller's environment holds under ``variable``; raises ``ConfigError`` where it holds nothing."""
-    if variable not in os.environ:
-        raise ConfigError(
-            f"the variable {variable}, which holds a secret, is not set", location=where, remedy=f"export {variable}"
-        )
-    return os.environ[variable]
+    if not (held := os.environ.get(variable)):
+        state = "not set" if held is None else "empty"
+        problem = f"the variable {variable}, which holds a secret, is {state}"
+        raise ConfigError(problem, location=where, remedy=f"export {variable}=…")
+    return held

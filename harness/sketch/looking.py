@@ -27,6 +27,7 @@ _USUAL: Final = ("/healthz", "/health", "/-/healthy", "/livez", "/health/live", 
 _NOWHERE: Final = "/a-path-that-nobody-serves"
 _HOPS: Final = 10
 _PORTS: Final = {"http": 80, "https": 443}
+_GZIP: Final = frozenset({"gzip", "x-gzip"})
 _LOCKED: Final = frozenset({401, 403})
 _SECRET: Final = re.compile(r"(?i)token|secret|passw|api_?key|auth|signature|credential")
 _ACCEPT: Final = {"Accept": "text/plain;version=0.0.4;q=1,*/*;q=0.1"}
@@ -62,6 +63,8 @@ class Answered:
     body: bytes = field(repr=False)
     took_s: float
     location: str = ""
+    coding: str = ""
+    """How the body was packed, whether we can unpack it or not."""
 
     @property
     def data(self) -> Any:
@@ -122,7 +125,8 @@ def ask(place: Place, option: str = "") -> Answered:
     try:
         connection.request("GET", place.path, headers={**_ACCEPT, **place.entry})
         answer = connection.getresponse()
-        body = _plain(answer.read(_LONGEST_BYTES), answer.getheader("Content-Encoding") or "")
+        coding = (answer.getheader("Content-Encoding") or "").strip().lower()
+        body = _plain(answer.read(_LONGEST_BYTES), coding)
     except (OSError, EOFError, zlib.error, http.client.HTTPException) as error:
         why = str(error) or type(error).__name__
         remedy = "start the service first, or name the command that starts it: --start 'CMD'"
@@ -133,7 +137,7 @@ def ask(place: Place, option: str = "") -> Answered:
         connection.close()
     kind = (answer.getheader("Content-Type") or "").partition(";")[0].strip().lower()
     location = answer.getheader("Location") or ""
-    return Answered(place, answer.status, kind, body, time.monotonic() - began, location)
+    return Answered(place, answer.status, kind, body, time.monotonic() - began, location, coding)
 
 
 def _connection(place: Place) -> http.client.HTTPConnection:
@@ -145,7 +149,7 @@ def _connection(place: Place) -> http.client.HTTPConnection:
 
 def _plain(body: bytes, coding: str) -> bytes:
     """Some services compress whether they are asked to or not."""
-    return gzip.decompress(body) if coding.strip().lower() in {"gzip", "x-gzip"} and body else body
+    return gzip.decompress(body) if coding in _GZIP and body else body
 
 
 def look(metrics: Place, health: Sequence[Place], requests: Sequence[Place]) -> Seen:
@@ -183,10 +187,19 @@ def _families(answer: Answered) -> dict[str, Metric]:
     except ValueError:  # bytes that are no text are one, too; what stands there may be nobody's business
         shown = answer.content_type or "of no type"
         problem = f"--metrics {answer.place} is {shown}, not an exposition"
-        raise ConfigError(problem, remedy=remedy) from None
+        raise ConfigError(problem, remedy=_why_unread(answer) or remedy) from None
     if not any(family.samples for family in families.values()):
         raise ConfigError(f"--metrics {answer.place} shows no metric", remedy=remedy)
     return families
+
+
+def _why_unread(answer: Answered) -> str:
+    """What to do about an exposition that is there and cannot be read; empty where it may be none."""
+    if answer.coding not in {"", "identity", *_GZIP}:
+        return f"it is packed as {answer.coding}, which Prometheus never asks for: let it answer plain, or by gzip"
+    if "protobuf" in answer.content_type:
+        return "text alone is read here: let it answer text to who asks for it (Accept: text/plain)"
+    return ""
 
 
 def _well(place: Place, option: str) -> Answered:

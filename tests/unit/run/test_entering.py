@@ -13,10 +13,10 @@ import pytest
 from harness.artefacts.topology import Topology
 from harness.clauses.production import read_production
 from harness.contract import Campaign, load_campaign
-from harness.core.errors import ConfigError
+from harness.core.errors import ConfigError, Location
 from harness.core.tls import Tls
 from harness.run import linting, observing
-from harness.run.entering import client_of, metrics_tls, tls_of
+from harness.run.entering import client_of, metrics_tls, secret, tls_of
 from harness.run.placement import CellPlace, InstancePlace, topology_of, values_of
 
 ROOT = Path(__file__).parents[3]
@@ -125,6 +125,12 @@ def test_what_cannot_be_is_told_with_its_place(tmp_path: Path, tls: str, place: 
     assert problem in caught.value.problem
     assert caught.value.location is not None
     assert str(caught.value.location).endswith(f"profile.yaml:{place}")
+
+
+def test_an_empty_secret_opens_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EMPTY_SECRET", "")
+    with pytest.raises(ConfigError, match="EMPTY_SECRET, which holds a secret, is empty"):
+        secret("EMPTY_SECRET", Location("profile.yaml"))
 
 
 def test_ports_of_an_image_are_published_by_ipv4(tmp_path: Path) -> None:

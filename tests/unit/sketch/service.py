@@ -50,6 +50,9 @@ def serving(pages: dict[str, Page], host: str = "127.0.0.1", secured_by: ssl.SSL
             status, kind, text = pages.get(opened) or pages.get(self.path, (404, "text/plain", "nothing here"))
             body = text.encode()
             self.send_response(status)
+            if "packed as" in kind:
+                body = b"\xff\xfe"
+                self.send_header("Content-Encoding", kind.rpartition(" ")[2])
             if kind.endswith("packed"):
                 body = gzip.compress(body)
                 self.send_header("Content-Encoding", "gzip")

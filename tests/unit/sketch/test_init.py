@@ -245,6 +245,22 @@ def test_it_never_writes_over_anything(url: str, capsys: pytest.CaptureFixture[s
 
 
 @pytest.mark.parametrize(
+    ("kind", "remedy"),
+    [
+        ("text/plain; packed as zstd", "it is packed as zstd, which Prometheus never asks for"),
+        ("application/vnd.google.protobuf; packed as identity", "text alone is read here"),
+        ("text/html; packed as identity", "name the address that Prometheus scrapes"),
+    ],
+)
+def test_an_exposition_that_cannot_be_read_says_why(
+    url: str, pages: dict[str, Page], kind: str, remedy: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pages["/odd"] = (200, kind, "")
+    assert main(["init", "--metrics", f"{url}/odd"]) == 2
+    assert f"not an exposition\n  remedy: {remedy}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
     ("arguments", "told"),
     [
         (["--metrics", "http://127.0.0.1:1/metrics"], "does not answer"),
