@@ -11,7 +11,10 @@ from harness.contract.subject import HookCall, RequestKind
 from harness.core.errors import ConfigError
 from harness.core.source import DocumentPath, nearest
 
-__all__ = ["check_placeholders"]
+__all__ = ["SECRET", "check_placeholders"]
+
+SECRET: Final = re.compile(r"\{\{secret\.([A-Za-z_]\w*)\}\}")
+"""Stands in a header for what a variable of the caller holds."""
 
 _MARK: Final = re.compile(r"\{\{\s*([\w.]+)\s*\}\}")
 _OF_REQUESTS: Final = ("seq", "request_id", "random", "prompt")
@@ -36,7 +39,7 @@ def _check(campaign: Campaign, texts: Iterator[str], known: tuple[str, ...], pat
         if name in known and mark[0] == exact:
             continue
         hint = f"write {exact}" if name in known else nearest(name, known)
-        if hint and not name.startswith("canary."):
+        if hint and not name.startswith(("canary.", "secret.")):
             where = campaign.profile_source.document.locate(path)
             raise ConfigError(f"{mark[0]} has no value here", location=where, remedy=hint)
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
 from harness.contract import Campaign
+from harness.contract.placeholders import SECRET
 from harness.contract.subject import Credentials
 from harness.core.errors import ConfigError, Location
 from harness.core.tls import Tls, client_context
 
-__all__ = ["client_of", "metrics_tls", "secret", "secret_names", "secret_values", "tls_of"]
+__all__ = ["client_of", "metrics_tls", "opened", "secret", "secret_names", "secret_values", "tls_of"]
 
 
 def tls_of(campaign: Campaign) -> dict[str, Tls]:
@@ -77,7 +78,7 @@ def secret_values(campaign: Campaign) -> frozenset[str]:
 
 def secret_names(campaign: Campaign) -> frozenset[str]:
     """Variables that hold the secrets to which the profile refers."""
-    return frozenset(_entered(campaign)) | frozenset(campaign.profile.start.secrets.values())
+    return frozenset((*_entered(campaign), *_in_headers(campaign), *campaign.profile.start.secrets.values()))
 
 
 def _entered(campaign: Campaign) -> Iterator[str]:
@@ -85,6 +86,21 @@ def _entered(campaign: Campaign) -> Iterator[str]:
     for each in [*(entry.credentials for entry in profile.stands_for), profile.metrics and profile.metrics.credentials]:
         if each:
             yield from filter(None, (each.password_from, each.bearer_from))
+
+
+def _in_headers(campaign: Campaign) -> Iterator[str]:
+    sent = [kind.headers for kind in campaign.profile.requests.values()]
+    sent += [endpoint.headers for endpoint in campaign.contract.endpoints.values()]
+    for headers in sent:
+        yield from (found[1] for value in headers.values() for found in SECRET.finditer(value))
+
+
+def opened(headers: Mapping[str, str], where: Location) -> dict[str, str]:
+    """``headers`` with what the caller's environment holds for each ``{{secret.VARIABLE}}``."""
+    return {
+        name: SECRET.sub(lambda found: secret(found[1], where), value) if "{{secret." in value else value
+        for name, value in headers.items()
+    }
 
 
 def secret(variable: str, where: Location) -> str:

@@ -16,7 +16,7 @@ from harness.evidence.records import Record, Series, Unmet
 from harness.run.bound import scaled_query
 from harness.run.cell import Cell
 from harness.run.clients.http import Http, basic_auth, bearer_auth
-from harness.run.entering import metrics_tls, secret
+from harness.run.entering import metrics_tls, opened, secret
 from harness.run.observe.cell import CellObserver
 from harness.run.observe.targets import (
     CellTargets,
@@ -106,7 +106,8 @@ def _endpoints(cell: Cell) -> list[EndpointTarget]:
     told_at = plane.told_at if plane else ()
     for name, endpoint in cell.context.campaign.contract.endpoints.items():
         body = None if endpoint.body is None else orjson.dumps(endpoint.body)
-        headers = dict(endpoint.headers)
+        where = cell.context.campaign.contract_source.document.locate(("endpoints", name, "headers"))
+        headers = opened(endpoint.headers, where)
         if body is not None:
             headers.setdefault("Content-Type", "application/json")
         found += [

@@ -50,7 +50,7 @@ class PlainDesk:
         self.campaign = campaign
         self.run_id = f"locust-{time.time_ns()}"
         canaries = canaries_of(self.run_id, campaign.profile.canaries)
-        self.kinds = {name: request_kind(name, campaign.profile, canaries) for name in campaign.profile.requests}
+        self.kinds = {name: request_kind(name, campaign, canaries) for name in campaign.profile.requests}
         self.stories = {story.name: story for story in campaign.scenarios if any(phase.load for phase in story.phases)}
         self.ceilings = ceilings_of(campaign.profile)
         self.allowance = Allowance(self.ceilings)

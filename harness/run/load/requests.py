@@ -117,7 +117,7 @@ class RequestKind:
             self._require(bool(_TOKEN.fullmatch(name)), f"{name!r} is not a header name")
             self._require("{{prompt}}" not in value, f"header {name!r} cannot hold a prompt")
             self._require(name.lower() not in _OWN_HEADERS, f"header {name!r} is written by the driver itself")
-            self._require(value.isascii() and value.isprintable(), f"header {name!r} is not printable ASCII: {value!r}")
+            self._require(value.isascii() and value.isprintable(), f"header {name!r} is not printable ASCII")
 
     def _require(self, condition: bool, problem: str) -> None:
         if not condition:

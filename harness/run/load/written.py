@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Container, Iterator, Mapping
 from pathlib import Path
 
+from harness.contract import Campaign
 from harness.contract.files import Phase, ProfileFile
 from harness.contract.load import Course, Leg, LoadSpec, Ramp, Sine, Spike, Step
 from harness.run.canaries import planted
+from harness.run.entering import opened
 from harness.run.load.curve import Piece
 from harness.run.load.plan import Ceiling
 from harness.run.load.requests import Corpus, ReadFrom, RequestKind
@@ -36,14 +38,16 @@ def kinds_of(phase: Phase, folder: Path) -> set[str]:
 
 
 def request_kind(
-    name: str, profile: ProfileFile, canaries: Mapping[str, str], promised: Container[str] = ()
+    name: str, campaign: Campaign, canaries: Mapping[str, str], promised: Container[str] = ()
 ) -> RequestKind:
-    """The request kind ``name`` of ``profile`` as it is sent, with its canaries planted.
+    """The request kind ``name`` of the profile as it is sent: its canaries planted, its secrets filled in.
 
     Of the kinds in ``promised`` answers are kept.
     """
+    profile = campaign.profile
     declared = profile.requests[name]
-    headers: dict[str, str] = planted(declared.headers, canaries)
+    where = campaign.profile_source.document.locate(("requests", name, "headers"))
+    headers: dict[str, str] = opened(planted(declared.headers, canaries), where)
     if declared.request_id_header:
         headers[declared.request_id_header] = "{{request_id}}"
     return RequestKind(

@@ -16,7 +16,8 @@ from harness.contract import Campaign, load_campaign
 from harness.core.errors import ConfigError, Location
 from harness.core.tls import Tls
 from harness.run import linting, observing
-from harness.run.entering import client_of, metrics_tls, secret, tls_of
+from harness.run.entering import client_of, metrics_tls, secret, secret_names, tls_of
+from harness.run.load.written import request_kind
 from harness.run.placement import CellPlace, InstancePlace, topology_of, values_of
 
 ROOT = Path(__file__).parents[3]
@@ -131,6 +132,23 @@ def test_an_empty_secret_opens_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EMPTY_SECRET", "")
     with pytest.raises(ConfigError, match="EMPTY_SECRET, which holds a secret, is empty"):
         secret("EMPTY_SECRET", Location("profile.yaml"))
+
+
+def test_a_header_holds_a_secret_by_reference_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    header = '    headers: {Authorization: "Bearer {{secret.SHOP_KEY}}"}\n    request_id_header'
+    campaign = campaign_of(tmp_path, ("    request_id_header", header))
+    assert secret_names(campaign) == {"SHOP_KEY"}
+    monkeypatch.delenv("SHOP_KEY", raising=False)
+    with pytest.raises(ConfigError, match="the variable SHOP_KEY, which holds a secret, is not set") as caught:
+        request_kind("work", campaign, {})
+    assert "profile.yaml:" in str(caught.value.location)
+    monkeypatch.setenv("SHOP_KEY", "s3cret")
+    assert request_kind("work", campaign, {}).headers["Authorization"] == "Bearer s3cret"
+    assert "s3cret" not in repr(campaign)
+    monkeypatch.setenv("SHOP_KEY", "s3cret\n")
+    with pytest.raises(ConfigError) as caught:
+        request_kind("work", campaign, {})
+    assert "s3cret" not in str(caught.value)
 
 
 def test_ports_of_an_image_are_published_by_ipv4(tmp_path: Path) -> None:
