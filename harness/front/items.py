@@ -66,6 +66,9 @@ class ClauseItem(pytest.Item):
         self.proof, self.placed = proof, placed
         self.judged: ClauseJudged | None = None
         self.add_marker(placed.clause.plane)
+        if self.config.pluginmanager.hasplugin("timeout"):
+            # the first of them waits for a whole campaign, which has bounds of its own and ends cleanly at them
+            self.add_marker(pytest.mark.timeout(0))
 
     def setup(self) -> None:
         """Wait for the verdict. Without one, or with one on an unfit run, the test is in error."""

@@ -65,6 +65,20 @@ def test_every_clause_is_a_test_with_the_outcome_of_its_verdict(
     assert not (stories.parent / ".harness").exists()
 
 
+def test_limits_on_how_long_a_test_may_take_are_for_tests(
+    stories: Path, run_pytest: RunPytest, pytester: pytest.Pytester
+) -> None:
+    """What the plugin pytest-timeout would read is there; without that plugin nobody declares the mark."""
+    show = "        print('limit', [mark.args for mark in item.iter_markers('timeout')], item.name)\n"
+    hook = f"def pytest_collection_modifyitems(items):\n    for item in items:\n{show}"
+    pytester.makeconftest(hook)
+    assert f"limit {[]} armed" in run_pytest("stories", "--collect-only", "-q").outlines
+    declare = "    config.addinivalue_line('markers', 'timeout(s): a limit')\n"
+    declare += "    config.pluginmanager.register(object(), 'timeout')\n"
+    pytester.makeconftest(f"def pytest_configure(config):\n{declare}\n{hook}")
+    assert f"limit {[(0,)]} armed" in run_pytest("stories", "--collect-only", "-q").outlines
+
+
 def test_verdicts_on_an_unfit_run_are_errors(stories: Path, unfit: Path, run_pytest: RunPytest) -> None:
     assert set(verdicts(unfit).values()) == {"invalid"}
     result = run_pytest("stories", f"--replay={unfit}")
