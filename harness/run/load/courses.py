@@ -6,7 +6,7 @@ A course is one of a few plain ones around a highest rate, or the load of a stor
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -15,7 +15,7 @@ from harness.run.load.curve import Piece
 from harness.run.load.schedule import Flow, LoadPhase, Users
 from harness.run.load.written import load_phase
 
-__all__ = ["PLAIN", "Course", "Stage", "plain_course", "story_course"]
+__all__ = ["PLAIN", "Course", "Stage", "offered", "plain_course", "story_course"]
 
 PLAIN = ("steady", "ramp", "step", "sine", "spike")
 _STEPS = 4
@@ -92,6 +92,12 @@ _PIECES: Mapping[str, Callable[[float, float, float], list[Piece]]] = {
         Piece(lasts, _TROUGH * peak, _TROUGH * peak),
     ],
 }
+
+
+def offered(scenarios: Iterable[Scenario]) -> dict[str, Scenario]:
+    """Stories with a load by the names under which they are chosen: one that is called like a plain course gets more."""
+    found = [story for story in scenarios if any(phase.load for phase in story.phases)]
+    return {f"story-{story.name}" if story.name in PLAIN else story.name: story for story in found}
 
 
 def story_course(scenario: Scenario, speed: float, open_end_s: float) -> Course:

@@ -41,10 +41,10 @@ __all__ = ["locust_classes"]
 _events: Any = events
 
 
-def locust_classes(folder: Path) -> dict[str, Any]:
+def locust_classes(folder: Path | str) -> dict[str, Any]:
     """What a locustfile adds to its own names: a user class for each request kind, ``OpenLoop``, and ``Shape``."""
     try:
-        desk = PlainDesk(load_campaign([folder]))
+        desk = PlainDesk(load_campaign([Path(folder)]))
     except HarnessError as error:
         raise SystemExit(str(error)) from None
     _events.init_command_line_parser.add_listener(desk.add_options)

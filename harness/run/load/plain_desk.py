@@ -23,7 +23,7 @@ from harness.contract import Campaign
 from harness.core.errors import ConfigError, HarnessError
 from harness.run.canaries import canaries_of
 from harness.run.entering import tls_of
-from harness.run.load.courses import PLAIN, Course, plain_course, story_course
+from harness.run.load.courses import PLAIN, Course, offered, plain_course, story_course
 from harness.run.load.ledger import Request
 from harness.run.load.plan import Ceiling, CellPlan, DriverPlan, Instance, resolved
 from harness.run.load.tally import Allowance
@@ -51,7 +51,7 @@ class PlainDesk:
         self.run_id = f"locust-{time.time_ns()}"
         canaries = canaries_of(self.run_id, campaign.profile.canaries)
         self.kinds = {name: request_kind(name, campaign, canaries) for name in campaign.profile.requests}
-        self.stories = {story.name: story for story in campaign.scenarios if any(phase.load for phase in story.phases)}
+        self.stories = offered(campaign.scenarios)
         self.ceilings = ceilings_of(campaign.profile)
         self.allowance = Allowance(self.ceilings)
         self.numbers = {name: count() for name in self.kinds}
@@ -132,6 +132,8 @@ class PlainDesk:
     def opened(self, host: str) -> tuple[CellPlan, dict[str, str]]:
         """A plan for ``host``, and the addresses to dial. Raises ``ConfigError`` for a host that may not be sent to."""
         profile = self.campaign.profile
+        if not host:
+            raise ConfigError("nobody said where to send to", remedy="add --host http://127.0.0.1:PORT")
         first = Instance("host", host.rstrip("/"))
         ports = {profile.ports[0]: first.port(), **_ports(self.options.ports)}
         kinds = {name: kind for name, kind in self.kinds.items() if kind.port in ports}

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from harness.contract import load_campaign
-from harness.run.load.courses import PLAIN, Course, plain_course, story_course
+from harness.run.load.courses import PLAIN, Course, offered, plain_course, story_course
 
 SHAPES = [
     ("steady", (0, 50, 99), (10, 10, 10)),
@@ -35,6 +35,16 @@ def story(tmp_path: Path, *phases: str) -> Course:
         "harness: scenario/1\nstory: s\nphases:\n" + "".join(f"  - {line}\n" for line in phases)
     )
     return story_course(load_campaign([folder]).scenarios[0], 10.0, 60.0)
+
+
+def test_a_story_that_is_called_like_a_plain_course_hides_none(tmp_path: Path) -> None:
+    """``harness init`` calls its story ``steady``, and so is the course that Locust takes by itself."""
+    folder = tmp_path / "tiny"
+    shutil.copytree("fixtures/tiny", folder)
+    shutil.copyfile(folder / "failing.yaml", folder / "steady.yaml")
+    idle = "harness: scenario/1\nstory: Nothing.\nphases: [{name: idle, lasts: 1m}]\n"
+    (folder / "idle.yaml").write_text(idle)
+    assert list(offered(load_campaign([folder]).scenarios)) == ["failing", "story-steady"]
 
 
 def test_the_course_of_a_story_is_its_phases_one_after_the_other(tmp_path: Path) -> None:
