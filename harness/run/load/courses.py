@@ -95,7 +95,7 @@ _PIECES: Mapping[str, Callable[[float, float, float], list[Piece]]] = {
 
 
 def offered(scenarios: Iterable[Scenario]) -> dict[str, Scenario]:
-    """Stories with a load by the names under which they are chosen: one that is called like a plain course gets more."""
+    """Stories with a load by the names by which they are chosen: one called like a plain course gets more."""
     found = [story for story in scenarios if any(phase.load for phase in story.phases)]
     return {f"story-{story.name}" if story.name in PLAIN else story.name: story for story in found}
 
