@@ -25,6 +25,7 @@ def build_subject(context: Context) -> None:
     argv = tuple(part.replace("{build}", str(context.build)) for part in start.build)
     folder = (source.folder / start.folder).resolve()
     spec = ProcessSpec(BUILD_ID, argv, folder, context.folder / "build.log", env=_with_go(argv))
+    context.recorder.note(f"building: {' '.join(argv)}")
     process = context.supervisor.start(spec)
     eventually(
         lambda: process.wait(0.2), what="the build to end", within_s=_BUILD_S, every_s=0.01, cancel=context.cancel
