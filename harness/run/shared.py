@@ -251,9 +251,7 @@ def _traces(cell: Cell) -> list[str]:
 def _cell_plan(context: Context, cell: Cell, folder: Path, canaries: Mapping[str, str]) -> CellPlan:
     scenario, profile = cell.plan.scenario, context.campaign.profile
     names = dict.fromkeys(kind for phase in scenario.phases for kind in sorted(kinds_of(phase, scenario.source.folder)))
-    kinds = tuple(
-        request_kind(name, context.campaign, canaries, context.campaign.contract.answers) for name in names
-    )
+    kinds = tuple(request_kind(name, context.campaign, canaries, context.campaign.contract.answers) for name in names)
     return CellPlan(
         name=cell.name,
         ledger=str(folder / f"{cell.name}.ndjson"),

@@ -48,9 +48,12 @@ def promising(families: Mapping[str, Metric], born: Set[str] = frozenset()) -> t
     return [_line(name, family, name in born) for name, family in fine], odd
 
 
+_WORD: Final = re.compile("[_:]")
+
+
 def word_of(families: Mapping[str, Metric]) -> tuple[str, int]:
     """The first word of most names that are the service's own, and how many begin with it."""
-    words = [name.partition("_")[0] for name in families if not _RUNTIME.search(name) and "_" in name]
+    words = [_WORD.split(name)[0] for name in families if not _RUNTIME.search(name) and _WORD.search(name)]
     best = max(words, key=words.count, default="")
     return (best.lower(), words.count(best)) if re.fullmatch("[A-Za-z][A-Za-z0-9]*", best) else ("service", 0)
 

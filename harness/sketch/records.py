@@ -36,7 +36,7 @@ _LEADS: Final = {
 """What may stand before it, and what then behind: a bracket, syslog's priority, a tag, a client, a process, colour."""
 _LEVELS: Final = "TRACE|DEBUG|INFO|NOTICE|WARN|WARNING|ERROR|SEVERE|CRITICAL|FATAL|CONFIG|FINE|FINER|FINEST"
 _LEVEL: Final = rf"[^\n]*?\b(?P<level>{_LEVELS})\b"
-_FIRST: Final = rf"(?P<level>(?i:{_LEVELS}|fail|crit|warn|info|dbug|trce)): ?"
+_FIRST: Final = rf"\[?(?P<level>(?i:{_LEVELS}|fail|crit|dbug|trce))(?:\]?: ?|\] |(?=\s+[\[\d(]))"
 _REST: Final = r"\s*(?P<msg>(?s:.*))"
 _FEWEST: Final = 2
 

@@ -42,6 +42,8 @@ LEVEL = {"level": "string"}
         ("12:M 30 Nov 2026 21:00:00.123 * Ready", DATED),
         ("\x1b[2m2026-11-30T21:00:00.123Z\x1b[0m \x1b[32m INFO\x1b[0m said", TIMED | LEVEL),
         ('INFO:     127.0.0.1:5 - "GET /x HTTP/1.1" 200 OK', LEVEL | {"msg": "string"}),
+        ("INFO 11-30 21:00:00 [engine.py:12] said", LEVEL | {"msg": "string"}),
+        ("[WARN] said", LEVEL | {"msg": "string"}),
         ("info: said", LEVEL | {"msg": "string"}),
     ],
 )
@@ -102,3 +104,8 @@ def test_lines_of_any_length_and_end_are_read(tmp_path: Path) -> None:
 def test_what_is_odd_about_lines_is_said(tmp_path: Path, text: bytes, why: str) -> None:
     with pytest.raises(ConfigError, match=re.escape(why)):
         read(tmp_path, text)
+
+
+def test_a_sentence_that_begins_with_such_a_word_is_none(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="an instant or a level"):
+        read(tmp_path, "info about nothing\nerror was made\n")
