@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import socket
 import subprocess
 import sys
 from dataclasses import replace
@@ -283,6 +284,22 @@ def test_an_elasticsearch_that_does_not_start_says_why_and_keeps_its_jars(machin
     assert "HARNESS_JAVA_BINARY" in caught.value.remedy
     held = Store(machine.cache)
     assert held.read(component_folder(ELASTICSEARCH, held)) is not None
+
+
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [("node.processors", "Failed to parse value [99] for setting [node.processors]"), ("http.port", "Failed to bind")],
+)
+def test_a_node_that_cannot_start_ends_at_once_and_says_why(
+    real: Tool, tmp_path: Path, setting: str, said: str
+) -> None:
+    """Before it has made its threads and after: they must not keep a process whose main has failed."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        value = {"node.processors": "99", "http.port": str(taken.getsockname()[1])}[setting]
+        argv = elasticsearch_command(real, tmp_path / "home", {setting: value})
+        ended = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=30, check=False)
+    assert ended.returncode == 1
+    assert said in ended.stdout + ended.stderr
 
 
 def refuse(*_: object, **__: object) -> None:

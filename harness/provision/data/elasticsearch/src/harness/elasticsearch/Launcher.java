@@ -21,25 +21,41 @@ import org.elasticsearch.plugins.BuiltInPlugins;
  *
  * <p>ES_HOME holds {@code config/elasticsearch.yml} and {@code config/log4j2.properties}. The node closes in good order on
  * SIGTERM and, with {@code -Dharness.stopOnStdinEof=true}, when its parent closes standard input. Exit status: 0 when the
- * parent left, 143 after SIGTERM, 1 when the node does not start, 2 for a bad command line.
+ * parent left, 143 after SIGTERM, 1 when the node does not start or a thread of it ends by an error, 2 for a bad command
+ * line. Whatever fails is told on standard error and ends the process at once.
  */
 public final class Launcher {
   private static final int CLOSE_TIMEOUT_S = 20;
 
-  public static void main(String[] arguments) throws InterruptedException {
+  public static void main(String[] arguments) {
+    Thread.setDefaultUncaughtExceptionHandler((thread, error) -> {
+      if (error instanceof Error) {
+        fail(error);
+      }
+      error.printStackTrace();
+    });
+    try {
+      run(arguments);
+    } catch (Throwable error) {
+      fail(error);
+    }
+  }
+
+  /** A node that is half made has threads that nobody ends, and may wait for itself when it is closed: no hook runs. */
+  private static void fail(Throwable error) {
+    error.printStackTrace();
+    Runtime.getRuntime().halt(1);
+  }
+
+  private static void run(String[] arguments) throws Exception {
     if (arguments.length == 0) {
       System.err.println("usage: Launcher ES_HOME [setting=value ...]");
       System.exit(2);
     }
     var closed = new CountDownLatch(1);
-    try {
-      Node node = create(Path.of(arguments[0]).toAbsolutePath(), overrides(arguments));
-      Runtime.getRuntime().addShutdownHook(new Thread(() -> close(node, closed), "close-node"));
-      node.start();
-    } catch (Throwable error) {
-      error.printStackTrace();
-      System.exit(1);
-    }
+    Node node = create(Path.of(arguments[0]).toAbsolutePath(), overrides(arguments));
+    Runtime.getRuntime().addShutdownHook(new Thread(() -> close(node, closed), "close-node"));
+    node.start();
     if (Boolean.getBoolean("harness.stopOnStdinEof")) {
       followParent();
     }
