@@ -78,9 +78,12 @@ def _baseline(campaign: Campaign) -> frozenset[str]:
 
 
 def compile_coverage(campaign: Campaign, production: Production) -> Iterator[Clause]:
-    """One clause for every alert, metric and event of which something is required, and one on stale excuses."""
+    """One clause for every alert, metric and event of which something is required, and one on stale excuses.
+
+    None for a campaign of which only some stories were asked for: what the others show is no gap.
+    """
     spec = campaign.contract.coverage
-    if not spec.require and spec.baseline is None:
+    if not campaign.is_whole or (not spec.require and spec.baseline is None):
         return
     coverage = coverage_of(campaign, production)
     by_subject: dict[str, list[Row]] = {}

@@ -69,6 +69,7 @@ def assert_one_clear_line(ended: Ended) -> None:
 @pytest.mark.parametrize("free_bytes", [0, 4096, 65536, 4 << 20])
 def test_a_full_disk_for_run_folders_is_told(home: Home, tiny: Story, mount: Mount, free_bytes: int) -> None:
     disk = mount("-t", "tmpfs", "-o", "size=32m")
+    home.measured = free_bytes in {0, 65536}
     home.env["TMPDIR"] = str(disk)
     with full(disk, free_bytes):
         ended = home.gate(tiny.folder)
@@ -80,6 +81,7 @@ def test_a_full_disk_for_run_folders_is_told(home: Home, tiny: Story, mount: Mou
 @pytest.mark.parametrize("free_bytes", [0, 4096, 12288, 65536, 200 << 10])
 def test_a_full_disk_for_evidence_is_told(home: Home, tiny: Story, mount: Mount, free_bytes: int) -> None:
     disk = mount("-t", "tmpfs", "-o", "size=2m")
+    home.measured = free_bytes in {0, 12288}
     with full(disk, free_bytes):
         ended = home.gate(tiny.folder, bundles=disk)
         assert_one_clear_line(ended)

@@ -228,3 +228,14 @@ def test_a_baseline_that_is_not_there_is_an_error(tiny: Covered) -> None:
     tiny.require("{baseline: gap.yaml}")
     with pytest.raises(ConfigError, match=r"no file gap\.yaml"):
         tiny.judgements()
+
+
+def test_some_stories_alone_promise_nothing_about_what_all_cover(tiny: Covered) -> None:
+    """Alerts that the others make fire are no gaps of a gate that was asked for one."""
+    tiny.require("{require: all}")
+
+    def planes(path: Path) -> set[str]:
+        return {clause.plane for clause in compile_campaign(load_campaign([path]))}
+
+    assert "coverage" in planes(tiny.folder)
+    assert "coverage" not in planes(tiny.folder / "failing.yaml")
