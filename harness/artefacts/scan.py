@@ -28,9 +28,10 @@ def refuse_unbound(editor: Editor, topology: Topology, content: frozenset[str]) 
 
     ``content`` are keys whose values are never dialled: texts, links and labels for people.
     """
+    own_files = topology.client_files
     for path, key, value in _texts(editor.data, (), "", content):
         name = key.rpartition(".")[2]
-        if _SECRET_FILE.search(name):
+        if _SECRET_FILE.search(name) and value not in own_files:
             editor.problem(path, f"{key} names the file {value!r}, which nothing binds")
         for address in _addresses(value):
             if not _is_allowed(address, topology):

@@ -116,6 +116,12 @@ class Topology:
     absent: frozenset[str] = frozenset()
 
     @property
+    def client_files(self) -> frozenset[str]:
+        """Files by which local nodes are entered: whom to trust, and who the client is."""
+        clients = [*self.clients.values(), *(job.client for job in self.jobs.values())]
+        return frozenset(str(value) for client in clients for value in client.get("tls_config", {}).values())
+
+    @property
     def allowed(self) -> frozenset[str]:
         """Every address that may be dialled, as peers see it."""
         single = (self.alertmanager, self.remote_write, self.elasticsearch)

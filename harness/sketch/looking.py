@@ -19,7 +19,7 @@ from harness.clauses.exposition import parse_exposition
 from harness.core.errors import ConfigError
 from harness.core.tls import Tls, client_context
 
-__all__ = ["Answered", "Place", "Seen", "ask", "look", "place_of"]
+__all__ = ["Answered", "Place", "Seen", "UntrustedError", "ask", "look", "place_of"]
 
 _TIMEOUT_S: Final = 10.0
 _LONGEST_BYTES: Final = 64 * 1024 * 1024
@@ -31,6 +31,13 @@ _GZIP: Final = frozenset({"gzip", "x-gzip"})
 _LOCKED: Final = frozenset({401, 403})
 _SECRET: Final = re.compile(r"(?i)token|secret|passw|api_?key|auth|signature|credential")
 _ACCEPT: Final = {"Accept": "text/plain;version=0.0.4;q=1,*/*;q=0.1"}
+
+
+_REMEDY_TRUST: Final = "say whom to trust and who you are: --authority FILE, --certificate FILE, or --any-certificate"
+
+
+class UntrustedError(ConfigError):
+    """Somebody answers, and one of both does not trust the other: waiting mends nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +138,7 @@ def ask(place: Place, option: str = "") -> Answered:
         why = str(error) or type(error).__name__
         remedy = "start the service first, or name the command that starts it: --start 'CMD'"
         if "CERTIFICATE" in why.upper():
-            remedy = "say whom to trust and who you are: --authority FILE, --certificate FILE, or --any-certificate"
+            raise UntrustedError(f"{option} {place} is not trusted: {why}".strip(), remedy=_REMEDY_TRUST) from None
         raise ConfigError(f"{option} {place} does not answer: {why}".strip(), remedy=remedy) from None
     finally:
         connection.close()

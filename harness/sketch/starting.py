@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import IO, Final
 
 from harness.core.errors import ConfigError
-from harness.sketch.looking import Place, ask
+from harness.sketch.looking import Place, UntrustedError, ask
 from harness.sketch.secrets import Doubt, Judged, doubt_of, judge_words
 
 __all__ = ["Starter", "running", "starter_of"]
@@ -140,6 +140,8 @@ def _status(place: Place) -> int:
     """The status that it answers with; 0 for no answer."""
     try:
         return ask(place).status
+    except UntrustedError:
+        raise
     except ConfigError:
         return 0
 

@@ -105,9 +105,11 @@ def test_a_service_that_does_everything_differently_is_known_by_its_profile(home
     home.assert_clean(sorted(ended.ports))
 
 
-def test_a_certificate_that_nobody_vouches_for_is_refused_unless_any_will_do(home: Home, odd: Story) -> None:
+def test_a_certificate_that_nobody_vouches_for_is_refused(home: Home, odd: Story) -> None:
     path = odd.path("profile.yaml")
-    path.write_text(path.read_text().replace("ODD_TEST_PASSWORD, any_certificate: true}", "ODD_TEST_PASSWORD}"))
+    trusted = "metrics: {authority: certificates/authority.pem, "
+    assert trusted in path.read_text()
+    path.write_text(path.read_text().replace(trusted, "metrics: {"))
     ended = home.gate(odd.folder)
     assert ended.code == 1, ended.out + ended.err
     clause = "campaign::metrics::odd_failures_total::exists"

@@ -76,6 +76,13 @@ def test_prometheus_is_told_how_to_enter(tmp_path: Path) -> None:
     }
 
 
+@pytest.mark.parametrize("named", ["job: tiny", 'address: "tiny:8080"'])
+def test_what_is_bound_so_can_be_run(tmp_path: Path, capfd: pytest.CaptureFixture[str], named: str) -> None:
+    """The files of the entry are the only ones on this machine that a bound configuration may name."""
+    campaign = secured(tmp_path, ("job: tiny", named))
+    assert linting.main([str(campaign.folder)]) == 0, capfd.readouterr().err
+
+
 def test_an_address_is_entered_as_a_job_is(tmp_path: Path) -> None:
     _place, topology = placed(secured(tmp_path, ("job: tiny", 'address: "tiny:8080"')), tmp_path)
     assert topology.schemes == {"tiny:8080": "https"}

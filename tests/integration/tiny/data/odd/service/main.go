@@ -1,18 +1,14 @@
 // Command odd is a service that does everything a little differently: it answers those alone who show a certificate, its
-// metrics lie behind https, a password and a redirect, it listens where it is told, it logs to standard output and error, and it works only where its folder, environment and upstream are.
+// metrics lie behind a password and a redirect as well, it listens where it is told, it logs to standard output and error, and it works only where its folder, environment and upstream are.
 package main
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
 	"fmt"
 	"io"
 	"log"
-	"math/big"
 	"net"
 	"net/http"
 	"os"
@@ -81,20 +77,6 @@ func (s *service) metrics(w http.ResponseWriter, r *http.Request) {
 	fmt.Fprintf(w, "odd_failures_total %d\n", s.failures)
 }
 
-// certificate is one that nobody has reason to trust.
-func certificate() tls.Certificate {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		log.Fatal(err)
-	}
-	template := x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour)}
-	der, err := x509.CreateCertificate(rand.Reader, &template, &template, &key.PublicKey, key)
-	if err != nil {
-		log.Fatal(err)
-	}
-	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
-}
-
 func main() {
 	s := &service{upstream: must("ODD_UPSTREAM"), password: must("ODD_PASSWORD")}
 	if _, err := os.Stat("greeting.txt"); err != nil {
@@ -103,12 +85,12 @@ func main() {
 	closed := http.NewServeMux()
 	closed.HandleFunc("/internal/metrics", s.metrics)
 	closed.Handle("/metrics", http.RedirectHandler("/internal/metrics", http.StatusFound))
-	secure := &tls.Config{Certificates: []tls.Certificate{certificate()}}
+	secure := mutual(must("ODD_CERTIFICATES"))
 	go serve("ODD_METRICS_PORT", secure, closed)
 	http.HandleFunc("/work", s.work)
 	http.HandleFunc("/healthz", func(http.ResponseWriter, *http.Request) {})
 	fmt.Fprintln(os.Stderr, "odd: a line for people")
-	serve("ODD_PORT", mutual(must("ODD_CERTIFICATES")), http.DefaultServeMux)
+	serve("ODD_PORT", secure, http.DefaultServeMux)
 }
 
 // mutual lets in who shows a certificate of our authority, and shows one itself.
