@@ -11,8 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from harness.artefacts.filebeat_config import FilebeatConfig
 from harness.artefacts.filebeat_drops import Dropping, Fate, dropping_of
-from harness.clauses.production import Production
 from harness.clauses.values import at_path, said
 from harness.contract import Campaign
 from harness.evidence.records import LogLine
@@ -75,7 +75,7 @@ class Shipping:
         return all(one == value or (self.is_text and said(one) == said(value)) for one, value in found)
 
 
-def shipping_of(campaign: Campaign, production: Production, stream: str) -> Shipping:
+def shipping_of(campaign: Campaign, filebeat: FilebeatConfig | None, stream: str) -> Shipping:
     """What becomes of the lines of ``stream``: by filebeat.yml, or by the contract where it says so."""
     plane = campaign.contract.logs
     declared = plane.streams.get(stream) if plane else None
@@ -83,5 +83,5 @@ def shipping_of(campaign: Campaign, production: Production, stream: str) -> Ship
     if promised is None and plane:
         promised = plane.not_shipped
     patterns = [each.logs for each in campaign.profile.stands_for if each.logs and each.stream in (stream, None)]
-    dropping = dropping_of(production.filebeat, patterns) if production.filebeat else Dropping()
+    dropping = dropping_of(filebeat, patterns) if filebeat else Dropping()
     return Shipping(dropping, promised, bool(declared and declared.is_text))

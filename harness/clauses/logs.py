@@ -181,7 +181,7 @@ def compile_log_arrival(campaign: Campaign, scenario: Scenario, production: Prod
             campaign.promise("logs", "streams", name),
             f"every line of {name} is found in Elasticsearch exactly once",
             (Need("lines", name), Need("documents", name), Need("barriers", "logs")),
-            _judge_arrival(scenario.name, name, plane.identity, shipping_of(campaign, production, name)),
+            _judge_arrival(scenario.name, name, plane.identity, shipping_of(campaign, production.filebeat, name)),
             (scenario.name,),
         )
         yield from _of_documents(campaign, scenario, plane, name)

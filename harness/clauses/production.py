@@ -24,7 +24,7 @@ from harness.core.errors import ConfigError
 from harness.core.json_source import load_json
 from harness.core.source import Document, load_yaml, nearest
 
-__all__ = ["AlertFacts", "Production", "clock_of", "read_production"]
+__all__ = ["AlertFacts", "Production", "clock_of", "read_pipeline", "read_production"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +182,7 @@ def read_production(campaign: Campaign) -> Production:
         rules=tuple(read_rules(item) for item in rule_documents.values()),
         alertmanager_document=alertmanager_document,
         alertmanager=alertmanager,
-        filebeat=_filebeat(campaign),
+        filebeat=read_pipeline(campaign),
         files={**rule_files, **templates},
         scrape_s=max((job.interval_s for job in prometheus.jobs), default=60.0) if prometheus else 60.0,
         evaluation_s=prometheus.evaluation_interval_s if prometheus else 60.0,
@@ -196,7 +196,8 @@ def read_production(campaign: Campaign) -> Production:
     )
 
 
-def _filebeat(campaign: Campaign) -> FilebeatConfig | None:
+def read_pipeline(campaign: Campaign) -> FilebeatConfig | None:
+    """The filebeat.yml that the contract names, and nothing else; raises ``ConfigError`` with its place."""
     document = _document(campaign, campaign.artefact("filebeat"))
     return read_filebeat(document) if document else None
 

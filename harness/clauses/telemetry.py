@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from typing import Final
 
 from harness.clauses.log_lag import lags
+from harness.clauses.log_shipping import shipping_of
+from harness.clauses.production import read_pipeline
 from harness.clauses.signals import event_time_at
 from harness.contract import Campaign
 from harness.evidence.figures import percentile
@@ -24,7 +26,7 @@ def telemetry(campaign: Campaign, evidence: Evidence, cell: str) -> dict[str, fl
     ``scrape_p50_s`` and ``scrape_max_s`` are how long scrapes took, ``scrapes_failed`` how many came to nothing,
     ``evaluations_missed`` how many rule evaluations were left out. ``log_lag_p50_s``, ``log_lag_p99_s`` and
     ``log_lag_max_s`` go from the event to the moment at which it was found. ``lines``, ``documents`` and
-    ``documents_lost`` count the streams that are shipped.
+    ``documents_lost`` count the streams that are shipped, without the lines that are left out on purpose.
     """
     return {name: value for part in (_scrapes, _evaluations) for name, value in part(evidence, cell)} | dict(
         _logs(campaign, evidence, cell)
@@ -59,7 +61,9 @@ def _logs(campaign: Campaign, evidence: Evidence, cell: str) -> Iterator[tuple[s
     if not documents:
         return
     streams = {document.stream for document in documents}
-    lines = sum(line.stream in streams for line in evidence.of(LogLine, cell))
+    filebeat = read_pipeline(campaign)
+    ways = {stream: shipping_of(campaign, filebeat, stream) for stream in streams}
+    lines = sum(line.stream in ways and ways[line.stream].is_due(line) for line in evidence.of(LogLine, cell))
     found = [lag for stream in sorted(streams) for lag in _lags(campaign, evidence, cell, stream)]
     if found:
         ordered = sorted(found)

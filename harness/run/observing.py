@@ -167,7 +167,7 @@ def _logs(cell: Cell) -> list[LogTarget]:
     campaign, build = cell.context.campaign, cell.context.build
     declared = campaign.contract.logs.streams if campaign.contract.logs else {}
     shipped = "filebeat" in cell.plan.parts  # which reads every file from its beginning
-    ways = {stream: shipping_of(campaign, cell.context.production, stream) for stream in campaign.profile.logs}
+    ways = {stream: shipping_of(campaign, cell.context.production.filebeat, stream) for stream in campaign.profile.logs}
     return [
         LogTarget(
             stream,

@@ -11,7 +11,8 @@ import pytest
 from harness.clauses.compiled import compile_campaign
 from harness.clauses.log_shipping import Shipping, shipping_of
 from harness.clauses.model import Clause
-from harness.clauses.production import read_production
+from harness.clauses.production import read_pipeline
+from harness.clauses.telemetry import telemetry
 from harness.contract import load_campaign
 from harness.evidence.records import CellFinished, CellStarted, Document, IndexMapping, LogLine
 from harness.evidence.store import Evidence
@@ -152,11 +153,11 @@ def test_the_time_of_an_event_whose_field_is_dropped_is_asked_of_its_line(tmp_pa
 def test_each_stream_has_the_filters_of_its_own_input(tmp_path: Path) -> None:
     clauses(tmp_path)
     campaign = load_campaign([tmp_path])
-    production = read_production(campaign)
+    pipeline = read_pipeline(campaign)
     healthy = line(3, path="/healthz")
-    assert not shipping_of(campaign, production, "app").is_due(healthy)
-    assert shipping_of(campaign, production, "audit").is_due(healthy)
-    assert not shipping_of(campaign, production, "audit").is_due(line(2, level="debug"))
+    assert not shipping_of(campaign, pipeline, "app").is_due(healthy)
+    assert shipping_of(campaign, pipeline, "audit").is_due(healthy)
+    assert not shipping_of(campaign, pipeline, "audit").is_due(line(2, level="debug"))
 
 
 def test_values_of_text_are_what_they_read_as() -> None:
@@ -199,3 +200,11 @@ def test_what_clients_choose_is_no_field_of_the_index(tmp_path: Path, fields: di
     assert judge(clause).verdict == "open"
     assert "index free_fields" not in clauses(tmp_path, contract=stored)
     assert "index free_fields" not in clauses(tmp_path)
+
+
+def test_a_load_run_counts_no_line_as_lost_that_is_left_out_on_purpose(tmp_path: Path) -> None:
+    clauses(tmp_path)
+    frame = [CellStarted("story", T, 1.0, 1.0, 1.0, ("s-0",)), CellFinished("story", T + 60, True)]
+    evidence = Evidence([*frame, *WRITTEN, document(1)], planned=("story",))
+    told = telemetry(load_campaign([tmp_path]), evidence, "story")
+    assert (told["lines"], told["documents"], told["documents_lost"]) == (2, 1, 1)
