@@ -45,12 +45,13 @@ def inputs_of(rule: Rule, recordings: Mapping[str, Rule], catalogue: Catalogue) 
     numbers = constants(rule)
     families = {name: _as_read(family, groups[name], numbers) for name, family in families.items()}
     grouped = {label for each in chained for label in _grouped(each.query.tree)}
+    apart = tuple(sorted({label for each in chained for label in _counted_by(each.query.tree)} - _OF_TARGETS))
     others = {
         name: (*_joined(families[name], groups, catalogue), *_shared(name, grouped, groups, families))
         for name in groups
     }
     return tuple(
-        each
+        replace(each, apart=apart)
         for name, found in groups.items()
         for each in _classes(families[name], found, others[name], catalogue, quantile)
     )
@@ -133,6 +134,16 @@ def _grouped(node: Any) -> Iterator[str]:
         yield from modifier.matching.labels
     for child in children(node):
         yield from _grouped(child)
+
+
+def _counted_by(node: Any, *, is_counted: bool = False) -> Iterator[str]:
+    """Labels that tell apart what a ``count`` counts: those by which it is grouped below."""
+    if isinstance(node, pp.AggregateExpr):
+        if is_counted and node.modifier is not None and str(node.modifier.type).endswith("By"):
+            yield from node.modifier.labels
+        is_counted = is_counted or str(node.op) == "count"
+    for child in children(node):
+        yield from _counted_by(child, is_counted=is_counted)
 
 
 def _classes(

@@ -98,9 +98,14 @@ def _fresh_start(design: Design) -> Script:
 
 def _series_at_zero(design: Design) -> Script:
     calm = design.levels("healthy")
-    still = {each: Level(at=float(each.family.kind == "up"), there=calm[each].there) for each in design.inputs}
+    still = {each: _zero(calm[each], at=float(each.family.kind == "up")) for each in design.inputs}
     hold_s = design.hold_s
     return Script((Segment(hold_s, still),), 0.0, hold_s)
+
+
+def _zero(level: Level, at: float = 0.0) -> Level:
+    """As many series as there are, at 0."""
+    return Level(at=at, there=level.there, copies=level.copies)
 
 
 def _idle(design: Design) -> Script:
@@ -111,6 +116,8 @@ def _idle(design: Design) -> Script:
 
 
 def _spread(design: Design) -> Script:
+    if design.drive is not None and design.drive.mode == "copies":
+        raise NotApplicableError("its series are many already")
     told = _pulse(design, "trigger", heals=True)
     healthy = design.levels("healthy")
     if design.drive is None or design.drive.input.is_counting:
@@ -177,7 +184,7 @@ def _target_gone(design: Design) -> Script:
 
 def _restart(design: Design) -> Script:
     calm, lead_s, hold_s = design.levels("healthy"), design.lead_s, design.hold_s
-    fresh = {each: Level(there=level.there) if each.family.kind == "gauge" else level for each, level in calm.items()}
+    fresh = {each: _zero(level) if each.family.kind == "gauge" else level for each, level in calm.items()}
     segments = (
         Segment(lead_s, calm),
         Segment(design.scrape_s, calm, seen="failed"),

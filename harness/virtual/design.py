@@ -13,12 +13,14 @@ from harness.artefacts.promql import Comparison
 from harness.artefacts.rules import Rule, RuleGroup
 from harness.virtual.inputs import Input, Level
 
-__all__ = ["Design", "Drive", "Examined", "whole"]
+__all__ = ["MOST_COPIES", "Design", "Drive", "Examined", "whole"]
 
 _MOST_STEPS = 600
 """Evaluations in one experiment, roughly; windows of hours are sampled more coarsely."""
 _LOOKBACK_S = 300.0
 """A recording that is older is not seen."""
+MOST_COPIES = 40
+"""Series of one kind, where an alert counts them."""
 _SLACK = 6
 """Evaluations that an experiment goes on beyond the last instant at which anything is due."""
 
@@ -89,7 +91,7 @@ class Drive:
     """What is turned to move the alert: one property of one input (the others stay as they are)."""
 
     input: Input
-    mode: Literal["rate", "at", "slow", "slope", "steps", "age", "there"]
+    mode: Literal["rate", "at", "slow", "slope", "steps", "age", "there", "copies"]
 
     def turned(self, levels: Mapping[Input, Level], x: float) -> dict[Input, Level]:
         """``levels`` with the driven property at ``x``."""
@@ -102,6 +104,7 @@ class Drive:
             "steps": replace(own, slope=x, in_steps=True),
             "age": replace(own, at=-x, slope=1.0, moment=True),  # a moment that stays x seconds ago
             "there": replace(own, there=bool(x)),
+            "copies": replace(own, copies=int(x)),
         }
         return {**levels, self.input: changed[self.mode]}
 
@@ -110,12 +113,14 @@ class Drive:
         own = levels[self.input]
         return {
             "rate": own.rate, "at": own.at, "slow": own.slow, "slope": own.slope, "steps": own.slope, "age": -own.at,
-            "there": float(own.there),
+            "there": float(own.there), "copies": float(own.copies),
         }[self.mode]  # fmt: skip
 
     def allows(self, x: float) -> bool:
         """Whether the input can be at ``x`` at all."""
         kind, bounds = self.input.family.kind, self.input.family.buckets
+        if self.mode == "copies":
+            return 0 <= x <= MOST_COPIES and float(x).is_integer()
         if kind == "up" or self.mode == "there":
             return x in {0.0, 1.0}
         if kind == "histogram" and self.mode == "at":
@@ -130,6 +135,7 @@ class Drive:
             "slope": "growth",
             "steps": "changes",
             "there": "presence",
+            "copies": "number of series",
         }
         is_quantile = self.mode == "at" and self.input.family.kind == "histogram"
         kind = "quantile" if is_quantile else words.get(self.mode, self.mode)

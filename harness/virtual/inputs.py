@@ -34,6 +34,8 @@ class Level:
     in_steps: bool = False
     mixture: tuple[tuple[float, float], ...] = ()
     there: bool = True
+    copies: int = 1
+    """How many series there are, each on a target of its own."""
     moment: bool = False
     """Whether the value is an instant: ``at`` counts from the beginning of the experiment."""
 
@@ -51,6 +53,8 @@ class Input:
     labels: Labels
     variants: tuple[Labels, ...] = ()
     quantile: float = 0.95
+    apart: tuple[str, ...] = ()
+    """Labels beside those of the target by which copies of it are told apart."""
 
     @property
     def is_counting(self) -> bool:
@@ -106,9 +110,11 @@ def render(
     segments = [_dated(segment, start_s) for segment in segments] if start_s else segments
     found: dict[str, str] = {}
     for each in inputs:
-        for target, labels, share in _places(each, spread=rest is not None):
+        copies = max((segment.levels[each].copies for segment in segments), default=1)
+        for target, labels, share in _places(each, copies, spread=rest is not None):
             calm = rest.get(each) if rest is not None and target and not each.is_counting else None
-            found |= _written(each, target, labels, share, segments, interval_s, calm)
+            copy = 0 if rest is not None else target
+            found |= _written(each, target, labels, share, segments, interval_s, calm, copy)
     return found
 
 
@@ -121,9 +127,12 @@ def _dated(segment: Segment, start_s: float) -> Segment:
     return replace(segment, levels=dated(segment.levels), towards=segment.towards and dated(segment.towards))
 
 
-def _places(each: Input, *, spread: bool) -> Iterator[tuple[int, Labels, float]]:
+def _places(each: Input, copies: int, *, spread: bool) -> Iterator[tuple[int, Labels, float]]:
     if not spread:
         yield 0, each.labels, 1.0
+        for copy in range(1, copies):
+            own = {name: f"{name}-{copy}" for name in each.apart if name not in dict(each.labels)}
+            yield copy, tuple(sorted({**dict(each.labels), **own}.items())), 1.0
         return
     sets = (each.labels, *each.variants) if each.is_counting else (each.labels,)
     targets = each.job.most
@@ -140,11 +149,12 @@ def _written(
     segments: Sequence[Segment],
     interval_s: float,
     calm: Level | None,
+    copy: int,
 ) -> dict[str, str]:
     full = dict(each.job.target_labels(target)) | dict(labels)
     found = {}
     for suffix, extra, weigh in _parts(each):
-        tokens = _tokens(each, weigh, segments, interval_s, share, calm)
+        tokens = _tokens(each, weigh, segments, interval_s, share, calm, copy)
         found[notation(each.family.name + suffix, {**full, **extra})] = _packed(tokens)
     return found
 
@@ -187,6 +197,7 @@ def _tokens(
     interval_s: float,
     share: float,
     calm: Level | None,
+    copy: int,
 ) -> Iterator[str]:
     total, moved, seen = 0.0, 0.0, False
     for segment, level, is_first in _instants(each, segments, interval_s, calm):
@@ -194,7 +205,11 @@ def _tokens(
             total = 0.0 if segment.reset and is_first else total
             grown_s = (segment.burst_s if is_first else 0.0) + (interval_s if seen or not is_first else 0.0)
             total += _speed(each, part, level) * share * grown_s if segment.seen != "absent" else 0.0
-        shown = level.there and (segment.seen == "scraped" or (segment.seen == "failed" and each.family.kind == "up"))
+        shown = (
+            level.there
+            and copy < level.copies
+            and (segment.seen == "scraped" or (segment.seen == "failed" and each.family.kind == "up"))
+        )
         if shown:
             yield _number(total if each.is_counting else _value(each, level, segment.seen) + _moved(level, moved))
         else:

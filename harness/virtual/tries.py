@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Final
 
 from harness.artefacts.promql import Comparison
-from harness.virtual.design import Design, Drive, Examined
+from harness.virtual.design import MOST_COPIES, Design, Drive, Examined
 from harness.virtual.fitting import Curve, trigger_levels
 from harness.virtual.guards import constants, guard_levels, moments
 from harness.virtual.inputs import Input, Level
@@ -83,7 +84,12 @@ def tries(
     baseline = _baseline(examined, inputs, variant)
     for start_s in _starts(examined):
         for index, each in enumerate(inputs):
+            if not number and _counts_some(examined, each):
+                key = f"{examined.name}/{variant}/{index}/copies/{start_s:g}"
+                yield Try(examined, inputs, baseline, None, Drive(each, "copies"), key, is_guess=True, start_s=start_s)
             present = [Drive(each, "there")] if comparison is None and _asks_for_others(examined, inputs) else []
+            if number > len(comparisons) and _counts_series(examined, each):
+                present.append(Drive(each, "copies"))
             for drive in (*_drives(examined, each), *present):
                 key = f"{examined.name}/{variant}/{number}/{index}/{drive.mode}/{start_s:g}"
                 yield Try(examined, inputs, baseline, comparison, drive, key, number > len(comparisons), start_s)
@@ -131,6 +137,16 @@ def at_rest(each: Input, variant: int = 0) -> Level:
         return Level(at=1.0 if variant == _AT_ONE else 0.0)
     usual = bounds[len(bounds) // 2 if variant == _SLOW else 0] if bounds else 0.0
     return Level(rate=0.0 if variant == _SILENT else 1.0, at=usual)
+
+
+def _counts_series(examined: Examined, each: Input) -> bool:
+    names = {one.name for one in examined.rule.query.aggregations}
+    return "count" in names or (each.family.kind == "up" and "sum" in names)
+
+
+def _counts_some(examined: Examined, each: Input) -> bool:
+    """Whether so many series are what it is about, and not that there is one."""
+    return _counts_series(examined, each) and any(one.threshold >= 1 for one in examined.rule.query.comparisons)
 
 
 def _asks_for_others(examined: Examined, inputs: Sequence[Input]) -> bool:
@@ -202,11 +218,18 @@ def _guesses(item: Try) -> list[tuple[float, float]]:
     numbers, window_s = constants(item.examined.rule)[:_MOST_CONSTANTS], item.examined.timing.range_s
     if item.examined.past_s or item.drive.mode == "there":
         return []
+    if item.drive.mode == "copies":
+        return [pair for each in (1.0, *numbers) for pair in _about(math.floor(each)) if each <= MOST_COPIES]
     if item.drive.mode == "steps":
         return [(each * more / window_s, each / window_s / 4) for each in numbers for more in (4.0, 2.0, 1.5)]
     scales = (1.0, 1 / window_s) if item.drive.input.is_counting and window_s else (1.0,)
     levels = [each * scale for each in numbers for scale in scales]
     return [(level * more, level * less) for level in levels for more, less in ((1.5, 0.5), (0.5, 1.5))]
+
+
+def _about(number: int) -> tuple[tuple[float, float], ...]:
+    """One more than a number of series, and one less."""
+    return ((number + 1.0, float(number)), (float(number), number + 1.0), (number - 1.0, float(number)))
 
 
 def _tidy(x: float) -> float:

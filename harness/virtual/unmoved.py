@@ -26,7 +26,7 @@ _BY_FUNCTION: Final[Mapping[str, str]] = {
 }
 _KEEPING: Final = frozenset({"rate", "irate", "increase", "delta", "deriv", "abs", "ceil", "floor", "round"})
 """Functions whose results carry the labels of what they are given."""
-_SCATTER: Final = frozenset({"count_values", "stddev", "stdvar", "count"})
+_SCATTER: Final = frozenset({"count_values", "stddev", "stdvar"})
 
 
 def why_unmoved(examined: Examined, inputs: Sequence[Input], pasts: Collection[float]) -> str:
@@ -59,7 +59,9 @@ def _reason(examined: Examined, inputs: Sequence[Input], pasts: Collection[float
     if native := _native(examined.rule, inputs):
         return f"{native} is read as a native histogram, which is not generated"
     if _SCATTER & {each.name for each in examined.rule.query.aggregations}:
-        return "it counts series or their values, and the number of series stays"
+        return "it asks for values that differ, and all series of a kind have one value"
+    if "count" in {each.name for each in examined.rule.query.aggregations}:
+        return "it counts series, and no number of up to 40 of one kind, the others at rest, fires it"
     return "what is tried is one input at a time, the others at rest"
 
 

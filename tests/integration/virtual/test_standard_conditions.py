@@ -16,7 +16,8 @@ from harness.virtual.suite import Report, examine
 Edited = Callable[[str, str], Campaign]
 TINY = Path(__file__).parents[3] / "fixtures" / "tiny"
 ORDINARY = ["LatencyShare", "LatencyMean", "LatencyP99", "DiskFull", "InstanceDown", "JobGone", "ErrorsPerSeries",
-            "ManyErrors", "Hot", "Unknown", "NoTraffic", "Compare", "Crowded", "Slipping", "Changes"]  # fmt: skip
+            "ManyErrors", "Hot", "Unknown", "NoTraffic", "Compare", "Crowded", "Slipping", "TooFew",
+            "Changes"]  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -107,6 +108,13 @@ def test_a_comparison_of_two_series_has_conditions_at_its_threshold(report: Repo
     assert report.moved_by[alert] == moved_by
     for condition in ("designed trigger", "at threshold", "just below"):
         assert report.cell(alert, condition).verdict == "held", report.cell(alert, condition)
+
+
+def test_instances_that_are_counted_are_fewer(report: Report) -> None:
+    assert report.moved_by["TooFew"] == "number of series of up"
+    for condition in ("designed trigger", "restart"):
+        assert report.cell("TooFew", condition).verdict == "held", report.cell("TooFew", condition)
+    assert report.cell("TooFew", "spread").why == "its series are many already"
 
 
 def test_the_threshold_of_two_series_that_may_be_equal_fires(edited: Edited, promtool: Path) -> None:

@@ -228,3 +228,8 @@ def test_instants_are_seconds_since_the_epoch(inputs) -> None:
     level = Level(at=-90.0, slope=1.0, moment=True)
     (written,) = render((found,), [Segment(60.0, {found: level})], 30.0, start_s=1e9).values()
     assert written == "999999910 999999940"
+
+
+def test_what_a_count_counts_is_told_apart_by_what_it_is_grouped_by_below(inputs) -> None:
+    assert inputs("count by (job) (count by (job, version) (build)) > 1")[0].apart == ("version",)
+    assert inputs("count by (zone) (build) > 1")[0].apart == ()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -131,3 +132,13 @@ def test_a_gauge_in_steps_changes_now_and_then(job: Job) -> None:
     item = one("gauge", job)
     told = [Segment(60.0, {item: Level(slope=0.04, in_steps=True)})]
     assert expanded(only(render([item], told, 10.0))) == ["0", "0", "0", "1", "1", "2"]
+
+
+def test_copies_come_and_go_each_on_a_target_of_its_own(job: Job) -> None:
+    item = replace(one("gauge", job), apart=("version",))
+    segments = [Segment(20.0, {item: Level(at=1.0, copies=n)}) for n in (2, 1, 0)]
+    first, second = render([item], segments, 10.0).items()
+    assert 'version="version-1"' not in first[0]
+    assert 'version="version-1"' in second[0]
+    assert first[0].count("instance=") == second[0].count("instance=") == 1
+    assert (first[1], second[1]) == ("1x3 stale _", "1x1 stale _x3")

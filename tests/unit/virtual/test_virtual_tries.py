@@ -78,6 +78,31 @@ def test_an_alert_that_knows_its_past_is_healthy_as_ever(examined, job: Job) -> 
     assert {healthy for _trigger, healthy in guessed} == {1.0}
 
 
+@pytest.mark.parametrize(
+    ("expression", "kind", "wanted"),
+    [
+        ("count(a) > 3", "gauge", (4.0, 3.0)),
+        ("count(a == 1) < 2", "gauge", (1.0, 2.0)),
+        ("sum(a) < 3", "up", (2.0, 3.0)),
+        ("count(count by (version) (a)) > 1", "gauge", (2.0, 1.0)),
+        ("sum(a) < 3", "gauge", None),
+        ("count(a) > 300", "gauge", None),
+    ],
+)
+def test_series_that_are_counted_are_more_or_fewer(
+    examined, job: Job, expression: str, kind: str, wanted: tuple[float, float] | None
+) -> None:
+    item = one(kind, job)
+    found = [each for each in without_comparison(examined(expression), item) if each.drive.mode == "copies"]
+    first = [each.drive.mode for each in tries(examined(expression), (item,), 0, 0, {})][:1]
+    assert (first == ["copies"]) == bool(found), "before anything else is turned"
+    assert (wanted in settings(found)) == (wanted is not None)
+    assert all(more <= 40 for pair in settings(found) for more in pair)
+    for each in found:
+        assert each.drive.at_rest(each.drive.turned(each.baseline, 7.0)) == 7.0
+        assert not each.drive.allows(1.5)
+
+
 def test_clocks_are_moved_as_clocks(examined, job: Job) -> None:
     item = one("gauge", job)
     (old,) = tries(examined("time() - a > 60"), (item,), 0, 0, {})
@@ -113,11 +138,11 @@ def test_changes_come_so_often_within_the_window(examined, job: Job) -> None:
         ("up unless a", {0.0: 0.0}, "it asks whether series are there"),
         ("changes(a[1m]) > 6", {0.0: 60.0}, "its window of 1m holds too few samples for so many changes"),
         ('a / ignoring (x) b{x="1"} > 1 and b{x="1"} > 0', {0.0: 0.0}, "its two sides differ in x"),
-        ("count(a) > 3", {0.0: 0.0}, "the number of series stays"),
+        ("count(a) > 3", {0.0: 0.0}, "it counts series, and no number of up to 40"),
+        ('count(count_values("x", a)) > 1', {0.0: 0.0}, "it asks for values that differ"),
         ("(count by (x) (a)) == 0", {0.0: 0.0}, "count says nothing where there is no series"),
         ("b and count(a) < 1", {0.0: 0.0}, "count says nothing where there is no series"),
-        ("(count(a) or vector(0)) < 1", {0.0: 0.0}, "the number of series stays"),
-        ("count(a) < 2", {0.0: 0.0}, "the number of series stays"),
+        ("(count(a) or vector(0)) < 1", {0.0: 0.0}, "it counts series"),
         ("histogram_quantile(0.9, rate(a[5m])) > 3", {0.0: 0.0}, "a is read as a native histogram"),
         ('a{code="5"} > a{code="2"}', {0.0: 0.0}, "its two sides differ in code, so that they never meet"),
         ('a{code="5"} > ignoring (code) a{code="2"}', {0.0: 0.0}, "one input at a time"),
