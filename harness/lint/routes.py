@@ -25,7 +25,7 @@ def _labels_of(group: RuleGroup, rule: Rule) -> dict[str, str]:
 
 
 def _falls_through(files: Files) -> Iterator[Told]:
-    """Alerts with a label that routes ask for, whose value none of them wants, and that only the root takes."""
+    """Alerts that only the root takes, with a label value that is nearly one that a route asks for."""
     config = files.alertmanager
     if config is None:
         return
@@ -38,13 +38,10 @@ def _falls_through(files: Files) -> Iterator[Told]:
             wanted = asked.get(name, ())
             if name in _KNOWN or "{{" in value or not wanted or any(each.accepts(value) for each in wanted):
                 continue
-            known = sorted({each.value for each in wanted if each.operator == "="})
-            problem = (
-                f"{rule.name}: no route asks for {name}={value!r}, so that {config.route.receiver} is told by default"
-            )
-            yield Told(
-                rule.location, problem, nearest(value, known) or f"routes ask for {', '.join(known) or 'others'}"
-            )
+            meant = nearest(value, sorted({each.value for each in wanted if each.operator == "="}))
+            if meant:  # else it is left to the root on purpose
+                problem = f"{rule.name}: no route asks for {name}={value!r}: {config.route.receiver} is told by default"
+                yield Told(rule.location, problem, meant)
 
 
 def _asked(config: AlertmanagerConfig) -> dict[str, list[Matcher]]:
@@ -135,9 +132,9 @@ def _repeats(files: Files) -> Iterator[Told]:
 CHECKS: Sequence[Check] = (
     Check(
         "falls-through",
-        "a label value that no route asks for",
+        "a label value that is nearly one that a route asks for",
         "Routes tell alerts apart by this label, and none asks for the value that this alert has: it ends at the "
-        "receiver of the root route. Mostly the value is mistyped, or a route was forgotten.",
+        "receiver of the root route. That is a usual way to send the rest somewhere, but not by a value that is mistyped.",
         _falls_through,
     ),
     Check(

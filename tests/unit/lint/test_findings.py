@@ -164,9 +164,10 @@ def test_a_for_below_the_evaluation_interval() -> None:
 
 
 @pytest.mark.parametrize(
-    ("severity", "told"), [("critcal", "did you mean 'critical'"), ("critical", ""), ("'{{ $value }}'", "")]
+    ("severity", "told"),
+    [("critcal", "did you mean 'critical'"), ("critical", ""), ("ticket", ""), ("'{{ $value }}'", "")],
 )
-def test_a_value_that_no_route_asks_for(severity: str, told: str) -> None:
+def test_a_value_that_is_nearly_one_that_routes_ask_for(severity: str, told: str) -> None:
     found = _look(_alert("a > 1", f"    labels: {{severity: {severity}}}\n"), _ROUTE)
     assert _codes(found) == (["falls-through"] if told else [])
     assert all(told in str(each) for each in found)
