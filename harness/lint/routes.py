@@ -134,7 +134,7 @@ CHECKS: Sequence[Check] = (
         "falls-through",
         "a label value that is nearly one that a route asks for",
         "Routes tell alerts apart by this label, and none asks for the value that this alert has: it ends at the "
-        "receiver of the root route. That is a usual way to send the rest somewhere, but not by a value that is mistyped.",
+        "receiver of the root route. That is a usual way for the rest to go, but not for a value that is mistyped.",
         _falls_through,
     ),
     Check(
