@@ -223,6 +223,7 @@ class HookCall(Strict):
     method: Method = "POST"
     port: str
     path: HttpPath
+    headers: dict[str, str] = {}
     body: Any = None
     helper: str | None = None
     expect: dict[str, Any] = {}

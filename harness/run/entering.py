@@ -91,6 +91,8 @@ def _entered(campaign: Campaign) -> Iterator[str]:
 def _in_headers(campaign: Campaign) -> Iterator[str]:
     sent = [kind.headers for kind in campaign.profile.requests.values()]
     sent += [endpoint.headers for endpoint in campaign.contract.endpoints.values()]
+    for hook in campaign.profile.faults.values():
+        sent += [call.headers for call in (hook.inject, hook.confirm, hook.heal) if call]
     for headers in sent:
         yield from (found[1] for value in headers.values() for found in SECRET.finditer(value))
 

@@ -15,6 +15,7 @@ from harness.evidence.records import FaultAction
 from harness.run.cell import Cell
 from harness.run.clients.http import Http, HttpFault
 from harness.run.cutting import blinded_by, cut_of, link_fault
+from harness.run.entering import opened
 from harness.run.faults.descriptors import DescriptorFault
 from harness.run.faults.fault import Fault, FaultControl
 from harness.run.faults.hook import Call, HookFault
@@ -145,8 +146,9 @@ class FaultDesk:
 
     def _calls(self, call: HookCall | None, timeout_s: float = 2.0) -> tuple[Call, ...]:
         assert call is not None
+        headers = opened(call.headers, self.cell.context.campaign.profile_source.document.locate(("faults",)))
         return tuple(
-            Call(server, call.method, call.path, call.body, dict(call.expect), timeout_s=timeout_s, tls=tls)
+            Call(server, call.method, call.path, call.body, dict(call.expect), headers, timeout_s, tls)
             for server, tls in self._servers(call)
         )
 

@@ -17,6 +17,7 @@ from harness.core.errors import ConfigError, Location
 from harness.core.tls import Tls
 from harness.run import linting, observing
 from harness.run.entering import client_of, metrics_tls, secret, secret_names, tls_of
+from harness.run.fault_desk import FaultDesk
 from harness.run.load.written import request_kind
 from harness.run.placement import CellPlace, InstancePlace, topology_of, values_of
 
@@ -156,6 +157,19 @@ def test_a_header_holds_a_secret_by_reference_alone(tmp_path: Path, monkeypatch:
     with pytest.raises(ConfigError) as caught:
         request_kind("work", campaign, {})
     assert "s3cret" not in str(caught.value)
+
+
+def test_a_hook_is_entered_like_the_port_that_it_lies_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    header = 'path: /fault, headers: {X-Key: "{{secret.HOOK_KEY}}"}, body'
+    campaign = secured(tmp_path, ("path: /fault, body", header))
+    assert "HOOK_KEY" in secret_names(campaign)
+    monkeypatch.setenv("HOOK_KEY", "s3cret")
+    place, _topology = placed(campaign, tmp_path)
+    desk: Any = FaultDesk.__new__(FaultDesk)
+    desk.cell = SimpleNamespace(context=SimpleNamespace(campaign=campaign), place=place)
+    (call,) = desk._calls(campaign.profile.faults["failures"].inject, 3.0)
+    assert (call.server, call.headers, call.timeout_s) == (place.instances[0].url("app"), {"X-Key": "s3cret"}, 3.0)
+    assert call.tls == tls_of(campaign)["app"]
 
 
 def test_ports_of_an_image_are_published_by_ipv4(tmp_path: Path) -> None:
