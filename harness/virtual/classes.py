@@ -136,14 +136,20 @@ def _grouped(node: Any) -> Iterator[str]:
         yield from _grouped(child)
 
 
-def _counted_by(node: Any, *, is_counted: bool = False) -> Iterator[str]:
-    """Labels that tell apart what a ``count`` counts: those by which it is grouped below."""
+def _counted_by(node: Any, counted: frozenset[str] | None = None) -> Iterator[str]:
+    """Labels that tell apart what a ``count`` counts: those by which it is grouped below, and not itself.
+
+    ``counted`` are those of the ``count`` above; ``None`` where there is none.
+    """
     if isinstance(node, pp.AggregateExpr):
-        if is_counted and node.modifier is not None and str(node.modifier.type).endswith("By"):
-            yield from node.modifier.labels
-        is_counted = is_counted or str(node.op) == "count"
+        by = node.modifier is not None and str(node.modifier.type).endswith("By")
+        labels = frozenset(node.modifier.labels if by and node.modifier else ())
+        if counted is not None:
+            yield from labels - counted
+        elif str(node.op) == "count":
+            counted = labels
     for child in children(node):
-        yield from _counted_by(child, is_counted=is_counted)
+        yield from _counted_by(child, counted)
 
 
 def _classes(

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Final
 
-from harness.artefacts.promql import Comparison
+from harness.artefacts.promql import TURNED, Comparison
 from harness.virtual.design import MOST_COPIES, Design, Drive, Examined
 from harness.virtual.fitting import Curve, trigger_levels
 from harness.virtual.guards import constants, guard_levels, moments
@@ -150,9 +150,11 @@ def _counts_some(examined: Examined, each: Input) -> bool:
 
 
 def _asks_for_others(examined: Examined, inputs: Sequence[Input]) -> bool:
-    """Whether it fires by some of its series being there, or not, while others are."""
-    asks = "unless" in examined.rule.query.operators or examined.is_about_absence
-    return asks and len(inputs) > 1
+    """Whether it fires by some of its series being there, or not, while others are; or by nothing else at all."""
+    operators = examined.rule.query.operators
+    if not operators & TURNED.keys() and not examined.is_about_absence:
+        return True
+    return ("unless" in operators or examined.is_about_absence) and len(inputs) > 1
 
 
 def _drives(examined: Examined, each: Input) -> Iterator[Drive]:

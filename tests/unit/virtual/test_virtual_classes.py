@@ -232,4 +232,5 @@ def test_instants_are_seconds_since_the_epoch(inputs) -> None:
 
 def test_what_a_count_counts_is_told_apart_by_what_it_is_grouped_by_below(inputs) -> None:
     assert inputs("count by (job) (count by (job, version) (build)) > 1")[0].apart == ("version",)
+    assert inputs("count by (zone) (count by (zone, version) (build)) > 1")[0].apart == ("version",)
     assert inputs("count by (zone) (build) > 1")[0].apart == ()

@@ -181,7 +181,13 @@ def test_a_drive_says_what_it_turns(job: Job) -> None:
 
 @pytest.mark.parametrize(
     ("expression", "is_tried"),
-    [("a unless b", True), ("a and on () absent(b)", True), ("absent(a)", False), ("a > on () b", False)],
+    [
+        ("a unless b", True),
+        ("a and on () absent(b)", True),
+        ("a", True),
+        ("absent(a)", False),
+        ("a > on () b", False),
+    ],
 )
 def test_series_come_and_go_apart_where_an_alert_asks_for_some_without_others(
     examined, job: Job, expression: str, is_tried: bool
