@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from harness.clauses.cutting import fault_stretches
-from harness.evidence.records import FaultAction, Reading, Request
+from harness.evidence.records import ComponentState, FaultAction, Reading, Request
 from harness.evidence.store import Evidence
 
 __all__ = [
@@ -206,7 +206,16 @@ def _excused(evidence: Evidence, reading: Reading) -> bool:
         return False
     if reading.name == _UP_ZERO:
         return _in_fault(evidence, reading, 0.0, _ANY)
-    return _in_fault(evidence, reading, _POLL_S, _CUTS)
+    return _in_fault(evidence, reading, _POLL_S, _CUTS) or _explained_by_a_death(evidence, reading)
+
+
+def _explained_by_a_death(evidence: Evidence, reading: Reading) -> bool:
+    """Whether a part is dead whose absence the counter tells of: open clauses name it, what was decided stands."""
+    return any(
+        reading.name in _EXPLAINS.get(state.component, frozenset()) and reading.t >= state.t - _POLL_S
+        for state in evidence.of(ComponentState, reading.cell)
+        if state.action == "exited" and not state.expected
+    )
 
 
 def generator_unfit(evidence: Evidence, cell: str, limit_s: float) -> Iterator[str]:

@@ -8,7 +8,7 @@ import pytest
 from harness.clauses.fitness import lateness_p99_s
 from harness.clauses.verdicts import ClauseVerdict, exit_code
 from harness.contract.files import Waiver
-from harness.evidence.records import FaultAction, Notification, Reading, Request, Series
+from harness.evidence.records import ComponentState, FaultAction, Notification, Reading, Request, Series
 from harness.evidence.store import Evidence
 
 ZERO, CELL = 1_800_000_000.0, "failing"
@@ -86,6 +86,24 @@ def test_what_does_not_make_a_cell_unfit(bench: Any, story: Any, name: str) -> N
 
 def test_a_hook_is_no_excuse_for_a_dropped_notification(bench: Any, story: Any) -> None:
     assert {item.verdict for item in bench.judge(reading(DROPPED, 60, 2)(story))} == {"invalid"}
+
+
+@pytest.mark.parametrize(
+    ("component", "died_p", "expected", "invalid"),
+    [
+        ("alertmanager", 99, False, False),
+        ("alertmanager", 101, False, False),  # its death is told a moment after what it did
+        ("alertmanager", 240, False, True),
+        ("alertmanager", 99, True, True),
+        ("filebeat", 99, False, True),
+    ],
+)
+def test_what_a_dead_part_explains_takes_no_verdict_along(
+    bench: Any, story: Any, component: str, died_p: float, expected: bool, invalid: bool
+) -> None:
+    story.add(ComponentState(CELL, at(died_p), component, "stack", "exited", expected, -9))
+    verdicts = bench.judge(reading(DROPPED, 100, 2)(story))
+    assert ("invalid" in {item.verdict for item in verdicts}) is invalid
 
 
 def test_a_gap_after_an_old_fault_counts(bench: Any, story: Any) -> None:
