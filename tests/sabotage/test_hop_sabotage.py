@@ -114,7 +114,7 @@ def test_an_alert_whose_end_nobody_is_told_of_does_not_recover(tmp_path: Path) -
 
 def test_a_pipeline_that_cannot_tell_a_line_from_its_copy_stores_what_is_sent_again_twice(tmp_path: Path) -> None:
     """Without an id made of the line itself, a shipper that has lost its registry doubles every document."""
-    story, home = shipping(tmp_path / "tiny", "filebeat_killed"), Home(tmp_path / "home", measured=False)
+    story, home = shipping(tmp_path / "tiny", "filebeat_killed"), Home(tmp_path / "home")
     fields = "          fields: [pid, seq, log.file.path]\n"
     fingerprint = f'      - fingerprint:\n{fields}          target_field: "@metadata._id"\n'
     story.replace("production/filebeat.yml", (fingerprint, ""))

@@ -43,7 +43,7 @@ MOMENTS: dict[str, Moment] = {
 }
 
 
-MEASURED = {"compiling", "fault", "settling", signal.SIGTERM, "failing/prometheus", "campaign/generator"}
+MEASURED = {"compiling", "starting", "fault", "settling", signal.SIGTERM, "failing/prometheus", "campaign/generator"}
 """Coverage follows these; the others go the same ways through the code, and are done in two thirds of the time."""
 
 
@@ -125,7 +125,6 @@ def test_a_killed_warden_is_named(home: Home, lasting: Story) -> None:
 def test_what_sigkill_of_campaign_and_warden_left_is_swept_by_the_next_gate(
     home: Home, lasting: Story, tmp_path: Path
 ) -> None:
-    home.measured = False
     with home.start(lasting.folder) as gate:
         gate.until_event("phase_started", phase="failing")
         pids = [gate.pid_of("campaign"), gate.pid_of("warden")]
