@@ -77,7 +77,8 @@ class Solver:
         answers = self._run(experiments)
         found: dict[Examined, Design] = {}
         for index, design in enumerate(designs):
-            if _any(answers[f"{index}@trigger"]) and not _any(answers[f"{index}@healthy"]):
+            fires, rests = answers[f"{index}@trigger"], answers[f"{index}@healthy"]
+            if _any(fires) and not _any(rests) and not rests.error:  # what cannot be evaluated is not at rest
                 found.setdefault(design.examined, design)
         return found
 
