@@ -52,13 +52,6 @@ DYING = """\
         labels: {severity: critical, service: tiny}
         annotations: {summary: Tiny is dying}
 """
-QUIET = """\
-harness: scenario/1
-story: Many requests, and none of them fails.
-phases:
-  - {name: busy, lasts: 4m, load: {rate: 1.5/s, mix: {work: 1}}}
-quiet: [TinyFailing]
-"""
 METRICS = "campaign::metrics::tiny_"
 ANSWERS = "campaign::metrics::exposition::answers"
 PLANTED = (
@@ -185,16 +178,6 @@ SABOTAGES = {
             ),
         ),
         {f"{FAILING}before_TinyDying": "TinyDying paged first"},
-    ),
-    "an alert that traffic alone sets off": Sabotage(
-        lambda story: (
-            story.replace(RULES, ("> 0.1", "> 0.1 or sum(rate(tiny_requests_total[40s])) > 1")),
-            story.write("quiet.yaml", QUIET),
-        ),
-        {
-            "quiet::alerts::TinyFailing::stays_quiet": "it fired at",
-            "quiet::alerts::others::do_not_page": "TinyFailing paged on-call at",
-        },
     ),
     "a label value that is not declared": Sabotage(
         change(SERVICE, ("[]int{200, 500}", "[]int{200, 418, 500}")),
@@ -382,7 +365,6 @@ TOGETHER = (
         "a line for a request that nobody sent",
         "a field of two types",
         "a graver alert that comes first",
-        "an alert that traffic alone sets off",
     ),
     (
         "a placeholder in the label of what failed",
