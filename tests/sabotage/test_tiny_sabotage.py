@@ -115,10 +115,6 @@ SABOTAGES = {
         change(RULES, ("{{ $value | humanize }}", '{{ "{{ $value }}" }}')),
         {f"{FAILING}renders": "it holds '{{'\nfirst missing hop: template"},
     ),
-    "recovery that is not told": Sabotage(
-        change("production/alertmanager.yml", ("send_resolved: true", "send_resolved: false")),
-        {f"{FAILING}resolves": "no integration of on-call sends resolved notices\nfirst missing hop: receiver"},
-    ),
     "recovery that only the archive hears of": Sabotage(
         lambda story: (
             story.replace(
@@ -360,7 +356,7 @@ TOGETHER = (
     (
         "a relabelling that drops what nobody alerts on",
         "a sum in another unit than its buckets",
-        "recovery that is not told",
+        "recovery that only the archive hears of",
         "a counter that begins anew when the fault heals",
         "a line for a request that nobody sent",
         "a field of two types",
@@ -380,7 +376,6 @@ TOGETHER = (
         "a pipeline that drops what matters",
         "a series that is born with its first event",
         "a scrape that fails now and then",
-        "recovery that only the archive hears of",
     ),
     (
         "a threshold that is never reached",
