@@ -308,7 +308,6 @@ SABOTAGES = {
         ),
         {
             "failing::logs::requests[error]::one_per_failed_work": "first missing hop: Filebeat",
-            "failing::logs::requests::arrives": "first missing hop: Filebeat",
         },
         frozenset({"failing::logs::requests[error]::carries_request_id_code"}),
     ),
