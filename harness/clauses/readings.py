@@ -6,6 +6,7 @@ import math
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
+from typing import Final
 
 from harness.clauses.conservation import by_label, mismatches
 from harness.clauses.counting import demand, describe, requests_meant
@@ -14,12 +15,14 @@ from harness.clauses.timeline import unconfirmed
 from harness.contract import Campaign
 from harness.contract.campaign import Expected, Scenario
 from harness.contract.expectations import ExpectMetric
-from harness.evidence.records import Barrier, Series, Unmet
+from harness.evidence.records import ASKED_FROM, Barrier, Reading, Series, Unmet
 from harness.evidence.store import Evidence
 
 __all__ = ["compile_metric_expectation", "points_in", "unrecorded", "values_of", "window_of"]
 
 Point = tuple[float, float]
+_SAME_INSTANT_S: Final = 0.0005
+"""Prometheus answers in whole milliseconds."""
 
 
 def compile_metric_expectation(campaign: Campaign, scenario: Scenario, item: Expected) -> Iterator[Clause]:
@@ -143,9 +146,16 @@ def _told(grown: Mapping[tuple[str, ...], float], rule: ExpectMetric) -> Iterato
 
 def _growth(evidence: Evidence, cell: str, points: list[Point]) -> float:
     """From the beginning of the story to its end; a series that was born in the story began at zero."""
-    start = evidence.started(cell)
-    born = start is not None and points[0][0] > start.t + 2 * (start.scrape_s + start.evaluation_s)
-    return points[-1][1] - (0.0 if born else points[0][1])
+    return points[-1][1] - (0.0 if points[0][0] > _born_after(evidence, cell) else points[0][1])
+
+
+def _born_after(evidence: Evidence, cell: str) -> float:
+    """From when on a series was not there before the story: its first value was asked for before the first request."""
+    asked = [item.t for item in evidence.of(Reading, cell) if item.name == ASKED_FROM]
+    if asked:
+        return max(asked) + _SAME_INSTANT_S
+    start = evidence.started(cell)  # an older bundle, which only lets it be guessed
+    return start.t + 2 * (start.scrape_s + start.evaluation_s) if start else math.inf
 
 
 def window_of(evidence: Evidence, cell: str, phase: str | None) -> tuple[float | None, float, bool]:

@@ -13,6 +13,7 @@ from typing import Any, Final, Literal
 from harness.evidence.requests import Gaps, Request
 
 __all__ = [
+    "ASKED_FROM",
     "CAMPAIGN",
     "RECORD_TYPES",
     "AlertSnapshot",
@@ -45,6 +46,8 @@ __all__ = [
 ]
 
 CAMPAIGN: Final = "campaign"
+ASKED_FROM: Final = "asked_from"
+"""Name of the reading: from its instant on Prometheus was asked, before any request; what had no value is younger."""
 
 
 @dataclass(frozen=True, slots=True)

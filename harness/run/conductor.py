@@ -37,7 +37,7 @@ __all__ = ["Conductor"]
 _TICK_S = 0.1
 _LOOK_S = 0.5
 _TOLD_WITHIN_S = 2.0
-_TEXTS: frozenset[NeedKind] = frozenset({"expositions"})
+_BEFOREHAND: frozenset[NeedKind] = frozenset({"expositions", "query"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,7 @@ class Conductor:
         self._faults = FaultDesk(self.cell)
         completed, reason = True, ""
         try:
-            observer.settle(time.time(), _TEXTS)  # what is there before anything happens
+            observer.settle(time.time(), _BEFOREHAND)  # what is there before anything happens
             wanted = self.cell.context.request.search
             if wanted:
                 self._search(observer, Search.of(wanted))

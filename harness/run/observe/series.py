@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from harness.clauses.model import Need
-from harness.evidence.records import Record, Series
+from harness.evidence.records import ASKED_FROM, Reading, Record, Series
 from harness.run.clients.prometheus import PrometheusClient, Result
 from harness.run.observe.source import Clock, Moment, Stretch
 
@@ -22,21 +22,31 @@ _NEXT_S: Final = 0.001
 class QuerySource:
     """Values of one expression at every ``step_s``, as the live server computes them.
 
-    Its first value, off the grid, is that of the instant at which the source was made: what counters held before the
-    first request. A grid point before it may lie before the first scrape, and one after it may hold requests.
+    Its first value, off the grid, is that of the instant ``began`` (epoch seconds; None: when the source was made):
+    what counters held before the first request. A grid point before it may lie before the first scrape, and one after
+    it may hold requests. The reading ``asked_from`` tells that it was asked: a series without a value then is younger.
+    Whoever asks for it later may see a scrape that was on its way at that instant, and holds requests as well.
     """
 
     components = PROMETHEUS
 
     def __init__(
-        self, cell: str, client: PrometheusClient, need: Need, clock: Clock, *, step_s: float, lag_s: float
+        self,
+        cell: str,
+        client: PrometheusClient,
+        need: Need,
+        clock: Clock,
+        *,
+        step_s: float,
+        lag_s: float,
+        began: float | None = None,
     ) -> None:
         self.needs = (need,)
         self.every_s = max(_EVERY_S, step_s)
         self.warnings: tuple[str, ...] = ()
         self.cells = (cell,)
         self._cell, self._client, self._clock = cell, client, clock
-        began = clock()
+        began = round(clock() if began is None else began, 3)
         self._began: float | None = began
         self._stretch = Stretch(began + _NEXT_S, step_s, lag_s)
 
@@ -46,6 +56,7 @@ class QuerySource:
         records: list[Record] = []
         if self._began is not None:
             records += self._ask(self._began, self._began)
+            records.append(Reading(self._cell, self._began, "queries", ASKED_FROM, 0.0))
         if stretch is not None:
             records += self._ask_grid(*stretch)
         if moment == "finish" and (stretch is None or stretch[1] < now):

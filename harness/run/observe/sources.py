@@ -70,9 +70,10 @@ def _of_prometheus(targets: CellTargets, needs: frozenset[Need], clock: Clock) -
     snapshots = tuple(sorted(need for need in needs if need.kind == "snapshot"))
     if snapshots:
         yield SnapshotSource(cell, client, snapshots, clock)
+    began = clock()
     for need in sorted(needs):
         if need.kind == "query":
-            yield QuerySource(cell, client, need, clock, step_s=targets.evaluation_s, lag_s=lag_s)
+            yield QuerySource(cell, client, need, clock, step_s=targets.evaluation_s, lag_s=lag_s, began=began)
         elif need.kind == "series" and need.detail not in _STANDING:
             yield SampleSource(cell, client, need.detail, clock, lag_s=lag_s, needs=(need,), query=need.detail)
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from harness.evidence.records import (
+    ASKED_FROM,
     AlertSnapshot,
     Barrier,
     ComponentState,
@@ -17,6 +18,7 @@ from harness.evidence.records import (
     HttpAnswer,
     LogLine,
     Notification,
+    Reading,
     Request,
     RuleState,
     Series,
@@ -98,6 +100,11 @@ def as_chat(story: Any) -> Any:
 
 def text_with(old: str, new: str) -> Change:
     return lambda story: story.change(Exposition, text=lambda item: item.text.replace(old, new)).rescraped()
+
+
+def first_answer(story: Any, query: str) -> float:
+    answers = [record for _, record in story.arrivals if isinstance(record, Series) and record.query == query]
+    return min(t for each in answers for t, _ in each.points)
 
 
 def lower(text: str) -> str:
@@ -503,6 +510,20 @@ CHANGES: dict[str, tuple[Change, dict[str, str]]] = {
     "a counter is born in the story": (
         lambda s: s.drop(Series, lambda x: x.query == "sum(tiny_failures_total)" and x.points[0][1] == 0),
         {"sum failures_total)::one_per_failed_work": "violated"},  # born 1.25 s wall before: it may have been there
+    ),
+    "a counter is born in the story, which was asked from its beginning on": (
+        lambda s: s.drop(Series, lambda x: x.query == "sum(tiny_failures_total)" and x.points[0][1] == 0).add(
+            Reading(CELL, at(0), "queries", ASKED_FROM, 0.0)
+        ),
+        {},
+    ),
+    "what counters held at the beginning is no growth": (
+        lambda s: s.change(
+            Series,
+            lambda x: x.query == "sum(tiny_failures_total)",
+            points=lambda x: tuple((t, v + 3) for t, v in x.points),
+        ).add(Reading(CELL, first_answer(s, "sum(tiny_failures_total)"), "queries", ASKED_FROM, 0.0)),
+        {},
     ),
     # --- health and endpoints
     "code and state disagree": (

@@ -7,7 +7,16 @@ from typing import Any
 import pytest
 
 from harness.clauses.model import Need
-from harness.evidence.records import AlertSnapshot, Exposition, HttpAnswer, Reading, RuleState, ScrapeRefused, Series
+from harness.evidence.records import (
+    ASKED_FROM,
+    AlertSnapshot,
+    Exposition,
+    HttpAnswer,
+    Reading,
+    RuleState,
+    ScrapeRefused,
+    Series,
+)
 from harness.run.clients.elasticsearch import Hit
 from harness.run.clients.http import Answer, Http, HttpFault
 from harness.run.clients.prometheus import Result, SeriesData
@@ -60,7 +69,10 @@ def test_a_query_is_asked_for_the_stretch_that_has_passed_and_again_where_it_fai
     source = query_source(fake, hand)
     with pytest.raises(HttpFault):
         source.read(1000.0, "poll")
-    assert source.read(1000.0, "poll") == [Series("c", 1000.0, "max(x)", {"a": "b"}, ((1000.0, 3.0),))]
+    assert source.read(1000.0, "poll") == [
+        Series("c", 1000.0, "max(x)", {"a": "b"}, ((1000.0, 3.0),)),
+        Reading("c", 1000.0, "queries", ASKED_FROM, 0.0),
+    ]
     with pytest.raises(HttpFault):
         source.read(1000.9, "poll")
     assert source.read(1001.1, "poll") == [Series("c", 1000.0, "max(x)", {"a": "b"}, ((1000.25, 7.0),))]
