@@ -28,6 +28,7 @@ __all__ = [
     "Selector",
     "children",
     "constant",
+    "nodes",
     "parse",
     "selectors_of",
 ]
@@ -144,17 +145,17 @@ class Query:
     @cached_property
     def functions(self) -> frozenset[str]:
         """Names of all functions called (aggregations are not functions)."""
-        return frozenset(node.func.name for node in _nodes(self.tree) if isinstance(node, pp.Call))
+        return frozenset(node.func.name for node in nodes(self.tree) if isinstance(node, pp.Call))
 
     @cached_property
     def operators(self) -> frozenset[str]:
         """Binary operators, as written."""
-        return frozenset(str(node.op) for node in _nodes(self.tree) if isinstance(node, pp.BinaryExpr))
+        return frozenset(str(node.op) for node in nodes(self.tree) if isinstance(node, pp.BinaryExpr))
 
     @cached_property
     def aggregations(self) -> tuple[Aggregation, ...]:
         """All aggregations, outermost first."""
-        return tuple(_aggregation(node) for node in _nodes(self.tree) if isinstance(node, pp.AggregateExpr))
+        return tuple(_aggregation(node) for node in nodes(self.tree) if isinstance(node, pp.AggregateExpr))
 
     @property
     def comparison(self) -> Comparison | None:
@@ -169,7 +170,7 @@ class Query:
     @property
     def uses_at(self) -> bool:
         """Whether an ``@`` modifier pins any part to an instant."""
-        return any(getattr(node, "at", None) is not None for node in _nodes(self.tree))
+        return any(getattr(node, "at", None) is not None for node in nodes(self.tree))
 
 
 def parse(text: str, where: Location | Place) -> Query:
@@ -226,10 +227,11 @@ def _flaw(text: str, problem: str) -> int:
     return tokens.first_word(text, quoted[1]) if quoted else len(text) - len(text.lstrip())
 
 
-def _nodes(node: Any) -> Iterator[Any]:
+def nodes(node: Any) -> Iterator[Any]:
+    """A tree node and all below it, outermost first."""
     yield node
     for child in children(node):
-        yield from _nodes(child)
+        yield from nodes(child)
 
 
 def _selectors(node: Any, function: str) -> Iterator[Selector]:

@@ -7,12 +7,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from harness.core.errors import Location
-from harness.lint import expressions, routes, texts, times
+from harness.lint import conditions, nothing, routes, texts, times
 from harness.lint.model import Check, Files, Finding, Told
 
 __all__ = ["CHECKS", "findings"]
 
-CHECKS: Final[Sequence[Check]] = (*expressions.CHECKS, *texts.CHECKS, *times.CHECKS, *routes.CHECKS)
+CHECKS: Final[Sequence[Check]] = (*conditions.CHECKS, *nothing.CHECKS, *texts.CHECKS, *times.CHECKS, *routes.CHECKS)
 _ALLOWED: Final = re.compile(r"#\s*harness:\s*allow\s+([a-z-]+(?:\s*,\s*[a-z-]+)*)\s*:\s*\S")
 
 

@@ -49,6 +49,11 @@ class Told:
     remedy: str
     about: Location | None = None
 
+    @classmethod
+    def of(cls, rule: Rule, problem: str, remedy: str) -> Told:
+        """Something about the expression of ``rule``."""
+        return cls(rule.query.place(0), f"{rule.name}: {problem}", remedy, rule.location)
+
 
 @dataclass(frozen=True, slots=True)
 class Check:

@@ -1,130 +1,22 @@
-"""Findings on expressions: alerts that can never fire, that fire always, or that never end."""
+"""Findings on expressions that return nothing, whatever happens."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 import promql_parser as pp
 
 from harness.artefacts.clock import PER_SECOND, PER_WINDOW
 from harness.artefacts.dimensions import quantity_of
-from harness.artefacts.promql import TURNED, Comparison, Query, Selector, children, constant, parse, selectors_of
-from harness.artefacts.rules import Rule
+from harness.artefacts.promql import Comparison, Query, Selector, nodes, parse, selectors_of
 from harness.core.units import format_duration
 from harness.lint.carried import Carrying, is_scalar
 from harness.lint.model import Check, Files, Told
 
 __all__ = ["CHECKS"]
 
-_SETS: Final = frozenset({"and", "unless"})
-_EMPTY_WHERE_FINE: Final = frozenset({"absent", "absent_over_time"})
 _ABOVE: Final = frozenset({">", ">="})
-_RISES: Final = frozenset({"rate", "irate", "increase", "resets"})
-_DEPTH: Final = 20
-
-
-def _nodes(node: Any) -> Iterator[Any]:
-    yield node
-    for child in children(node):
-        yield from _nodes(child)
-
-
-def _told(rule: Rule, problem: str, remedy: str) -> Told:
-    return Told(rule.query.place(0), f"{rule.name}: {problem}", remedy, rule.location)
-
-
-# --- no condition
-
-
-def _without_condition(files: Files) -> Iterator[Told]:
-    recorded: dict[str, list[Any]] = {}
-    for _, rule in files.written():
-        if not rule.is_alert:
-            recorded.setdefault(rule.name, []).append(rule.query.tree)
-    for _, rule in files.alerts():
-        if _speaks_of_existence(rule.query.tree, files) or not rule.query.selectors:
-            continue
-        if not _has_condition(rule.query.tree, recorded, 0):
-            problem = "the expression has no condition: it fires for every series that there is, whatever its value"
-            yield _told(rule, problem, "compare it with a threshold, such as > 0")
-
-
-def _speaks_of_existence(node: Any, files: Files) -> bool:
-    """Whether an alert names series that may be there only while something is wrong, as those that tell a state do."""
-    while isinstance(node, pp.ParenExpr):
-        node = node.expr
-    family = files.families.get(getattr(node, "name", None) or "")
-    return isinstance(node, pp.VectorSelector) and (family is None or family.optional)
-
-
-def _has_condition(node: Any, recorded: Mapping[str, list[Any]], depth: int) -> bool:
-    """Whether the result can be empty although the series are there."""
-    if depth > _DEPTH:
-        return True
-    below = [_has_condition(child, recorded, depth + 1) for child in children(node)]
-    match node:
-        case pp.VectorSelector() if _is_made_elsewhere(node.name or "", recorded):
-            return True
-        case pp.VectorSelector():
-            trees = recorded.get(node.name or "", [])
-            return bool(trees) and all(_has_condition(tree, recorded, depth + 1) for tree in trees)
-        case pp.Call() if node.func.name in _EMPTY_WHERE_FINE:
-            return True
-        case pp.BinaryExpr() if str(node.op) == "or":
-            return all(below)
-        case pp.BinaryExpr() if str(node.op) in _SETS:
-            return True
-        case pp.BinaryExpr() if str(node.op) in TURNED and not getattr(node.modifier, "return_bool", False):
-            return True
-    return any(below)
-
-
-def _is_made_elsewhere(name: str, recorded: Mapping[str, Any]) -> bool:
-    """Whether a series is there under conditions that these files do not tell: alerts, and others' recordings."""
-    return name.startswith("ALERTS") or (":" in name and name not in recorded)
-
-
-# --- counters and gauges
-
-
-def _never_ends(files: Files) -> Iterator[Told]:
-    for _, rule in files.alerts():
-        for node in _nodes(rule.query.tree):
-            metric = _raw_counter(node, files)
-            if metric:
-                problem = f"{metric} is a counter, which only rises: once above the threshold it stays there"
-                yield _told(rule, problem, f"ask how fast it rises: rate({metric}[5m]) or increase({metric}[5m])")
-                break
-
-
-def _raw_counter(node: Any, files: Files) -> str:
-    """The counter whose very value ``node`` holds against a number that it must exceed; else the empty string."""
-    if not isinstance(node, pp.BinaryExpr) or str(node.op) not in TURNED:
-        return ""
-    left, sign, threshold = node.lhs, str(node.op), constant(node.rhs)
-    if threshold is None:
-        left, sign, threshold = node.rhs, TURNED[sign], constant(node.lhs)
-    if threshold is None or threshold < 0 or sign not in _ABOVE:
-        return ""
-    while isinstance(left, pp.ParenExpr | pp.AggregateExpr):
-        left = left.expr
-    if not isinstance(left, pp.VectorSelector) or left.offset is not None or left.at is not None:
-        return ""
-    family = files.families.get(left.name or "")
-    return str(left.name) if family is not None and family.type == "counter" else ""
-
-
-def _rate_of_gauge(files: Files) -> Iterator[Told]:
-    for _, rule in files.written():
-        for selector in rule.query.selectors:
-            family = files.families.get(selector.metric)
-            if family is not None and family.type == "gauge" and selector.function in _RISES:
-                problem = f"{selector.function}() of {selector.metric}, a gauge: every fall counts as a restart from 0"
-                yield _told(rule, problem, "use deriv() or delta() for a gauge")
-
-
-# --- never
 
 
 def _two_samples(files: Files) -> Iterator[Told]:
@@ -135,7 +27,7 @@ def _two_samples(files: Files) -> Iterator[Told]:
             if scrapes is None or selector.metric in recorded or selector.function not in PER_SECOND | PER_WINDOW:
                 continue
             if selector.range_s and selector.range_s < 3 * scrapes.shortest_s:
-                yield _told(rule, _too_short(selector, scrapes.shortest_s), "four intervals are a good range")
+                yield Told.of(rule, _too_short(selector, scrapes.shortest_s), "four intervals are a good range")
 
 
 def _too_short(selector: Selector, every_s: float) -> str:
@@ -154,7 +46,7 @@ def _share_of_more(files: Files) -> Iterator[Told]:
                 continue
             if _is_never(comparison, quantity.scale):
                 problem = f"a part of a whole is never more than {quantity.scale:g}: {_shown(comparison)} is never true"
-                yield _told(rule, problem, f"write it as a share, such as {comparison.threshold / 100:g}")
+                yield Told.of(rule, problem, f"write it as a share, such as {comparison.threshold / 100:g}")
 
 
 def _is_never(comparison: Comparison, most: float) -> bool:
@@ -173,7 +65,9 @@ def _beyond_buckets(files: Files) -> Iterator[Told]:
             last = _last_bound(parse(comparison.left, rule.query.place), files)
             if last is not None and _is_never(comparison, last):
                 bound = f"a quantile of these buckets is never more than their last finite bound, {last:g}"
-                yield _told(rule, f"{bound}: {_shown(comparison)} is never true", "add buckets beyond it, or lower it")
+                yield Told.of(
+                    rule, f"{bound}: {_shown(comparison)} is never true", "add buckets beyond it, or lower it"
+                )
 
 
 def _last_bound(query: Query, files: Files) -> float | None:
@@ -193,25 +87,25 @@ def _last_bound(query: Query, files: Files) -> float | None:
 def _without_le(files: Files) -> Iterator[Told]:
     carrying = Carrying(files.rules)
     for _, rule in files.written():
-        for node in _nodes(rule.query.tree):
+        for node in nodes(rule.query.tree):
             if not isinstance(node, pp.Call) or node.func.name != "histogram_quantile":
                 continue
             classic = any(each.metric.endswith("_bucket") for each in selectors_of(node))
             if classic and not carrying.of(node.args[1]).may("le"):
                 problem = "histogram_quantile() of series without le: their buckets are gone, there is no result"
-                yield _told(rule, problem, "keep le: sum by (le, …) (rate(…_bucket[5m]))")
+                yield Told.of(rule, problem, "keep le: sum by (le, …) (rate(…_bucket[5m]))")
 
 
 def _never_match(files: Files) -> Iterator[Told]:
     carrying = Carrying(files.rules)
     for _, rule in files.written():
-        for node in _nodes(rule.query.tree):
+        for node in nodes(rule.query.tree):
             if not isinstance(node, pp.BinaryExpr) or str(node.op) == "or":
                 continue
             apart = _apart(node, carrying)
             if apart:
                 problem = f"the two sides of {node.op} carry other labels ({apart}), so that no series finds a partner"
-                yield _told(rule, problem, "group both sides by the same labels, or say on (…) or ignoring (…)")
+                yield Told.of(rule, problem, "group both sides by the same labels, or say on (…) or ignoring (…)")
 
 
 def _apart(node: Any, carrying: Carrying) -> str:
@@ -238,34 +132,10 @@ def _named(labels: frozenset[str]) -> str:
 def _strange_words(files: Files) -> Iterator[Told]:
     for _, rule in files.written():
         for problem in files.undeclared(rule.query):
-            yield _told(rule, problem, "correct the name, or declare it under metrics: of the contract")
+            yield Told.of(rule, problem, "correct the name, or declare it under metrics: of the contract")
 
 
 CHECKS: Sequence[Check] = (
-    Check(
-        "no-condition",
-        "an alert whose expression compares nothing",
-        "An alert fires for every series that its expression returns. Without a comparison, absent() or a set "
-        "operation that is every series, of whatever value, 0 included: it fires from the first scrape on and never "
-        "ends. "
-        "An expression without any series, such as vector(1), is a watchdog and no finding, and neither is a bare "
-        "selector of series that may be there only while something is wrong.",
-        _without_condition,
-    ),
-    Check(
-        "never-ends",
-        "the value of a counter against a threshold",
-        "A counter only rises until its process is restarted. Above the threshold once, the alert fires until then, "
-        "and people learn to pass over it.",
-        _never_ends,
-    ),
-    Check(
-        "rate-of-gauge",
-        "rate() or increase() of a gauge",
-        "rate(), irate(), increase() and resets() take every fall for the restart of a counter. Of a gauge they tell "
-        "a rise where there was a fall.",
-        _rate_of_gauge,
-    ),
     Check(
         "range-too-short",
         "a range that holds hardly two samples",
