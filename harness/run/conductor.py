@@ -32,12 +32,13 @@ from harness.run.rest import come_to_rest
 from harness.run.shared import SharedParts
 from harness.run.stack.wait import CancelledError, WaitTimeoutError, eventually
 
-__all__ = ["Conductor"]
+__all__ = ["BEFOREHAND", "Conductor"]
 
 _TICK_S = 0.1
 _LOOK_S = 0.5
 _TOLD_WITHIN_S = 2.0
-_BEFOREHAND: frozenset[NeedKind] = frozenset({"expositions", "query"})
+BEFOREHAND: frozenset[NeedKind] = frozenset({"expositions", "query"})
+"""What is read to its end before the first request is sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +86,7 @@ class Conductor:
         self._faults = FaultDesk(self.cell)
         completed, reason = True, ""
         try:
-            observer.settle(time.time(), _BEFOREHAND)  # what is there before anything happens
+            observer.settle(time.time(), BEFOREHAND)  # what is there before anything happens
             wanted = self.cell.context.request.search
             if wanted:
                 self._search(observer, Search.of(wanted))

@@ -11,8 +11,9 @@ import orjson
 import pytest
 
 from harness.clauses.model import Need
-from harness.evidence.records import Document, Exposition, LogLine, Reading, Record, Unmet
+from harness.evidence.records import ASKED_FROM, Document, Exposition, LogLine, Reading, Record, Series, Unmet
 from harness.run.clients.http import Answer, Http, HttpFault
+from harness.run.conductor import BEFOREHAND
 from harness.run.observe.cell import CellObserver
 from harness.run.observe.sources import build_sources
 from harness.run.observe.targets import (
@@ -193,6 +194,15 @@ def test_marks_are_read_at_the_start_at_phase_ends_and_at_the_end(observed: Any,
     cell.until(lambda: len(cell.seen(Exposition)) == 2)
     cell.observer.finish(cell.hand.t)
     assert len(cell.seen(Exposition)) == 3
+
+
+def test_what_counters_held_is_asked_before_anything_happens(observed: Any, web: Web) -> None:
+    web.routes = {"/api/v1/query_range": {"data": {"result": [{"metric": {}, "values": [[1000, "7"]]}]}}}
+    cell = observed(CellTargets("c", prometheus=PROMETHEUS), Need("query", "sum(a)"))
+    began = cell.hand.t
+    cell.observer.settle(cell.hand.t, BEFOREHAND)  # where this returns, the first request may be sent
+    assert [each.points for each in cell.seen(Series)] == [((1000.0, 7.0),)]
+    assert [each.t for each in cell.seen(Reading) if each.name == ASKED_FROM] == [pytest.approx(began, abs=0.001)]
 
 
 def test_settling_reads_what_is_asked_for_alone(observed: Any, web: Web) -> None:
