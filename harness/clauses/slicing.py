@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from harness.clauses.fitness import COUNTED_HERE, COUNTERS
 from harness.evidence.records import (
+    ASKED_FROM,
     RECORD_TYPES,
     CellFinished,
     CellStarted,
@@ -86,7 +87,7 @@ def _readings(readings: Iterable[Reading], since: float, until: float) -> Iterat
             inside.append(item)
     cell = inside[0].cell if inside else ""
     for (component, name), value in before.items():
-        if inside and name in COUNTERS:
+        if inside and (name in COUNTERS or name == ASKED_FROM):
             yield Reading(cell, since, component, name, value)
     for item in inside:
         base = before.get((item.component, item.name), 0.0) if item.name in COUNTED_HERE else 0.0

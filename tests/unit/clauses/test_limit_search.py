@@ -19,6 +19,7 @@ from harness.contract import Campaign, load_campaign
 from harness.core.errors import ConfigError
 from harness.core.events import LimitFound
 from harness.evidence.records import (
+    ASKED_FROM,
     Barrier,
     CellFinished,
     CellStarted,
@@ -226,6 +227,23 @@ def test_what_the_harness_counts_from_zero_is_charged_to_its_own_step(
     steps.records += [Reading(CELL, ZERO + at, "clock", "clock_step_s", value) for at, value in ((1, 0.3), (12, 0.3))]
     told = load_steps(offered, own, steps.evidence(), CELL)
     assert [step.broke for step in told] == [("stack",), ()]
+
+
+def test_a_series_that_is_born_in_a_step_began_at_zero_however_early_it_comes(
+    offered: Campaign, own: tuple[Clause, ...]
+) -> None:
+    def reborn(steps: Steps) -> Steps:
+        return steps.spoil(
+            Series,
+            lambda x: x.query == "sum(tiny_requests_total)" and x.t > ZERO + 10,
+            labels={"version": "2"},
+            points=((ZERO + 10.3, 1.0), (ZERO + 14.0, 8.0)),
+        )
+
+    steps = reborn(Steps())
+    assert found(offered, own, steps).broke_first != ""  # nobody says that it was not there before
+    steps.records.insert(1, Reading(CELL, ZERO - 0.1, "queries", ASKED_FROM, 0.0))
+    assert found(offered, own, steps).broke_first == ""
 
 
 def test_what_does_not_come_to_an_end_is_the_services(offered: Campaign, own: tuple[Clause, ...]) -> None:
