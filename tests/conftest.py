@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from typing import Any
 
 import pytest
@@ -10,6 +11,10 @@ import pytest
 ENGINE = os.environ.pop("DOCKER_HOST", "")
 """The container engine that whoever started the tests names; ``tests/containers`` alone uses one."""
 os.environ["DOCKER_HOST"] = "unix:///nowhere/engine.sock"  # what runs on this machine must not decide what is tested
+
+for number, usual in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+    if signal.getsignal(number) is signal.SIG_IGN:  # tests in the background: all that they start would ignore it too
+        signal.signal(number, usual)
 
 ONE_BY_ONE = (
     "tests/sabotage/",

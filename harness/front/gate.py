@@ -15,6 +15,7 @@ from typing import Final, Literal, Protocol, Self
 
 from harness.core.errors import ConfigError, HarnessError
 from harness.core.events import CampaignEnded, CampaignFailed, CampaignStarted, Event
+from harness.core.hangups import hangups
 from harness.front.bundles import new_bundle
 from harness.front.choosing import Chosen
 from harness.front.process import CampaignProcess
@@ -194,7 +195,7 @@ class _Interrupts:
             process.cancel()
 
     def __enter__(self) -> Self:
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        for number in (signal.SIGINT, signal.SIGTERM, *hangups()):
             self._previous[number] = signal.signal(number, self._interrupt)
         return self
 

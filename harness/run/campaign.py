@@ -30,6 +30,7 @@ from harness.core.cores import cores
 from harness.core.errors import ConfigError, HarnessError
 from harness.core.events import CampaignEnded, CampaignFailed, CampaignStarted
 from harness.core.garbage import collect_rarely
+from harness.core.hangups import hangups
 from harness.request import CampaignRequest
 from harness.run.accepting import refuse_unaccepted
 from harness.run.accounting import account, plan_campaign
@@ -69,7 +70,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _EXIT_ERROR
     collect_rarely()
     cancel = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    for number in (signal.SIGTERM, *hangups()):
         signal.signal(number, lambda *_: cancel.set())
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGUSR1, _interrupt)

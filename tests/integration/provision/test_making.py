@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from harness.core.errors import ConfigError, MachineError
-from harness.provision import commands, ensure, ensuring, golang, plan, process, store
+from harness.provision import commands, ensure, golang, making, plan, process, store
 from harness.provision.sets import Package
 from harness.provision.work import Work
 
@@ -126,7 +126,7 @@ def test_too_little_space_is_said_before_anything_is_fetched(machine, monkeypatc
 
 
 def test_a_tool_that_vanishes_meanwhile_is_named(machine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ensuring, "make", lambda *_: None)
+    monkeypatch.setattr(making, "make", lambda *_: None)
     with pytest.raises(MachineError, match="toxiproxy vanished"):
         ensure(["toxiproxy"], settings=machine.settings(), progress=machine.said.append)
 

@@ -341,6 +341,25 @@ def test_an_interrupt_judges_what_was_seen(tmp_path: Path, number: signal.Signal
     assert out.splitlines()[-1] == str(bundles(tmp_path)[0])
 
 
+def test_with_nohup_the_end_of_the_terminal_ends_nothing(tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        ["nohup", sys.executable, "-c", HARNESS, *STUB, "gate", str(TINY)],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(ROOT), "STUB_MODE": "wait"},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    until(lambda: any((bundle / "events.ndjson").exists() for bundle in bundles(tmp_path)))
+    process.send_signal(signal.SIGHUP)
+    process.send_signal(signal.SIGTERM)  # of the two this alone cancels: a second interrupt would end it at once
+    out, err = process.communicate(timeout=20)
+    assert process.returncode == 4
+    assert err.count("cancelling") == 1
+    assert out.splitlines()[-1] == str(bundles(tmp_path)[0])
+
+
 def test_a_second_interrupt_ends_at_once(tmp_path: Path) -> None:
     code, out, err = interrupted(tmp_path, "deaf", 2)
     assert code == 130
