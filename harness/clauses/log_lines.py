@@ -20,8 +20,9 @@ __all__ = ["judge_begins", "judge_counts", "judge_dated"]
 
 _AHEAD_S: Final = 2.0
 """Wall seconds by which a line may be dated later than it was read: clocks of machines differ by so much."""
-_BEFORE_S: Final = 60.0
-"""Wall seconds before a story in which lines may be written that are read in it."""
+_BEFORE_S: Final = 600.0
+"""Wall seconds before a story in which lines may be written that are read in it: some services take long to start, and
+write nothing after. The smallest difference of two zones is a quarter of an hour."""
 
 Origin = tuple[str, tuple[str, ...]]
 """The instance that wrote a line, and the values that name its writer."""

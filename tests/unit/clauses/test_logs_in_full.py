@@ -348,6 +348,8 @@ def test_what_was_sent_again_is_told_over_restarts(table: dict[str, Clause]) -> 
         ((-3600, 1), "held", ""),
         ((1, 3600), "violated", "3600 s after it was read"),
         ((-3600, -3500), "violated", "3500 s before its story began"),
+        ((-890, -880), "violated", "880 s before its story began"),
+        ((-95, -90), "held", ""),  # it took its time to start, and had nothing more to say
         ((None, None), "open", "no line of app held a time"),
     ],
 )
